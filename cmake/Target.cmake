@@ -1,0 +1,20 @@
+# What every target of this project is compiled with.
+
+option(WF_PCH "Precompile torch/torch.h (twice as fast to build, 700 MB of disk)" ON)
+
+# PCH CORE builds the precompiled header, PCH REUSE takes it from weightformer_core.
+function(wf_target_options target)
+  cmake_parse_arguments(arg "" "PCH" "" ${ARGN})
+  target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra>")
+  # One precompiled header serves libraries and programs only when all are compiled alike (-fPIC,
+  # where CMake would give programs -fPIE).
+  set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+  target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:-fPIC>")
+  # The same for all, so that all can share the precompiled header.
+  target_compile_definitions(${target} PRIVATE FMT_HEADER_ONLY=1)
+  if(WF_PCH AND arg_PCH STREQUAL "CORE")
+    target_precompile_headers(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:<torch/torch.h$<ANGLE-R>>")
+  elseif(WF_PCH AND arg_PCH STREQUAL "REUSE")
+    target_precompile_headers(${target} REUSE_FROM weightformer_core)
+  endif()
+endfunction()

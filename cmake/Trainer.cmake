@@ -1,0 +1,55 @@
+# weightformer::trainer: everything but the models, and the programs on top of it.
+
+find_package(OpenCV REQUIRED COMPONENTS core imgproc imgcodecs)
+find_package(JPEG REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(Threads REQUIRED)
+if(NOT WF_NLOHMANN_INCLUDE)
+  message(FATAL_ERROR "nlohmann/json.hpp not found. Install nlohmann-json3-dev, or pass -DWF_TRAINER=OFF.")
+endif()
+
+# spdlog's headers meet only the fmt they were built with, so this one file never sees torch's.
+add_library(weightformer_log OBJECT src/core/log.cpp)
+target_include_directories(weightformer_log PRIVATE "${PROJECT_SOURCE_DIR}/include")
+target_link_libraries(weightformer_log PUBLIC spdlog::spdlog)
+
+# No torch in these: compiled without the precompiled header.
+set(wf_trainer_plain_sources
+  src/config/config.cpp
+  src/config/load.cpp
+  src/config/describe.cpp
+  src/data/decode.cpp
+  src/data/image_folder.cpp
+  src/data/resize.cpp
+  src/data/sampler.cpp
+  src/data/transforms.cpp
+  src/dist/launch_env.cpp
+  src/optim/lr_schedule.cpp)
+
+add_library(weightformer_trainer STATIC
+  ${wf_trainer_plain_sources}
+  src/checkpoint/checkpoint.cpp
+  src/checkpoint/checkpoint_observer.cpp
+  src/data/loader.cpp
+  src/engine/evaluator.cpp
+  src/engine/observers.cpp
+  src/engine/train_state.cpp
+  src/engine/trainer.cpp
+  src/optim/optimizer.cpp
+  src/optim/param_groups.cpp
+  $<TARGET_OBJECTS:weightformer_log>)
+add_library(weightformer::trainer ALIAS weightformer_trainer)
+set_source_files_properties(${wf_trainer_plain_sources} PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
+target_include_directories(weightformer_trainer SYSTEM PRIVATE "${WF_NLOHMANN_INCLUDE}")
+target_link_libraries(weightformer_trainer
+  PUBLIC weightformer_core Threads::Threads
+  PRIVATE ${OpenCV_LIBS} JPEG::JPEG yaml-cpp spdlog::spdlog)
+wf_target_options(weightformer_trainer PCH REUSE)
+
+foreach(tool wf_train wf_infer wf_prepare wf_report)
+  add_executable(${tool} tools/${tool}.cpp)
+  target_include_directories(${tool} SYSTEM PRIVATE "${WF_NLOHMANN_INCLUDE}")
+  target_link_libraries(${tool} PRIVATE weightformer_trainer ${OpenCV_LIBS})
+  wf_target_options(${tool} PCH REUSE)
+endforeach()

@@ -1,0 +1,39 @@
+// Errors a person can act on: WF_CHECK(condition, "what, where, what to do").
+#pragma once
+
+#include <sstream>
+#include <stdexcept>
+#include <string>
+
+namespace wf {
+
+/// Bad input, a bad setting or an impossible request. The message is one clear line:
+/// what is wrong, where, and what to do. Programs print it and exit with `exit_code()`.
+class Error : public std::runtime_error {
+ public:
+  explicit Error(const std::string& message, int exit_code = kBadInput)
+      : std::runtime_error(message), exit_code_(exit_code) {}
+  int exit_code() const { return exit_code_; }
+
+  static constexpr int kBadInput = 2;
+  static constexpr int kDiverged = 3;  // training met a loss that is not finite
+
+ private:
+  int exit_code_;
+};
+
+/// Everything streamable, concatenated: str("got ", 3, " rows").
+template <typename... Parts>
+std::string str(const Parts&... parts) {
+  std::ostringstream out;
+  (out << ... << parts);
+  return out.str();
+}
+
+}  // namespace wf
+
+/// Throws wf::Error with the concatenated parts unless `condition` holds.
+#define WF_CHECK(condition, ...)                                 \
+  do {                                                           \
+    if (!(condition)) throw ::wf::Error(::wf::str(__VA_ARGS__)); \
+  } while (false)

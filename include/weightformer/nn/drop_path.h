@@ -1,0 +1,30 @@
+#pragma once
+
+#include <ATen/core/Generator.h>
+#include <torch/nn/cloneable.h>
+#include <torch/nn/pimpl.h>
+
+namespace wf {
+
+struct DropPathOptions {
+  DropPathOptions(double rate = 0) : rate_(rate) {}
+  TORCH_ARG(double, rate);  ///< probability of dropping a sample, in [0, 1)
+};
+
+/// Stochastic depth (Huang et al. 2016): in training, zeroes whole samples with probability `rate`
+/// and divides the others by 1 - rate.
+class DropPathImpl : public torch::nn::Cloneable<DropPathImpl> {
+ public:
+  explicit DropPathImpl(DropPathOptions options = {});
+  void reset() override {}
+
+  /// x: [B, N, C] → [B, N, C].
+  at::Tensor forward(const at::Tensor& x);
+
+  /// Draws come from here; undefined (the default) means the device's default generator.
+  at::Generator generator;
+  DropPathOptions options;
+};
+TORCH_MODULE(DropPath);
+
+}  // namespace wf

@@ -1,0 +1,52 @@
+#pragma once
+
+#include "weightformer/optim/param_groups.h"
+
+#include <ATen/core/Tensor.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace wf {
+
+struct OptimizerOptions {
+  std::string name = "adamw";  ///< adamw or sgd (with Nesterov's momentum, as published)
+  double eps = 1e-8;           ///< adamw
+  double beta1 = 0.9;          ///< adamw
+  double beta2 = 0.999;        ///< adamw
+  double momentum = 0.9;       ///< sgd
+};
+
+/// An optimizer with state by parameter name, over PyTorch's fused kernels.
+class Optimizer {
+ public:
+  virtual ~Optimizer() = default;
+
+  /// One update of all parameters from their gradients; those without a gradient stay.
+  virtual void step(double lr) = 0;
+
+  /// Sets all gradients to "none".
+  void zero_grad();
+
+  /// Everything that must survive a restart, by name: "exp_avg.head.weight". Shares memory.
+  virtual std::map<std::string, at::Tensor> state() const = 0;
+  /// Copies `state` in; throws wf::Error when a name or a shape differs.
+  void load_state(const std::map<std::string, at::Tensor>& state, const std::string& source);
+
+  const std::vector<ParamGroup>& groups() const { return groups_; }
+
+ protected:
+  explicit Optimizer(std::vector<ParamGroup> groups) : groups_(std::move(groups)) {}
+  std::vector<ParamGroup> groups_;
+};
+
+std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options,
+                                          std::vector<ParamGroup> groups);
+
+/// Scales all gradients in place so that their total L2 norm is at most `max_norm` (0: no limit).
+/// Returns the norm before, a scalar on the gradients' device; nothing waits for it.
+at::Tensor clip_grad_norm(const std::vector<ParamGroup>& groups, double max_norm);
+
+}  // namespace wf

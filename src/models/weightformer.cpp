@@ -1,0 +1,39 @@
+#include "weightformer/models/weightformer.h"
+
+#include "weightformer/core/check.h"
+#include "weightformer/nn/block.h"
+#include "weightformer/nn/init.h"
+
+namespace wf {
+
+WeightFormerImpl::WeightFormerImpl(const WeightFormerOptions& options) : options(options) {
+  const int64_t dim = options.dim(), depth = options.depth();
+  WF_CHECK(dim > 0 && depth > 0 && options.patch_size() > 0 && options.num_classes() > 0,
+           "WeightFormer: dim, depth, patch_size and num_classes must be positive, got ", dim, ", ",
+           depth, ", ", options.patch_size(), ", ", options.num_classes());
+  const auto norm_options = torch::nn::LayerNormOptions({dim}).eps(1e-6);
+  patch_embed =
+      register_module("patch_embed", PatchEmbed(PatchEmbedOptions(options.patch_size(), 3, dim)));
+  init_norm = register_module("init_norm", torch::nn::LayerNorm(norm_options));
+  blocks = register_module("blocks", torch::nn::ModuleList());
+  for (int64_t i = 0; i < depth; ++i) {
+    const double rate = depth == 1 ? 0 : options.drop_path_rate() * i / (depth - 1);
+    blocks->push_back(Block(BlockOptions(dim, i).drop_path(rate)));
+  }
+  norm = register_module("norm", torch::nn::LayerNorm(norm_options));
+  head = register_module("head", torch::nn::Linear(dim, options.num_classes()));
+  init_linears_(*this);
+}
+
+at::Tensor WeightFormerImpl::forward(const at::Tensor& images) {
+  auto [x, grid] = patch_embed->forward(images);
+  x = init_norm->forward(x);
+  for (const auto& block : *blocks) x = block->as<Block>()->forward(x, grid);
+  return head->forward(norm->forward(x).mean(1));
+}
+
+void WeightFormerImpl::set_generator(const at::Generator& generator) {
+  for (const auto& block : *blocks) block->as<Block>()->drop_path->generator = generator;
+}
+
+}  // namespace wf

@@ -1,0 +1,25 @@
+#include "weightformer/nn/drop_path.h"
+
+#include "weightformer/core/check.h"
+
+#include <ATen/ops/empty.h>
+
+#include <optional>
+
+namespace wf {
+
+DropPathImpl::DropPathImpl(DropPathOptions options) : options(options) {
+  WF_CHECK(options.rate() >= 0 && options.rate() < 1, "DropPath: the rate must be in [0, 1), got ",
+           options.rate());
+}
+
+at::Tensor DropPathImpl::forward(const at::Tensor& x) {
+  if (!is_training() || options.rate() == 0) return x;
+  const double keep = 1 - options.rate();
+  const auto kept =
+      at::empty({x.size(0), 1, 1}, x.options())
+          .bernoulli_(keep, generator.defined() ? std::optional(generator) : std::nullopt);
+  return x * (kept / keep);
+}
+
+}  // namespace wf

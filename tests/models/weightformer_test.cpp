@@ -1,0 +1,128 @@
+#include "weightformer/models/weightformer.h"
+
+#include "weightformer/core/check.h"
+#include "weightformer/models/model.h"
+
+#include "support/fill.h"
+#include "support/golden.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+
+namespace wf::testing {
+namespace {
+
+struct Case {
+  const char* model;
+  int64_t batch, height, width;
+};
+
+void PrintTo(const Case& c, std::ostream* out) {
+  *out << c.model << "_" << c.height << "x" << c.width;
+}
+
+class ClassifierGolden : public ::testing::TestWithParam<Case> {};
+
+TEST_P(ClassifierGolden, LogitsLossAndAllGradientsMatch) {
+  const auto& [name, b, h, w] = GetParam();
+  const bool nano = std::string(name) == "wfm_nano";
+  const auto file = golden(str("models/", name, "_", h, "x", w, ".safetensors"));
+  const auto model = create_classifier(name);
+  fill_parameters(*model);
+  auto x = filled("input.x", {b, 3, h, w}).requires_grad_();
+
+  const auto logits = model->forward(x);
+  const auto loss = torch::nn::functional::cross_entropy(
+      logits, file.tensors.at("labels"),
+      torch::nn::functional::CrossEntropyFuncOptions().label_smoothing(0.1));
+  loss.backward();
+
+  expect_close(logits, file.tensors.at("logits"), kLogitTolerance, "logits");
+  expect_close(loss.reshape({1}), file.tensors.at("loss"), kLogitTolerance, "loss");
+  if (nano) expect_close(x.grad(), file.tensors.at("grad.input"), kNanoGradientTolerance, "input");
+  const auto parameters = model->named_parameters();
+  const auto names = about(file)["names"].get<std::vector<std::string>>();
+  ASSERT_EQ(names.size(), parameters.size());
+  const auto norms = file.tensors.at("grad_norm"), probes = file.tensors.at("grad_probe");
+  for (size_t i = 0; i < names.size(); ++i) {
+    const auto gradient = parameters[names[i]].grad();
+    ASSERT_TRUE(gradient.defined()) << names[i];
+    const double norm = norms[i].item<double>();
+    EXPECT_NEAR(gradient.norm().item<double>(), norm, kGradientNormTolerance * norm) << names[i];
+    // The probe is a random direction: it sees an error that leaves the norm alone.
+    const auto direction = filled("input.probe." + names[i], gradient.sizes());
+    EXPECT_NEAR((gradient.to(torch::kDouble) * direction).sum().item<double>(),
+                probes[i].item<double>(),
+                kGradientNormTolerance * norm * direction.norm().item<double>())
+        << names[i];
+    if (nano) {
+      expect_close(gradient, file.tensors.at("grad." + names[i]), kNanoGradientTolerance, names[i]);
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Files, ClassifierGolden,
+                         ::testing::Values(Case{"wfm_nano", 2, 64, 64}, Case{"wfm_nano", 2, 64, 96},
+                                           Case{"wfm_nano", 1, 72, 56}, Case{"wfm_t", 2, 224, 224},
+                                           Case{"wfm_s", 2, 224, 224}, Case{"wfm_b", 1, 448, 448}),
+                         ::testing::PrintToStringParamName());
+
+int64_t parameter_count(const torch::nn::Module& module) {
+  int64_t count = 0;
+  for (const auto& parameter : module.parameters()) count += parameter.numel();
+  return count;
+}
+
+TEST(WeightFormer, TheNamedModelsHaveThePublishedNumberOfParameters) {
+  EXPECT_EQ(parameter_count(*create_classifier("wfm_tiny")), 7'074'184);
+  EXPECT_EQ(parameter_count(*create_classifier("wfm_small")), 27'492'136);
+  EXPECT_EQ(parameter_count(*create_classifier("wfm_base")), 27'492'136);
+}
+
+TEST(WeightFormer, EveryThirdBlockFromTheSecondIsDynamic) {
+  const auto model = create_classifier("wfm_tiny");
+  std::vector<int64_t> dynamic;
+  for (int64_t i = 0; i < 17; ++i) {
+    if (model->named_parameters().contains(str("blocks.", i, ".linear1.w"))) dynamic.push_back(i);
+  }
+  EXPECT_EQ(dynamic, (std::vector<int64_t>{1, 4, 7, 10, 13, 16}));
+}
+
+TEST(WeightFormer, TheClassCountOfTheOverridesIsObeyed) {
+  ClassifierOverrides overrides;
+  overrides.num_classes = 7;
+  const auto model = create_classifier("wfm_nano", overrides);
+  EXPECT_EQ(model->forward(torch::zeros({1, 3, 64, 64})).sizes(), at::IntArrayRef({1, 7}));
+}
+
+TEST(WeightFormer, AnUnknownNameListsTheKnownOnes) {
+  try {
+    create_classifier("wfm_tinny");
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("did you mean 'wfm_tiny'? known: wfm_tiny, wfm_small"),
+              std::string::npos)
+        << error.what();
+  }
+}
+
+TEST(WeightFormer, DropPathDrawsFromItsGeneratorAndNotFromTheGlobalOne) {
+  ClassifierOverrides overrides;
+  overrides.drop_path_rate = 0.5;
+  const auto model = create_classifier("wfm_nano", overrides);
+  model->train();
+  const auto x = torch::randn({8, 3, 64, 64});
+  auto generator = at::make_generator<at::CPUGeneratorImpl>(7);
+  model->set_generator(generator);
+  const auto first = model->forward(x);
+  const auto second = model->forward(x);
+  generator.set_current_seed(7);
+  torch::manual_seed(123);
+  EXPECT_TRUE(torch::equal(first, model->forward(x)));
+  EXPECT_FALSE(torch::equal(first, second));
+}
+
+}  // namespace
+}  // namespace wf::testing

@@ -1,0 +1,43 @@
+#include "weightformer/optim/lr_schedule.h"
+
+#include "support/golden.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+namespace wf::testing {
+namespace {
+
+TEST(LrSchedule, EveryGoldenRateIsReached) {
+  const auto file = nlohmann::json::parse(std::ifstream(golden_path("schedules.json")));
+  int compared = 0;
+  for (const auto& c : file["cases"]) {
+    const int64_t steps = c["steps_per_epoch"];
+    LrScheduleOptions options;
+    options.name = c["name"];
+    options.base_lr = c["base_lr"];
+    options.warmup_lr = c["warmup_lr"];
+    options.min_lr = c["min_lr"];
+    options.total_steps = c["epochs"].get<int64_t>() * steps;
+    options.warmup_steps = c["warmup_epochs"].get<int64_t>() * steps;
+    options.decay_steps = c["decay_epochs"].get<int64_t>() * steps;
+    options.decay_rate = c["decay_rate"];
+    for (const auto& point : c["lr_at_step"]) {
+      const double expected = point[1];
+      EXPECT_NEAR(learning_rate(options, point[0]), expected, 1e-12 * expected)
+          << c["name"] << " after step " << point[0];
+      ++compared;
+    }
+  }
+  EXPECT_EQ(compared, 108);
+}
+
+TEST(LrSchedule, CoolDownKeepsTheLastRate) {
+  LrScheduleOptions options;
+  options.total_steps = 10;
+  EXPECT_DOUBLE_EQ(learning_rate(options, 25), options.min_lr);
+}
+
+}  // namespace
+}  // namespace wf::testing
