@@ -27,6 +27,15 @@ struct Active {
   }
 };
 
+std::vector<at::Tensor> all_gradients(const std::vector<ParamGroup>& groups) {
+  std::vector<at::Tensor> out;
+  for (const auto& group : groups) {
+    const Active active(group);
+    out.insert(out.end(), active.grads.begin(), active.grads.end());
+  }
+  return out;
+}
+
 std::vector<at::Tensor> zeros_like(const std::vector<at::Tensor>& tensors) {
   std::vector<at::Tensor> out;
   for (const auto& tensor : tensors) out.push_back(torch::zeros_like(tensor));
@@ -145,19 +154,20 @@ std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options,
   throw Error(wf::str("unknown optimizer '", options.name, "', known: adamw, sgd"));
 }
 
-at::Tensor clip_grad_norm(const std::vector<ParamGroup>& groups, double max_norm) {
+at::Tensor grad_norm(const std::vector<ParamGroup>& groups) {
   const torch::NoGradGuard no_grad;
-  std::vector<at::Tensor> gradients;
-  for (const auto& group : groups) {
-    for (const auto& param : group.params) {
-      if (param.grad().defined()) gradients.push_back(param.grad());
-    }
-  }
+  const auto gradients = all_gradients(groups);
   if (gradients.empty()) return torch::zeros({});
-  const auto norm = at::linalg_vector_norm(at::stack(at::_foreach_norm(gradients, 2)), 2);
+  return at::linalg_vector_norm(at::stack(at::_foreach_norm(gradients, 2)), 2);
+}
+
+void clip_gradients(const std::vector<ParamGroup>& groups, const at::Tensor& norm,
+                    double max_norm) {
+  const torch::NoGradGuard no_grad;
+  const auto gradients = all_gradients(groups);
+  if (gradients.empty() || max_norm <= 0) return;
   // PyTorch's clip_grad_norm_ divides by norm + 1e-6; the same here, for the same numbers.
-  if (max_norm > 0) at::_foreach_mul_(gradients, (max_norm / (norm + 1e-6)).clamp_max(1.0));
-  return norm;
+  at::_foreach_mul_(gradients, (max_norm / (norm + 1e-6)).clamp_max(1.0));
 }
 
 }  // namespace wf

@@ -45,8 +45,12 @@ class Optimizer {
 std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options,
                                           std::vector<ParamGroup> groups);
 
-/// Scales all gradients in place so that their total L2 norm is at most `max_norm` (0: no limit).
-/// Returns the norm before, a scalar on the gradients' device; nothing waits for it.
-at::Tensor clip_grad_norm(const std::vector<ParamGroup>& groups, double max_norm);
+/// The L2 norm of all gradients together, a scalar on their device; nothing waits for it.
+at::Tensor grad_norm(const std::vector<ParamGroup>& groups);
+
+/// Scales all gradients in place so that their total norm, which is `norm` now, is at most
+/// `max_norm` (0: no limit).
+void clip_gradients(const std::vector<ParamGroup>& groups, const at::Tensor& norm,
+                    double max_norm);
 
 }  // namespace wf

@@ -1,0 +1,44 @@
+// From a configuration to the things that train.
+#pragma once
+
+#include "weightformer/config/config.h"
+#include "weightformer/data/loader.h"
+#include "weightformer/engine/evaluator.h"
+#include "weightformer/engine/train_state.h"
+#include "weightformer/engine/trainer.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace wf {
+
+/// DEVICE: auto takes CUDA where this build and the machine have it. Throws for cuda without one.
+c10::Device build_device(const Config& config);
+
+/// MODEL.* as a network with fresh weights, on `device`.
+std::shared_ptr<Classifier> build_classifier(const Config& config, c10::Device device);
+
+/// DATA.*: loaders over DATA_PATH/train and DATA_PATH/val and the class names they share.
+struct Loaders {
+  std::unique_ptr<Loader> train;  ///< null when only evaluating
+  std::unique_ptr<Loader> validation;
+  std::vector<std::string> classes;
+};
+Loaders build_loaders(const Config& config, bool evaluate_only);
+
+std::unique_ptr<Transform> build_eval_transform(const Config& config);
+
+/// TRAIN.*: schedule in steps; the rates are scaled by the total batch / 512, as published.
+LrScheduleOptions build_schedule(const Config& config, int64_t batches_per_epoch, int world);
+
+TrainState build_train_state(const Config& config, std::shared_ptr<Classifier> model,
+                             const Loaders& loaders, int world);
+
+TrainerOptions build_trainer_options(const Config& config, c10::Device device);
+
+/// Settings that the configuration asks for and this version does not build yet, as
+/// "AUG.MIXUP 0.8" and so on: to be said, never silently ignored.
+std::vector<std::string> settings_not_built(const Config& config);
+
+}  // namespace wf

@@ -1,0 +1,13 @@
+#pragma once
+
+namespace wf {
+
+/// From now on SIGINT (Ctrl-C) and SIGTERM only ask for a stop; the second one ends the process.
+void catch_stop_signals();
+
+/// Whether a stop was asked for, by a signal or by request_stop().
+bool stop_requested();
+void request_stop();
+void clear_stop_request();
+
+}  // namespace wf

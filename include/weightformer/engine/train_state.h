@@ -1,0 +1,36 @@
+#pragma once
+
+#include "weightformer/models/model.h"
+#include "weightformer/optim/lr_schedule.h"
+#include "weightformer/optim/optimizer.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace wf {
+
+/// Where a run stands. Together with the configuration this decides every number that follows:
+/// random draws are functions of the seed and these counters, so there is no generator to save.
+struct Progress {
+  int64_t epoch = 0;  ///< the epoch being trained, from 0; also how many are finished
+  int64_t batch = 0;  ///< batches of that epoch already trained; all of them: validation is due
+  int64_t batches = 0;  ///< in an epoch
+  int64_t step = 0;   ///< optimizer steps since the start of the run
+  double loss_sum = 0;      ///< over the samples of this epoch so far
+  int64_t loss_count = 0;   ///< samples in loss_sum
+  double max_accuracy = 0;  ///< best validation top-1 so far, percent
+};
+
+/// All that a checkpoint holds.
+struct TrainState {
+  std::shared_ptr<Classifier> model;
+  std::unique_ptr<Optimizer> optimizer;
+  LrScheduleOptions schedule;
+  Progress progress;
+  std::vector<std::string> classes;  ///< names, in the order of the model's outputs
+  std::string config;                ///< the effective configuration, as YAML
+};
+
+}  // namespace wf

@@ -1,0 +1,58 @@
+#pragma once
+
+#include "weightformer/engine/observers.h"
+#include "weightformer/engine/train_state.h"
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+namespace wf {
+
+struct TrainerOptions {
+  int64_t epochs = 300;  ///< all of them, cool-down included
+  double clip_grad = 5;  ///< largest total gradient norm; 0: no limit
+  double label_smoothing = 0.1;
+  bool amp = false;  ///< bfloat16 autocast
+  c10::Device device = c10::kCPU;
+  int64_t print_freq = 100;  ///< batches between two measured steps
+  uint64_t seed = 0;
+};
+
+enum class Outcome { finished, stopped };
+
+/// Trains `state.model` from where `state.progress` stands to the last epoch, with a validation
+/// after each, and tells the observers. Knows no files.
+///
+/// Every draw is a function of (seed, step) or (seed, epoch, sample), so a run that was stopped and
+/// resumed computes what the unbroken one computes.
+class Trainer {
+ public:
+  Trainer(TrainState& state, Loader& train, Loader& validation, TrainerOptions options);
+
+  void add(std::shared_ptr<Observer> observer) { observers_.push_back(std::move(observer)); }
+
+  /// Returns `stopped` after a stop signal, at a step's end. Throws wf::Error with exit code
+  /// kDiverged when a loss or gradient is not finite, before it reaches the weights on a CPU.
+  Outcome run();
+
+ private:
+  struct Step {
+    at::Tensor loss, grad_norm;  // scalars on the device
+    double lr = 0;
+  };
+  bool train_epoch(EpochReport& report);  // false: stopped
+  bool validate(EpochReport& report);     // false: stopped
+  Step train_step(const Batch& batch);
+  void require_finite(const Step& step) const;
+  void finish_epoch(EpochReport& report);
+
+  TrainState& state_;
+  Loader& train_;
+  Loader& validation_;
+  TrainerOptions options_;
+  at::Generator generator_;
+  std::vector<std::shared_ptr<Observer>> observers_;
+};
+
+}  // namespace wf

@@ -1,0 +1,146 @@
+// Runs a trained classifier on a tensor or on pictures. See --help.
+
+#include "weightformer/checkpoint/checkpoint.h"
+#include "weightformer/config/load.h"
+#include "weightformer/core/check.h"
+#include "weightformer/core/log.h"
+#include "weightformer/data/decode.h"
+#include "weightformer/engine/build.h"
+
+#include "tool.h"
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+
+namespace {
+
+using namespace wf;
+namespace fs = std::filesystem;
+
+struct Arguments {
+  std::string model, weights, input, output;   // tensor in, tensor out
+  std::string cfg, resume;                     // pictures
+  std::vector<std::string> opts, images;
+  std::string device = "auto";
+  int64_t top = 5;
+  bool json = false;
+};
+
+// --model NAME --weights F --input X --output Y
+int run_on_tensor(const Arguments& a) {
+  const auto weights = read_weights(a.weights);
+  Config config;
+  config.device = a.device;
+  config.model.name = a.model;
+  // The weights know how many classes there are; a name does not.
+  const auto head = weights.tensors.find("head.weight");
+  config.model.num_classes =
+      head != weights.tensors.end() && head->second.dim() == 2 ? head->second.size(0) : 1000;
+  const auto device = build_device(config);
+  const auto model = build_classifier(config, device);
+  load_weights(*model, weights.tensors, a.weights);
+  model->eval();
+  const auto input = read_safetensors(a.input);
+  const auto x = input.tensors.find("x");
+  WF_CHECK(x != input.tensors.end(), a.input, ": no tensor 'x' in it");
+  const torch::InferenceMode inference;
+  const auto logits = model->forward(x->second.to(device, torch::kFloat));
+  write_safetensors(a.output, {{{"logits", logits}}, {}});
+  std::cout << a.output << ": logits " << logits.sizes() << "\n";
+  return 0;
+}
+
+std::vector<std::string> picture_files(const std::vector<std::string>& paths) {
+  std::vector<std::string> files;
+  for (const auto& path : paths) {
+    if (!fs::is_directory(path)) {
+      files.push_back(path);
+      continue;
+    }
+    const auto first = files.size();
+    for (const auto& entry : fs::recursive_directory_iterator(path)) {
+      if (entry.is_regular_file()) files.push_back(entry.path().string());
+    }
+    std::sort(files.begin() + static_cast<std::ptrdiff_t>(first), files.end());
+  }
+  return files;
+}
+
+void print_answer(const std::string& path, const at::Tensor& logits,
+                  const std::vector<std::string>& classes, const Arguments& a) {
+  const auto probabilities = logits.softmax(0);
+  const auto [values, indices] =
+      probabilities.topk(std::min<int64_t>(a.top, probabilities.size(0)));
+  nlohmann::ordered_json line{{"image", path}, {"top", nlohmann::ordered_json::array()}};
+  if (!a.json) std::cout << path << "\n";
+  for (int64_t i = 0; i < values.size(0); ++i) {
+    const auto index = indices[i].item<int64_t>();
+    const double probability = values[i].item<double>();
+    const auto name = static_cast<size_t>(index) < classes.size() ? classes[index]
+                                                                  : "class " + std::to_string(index);
+    line["top"].push_back({{"class", name}, {"index", index}, {"probability", probability}});
+    if (!a.json) std::cout << fmt::format("  {:6.2f} %  {}\n", 100 * probability, name);
+  }
+  if (a.json) std::cout << line.dump() << "\n";
+}
+
+// --cfg C --resume F --images PATH…
+int run_on_pictures(const Arguments& a) {
+  auto config = load_config(a.cfg, a.opts);
+  config.device = a.device;
+  const auto weights = read_weights(a.resume);
+  const auto device = build_device(config);
+  const auto model = build_classifier(config, device);
+  load_weights(*model, weights.tensors, a.resume);
+  model->eval();
+  const auto transform = build_eval_transform(config);
+  const torch::InferenceMode inference;
+  int unreadable = 0;
+  for (const auto& path : picture_files(a.images)) {
+    try {
+      const auto image = read_image(path);
+      auto input = torch::empty({1, 3, transform->size(), transform->size()});
+      CounterRng unused{0};
+      (*transform)(image, unused, input.data_ptr<float>());
+      print_answer(path, model->forward(input.to(device))[0].to(torch::kCPU, torch::kFloat),
+                   weights.classes, a);
+    } catch (const UnreadableImage& problem) {
+      log::error("{}", problem.what());
+      ++unreadable;
+    }
+  }
+  return unreadable == 0 ? 0 : Error::kBadInput;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return wf::run_tool([&] {
+    Arguments a;
+    CLI::App app("Classifies a tensor (--model --weights --input --output) or pictures (--cfg "
+                 "--resume --images).");
+    auto* model = app.add_option("--model", a.model, "name of the model, for example wfm_tiny");
+    auto* weights = app.add_option("--weights", a.weights, "its weights, .safetensors");
+    auto* input = app.add_option("--input", a.input, "safetensors with x [B, 3, H, W]");
+    auto* output = app.add_option("--output", a.output, "where logits [B, classes] go");
+    model->needs(weights)->needs(input)->needs(output);
+    auto* cfg = app.add_option("--cfg", a.cfg, "configuration of the model, YAML");
+    auto* resume = app.add_option("--resume", a.resume, "checkpoint or weights, .safetensors");
+    auto* images = app.add_option("--images", a.images, "pictures, or folders of them");
+    cfg->needs(resume)->needs(images)->excludes(model);
+    app.add_option("--opts", a.opts, "KEY VALUE … over the configuration");
+    app.add_option("--device", a.device, "auto, cpu or cuda")
+        ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
+    app.add_option("--top", a.top, "how many classes to name")->check(CLI::PositiveNumber);
+    app.add_flag("--json", a.json, "one JSON object a picture");
+    app.parse(argc, argv);
+    WF_CHECK(model->count() + cfg->count() == 1,
+             "give --model with --weights --input --output, or --cfg with --resume --images");
+    return model->count() ? run_on_tensor(a) : run_on_pictures(a);
+  });
+}

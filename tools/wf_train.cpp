@@ -1,0 +1,119 @@
+// Trains, evaluates or times a classifier: wf_train --cfg FILE. See --help and docs/config.md.
+
+#include "weightformer/checkpoint/atomic_file.h"
+#include "weightformer/checkpoint/checkpoint.h"
+#include "weightformer/checkpoint/checkpoint_observer.h"
+#include "weightformer/config/command_line.h"
+#include "weightformer/config/dump.h"
+#include "weightformer/core/check.h"
+#include "weightformer/core/log.h"
+#include "weightformer/core/registry.h"
+#include "weightformer/dist/launch_env.h"
+#include "weightformer/engine/build.h"
+#include "weightformer/engine/stop_signal.h"
+
+#include "tool.h"
+
+#include <torch/torch.h>
+
+#include <filesystem>
+#include <iostream>
+
+namespace {
+
+using namespace wf;
+
+void say_evaluation(const Evaluation& result) {
+  log::info("evaluation: top-1 {:.3f} %, top-5 {:.3f} %, loss {:.4f}, {} pictures, {} unreadable",
+            result.acc1, result.acc5, result.loss, result.images, result.unreadable);
+  std::cout << fmt::format(
+      "{{\"val_acc1\": {}, \"val_acc5\": {}, \"val_loss\": {}, \"images\": {}, \"unreadable\": {}}}\n",
+      result.acc1, result.acc5, result.loss, result.images, result.unreadable);
+}
+
+int evaluate_or_time(const Config& config, const std::shared_ptr<Classifier>& model,
+                     c10::Device device) {
+  const std::string file = config.model.resume.empty() ? config.model.pretrained : config.model.resume;
+  if (!file.empty()) load_weights(*model, read_weights(file).tensors, file);
+  const auto loaders = build_loaders(config, /*evaluate_only=*/true);
+  const EvaluateOptions options{device, config.amp, nullptr};
+  if (config.eval_mode) {
+    say_evaluation(evaluate(*model, *loaders.validation, options));
+    return 0;
+  }
+  Batch batch;
+  loaders.validation->start(0);
+  WF_CHECK(loaders.validation->next(batch), config.data.data_path, "/val holds no picture");
+  const double speed = throughput(*model, batch.images, options);
+  log::info("throughput: {:.1f} images/s at batch {}", speed, batch.images.size(0));
+  std::cout << fmt::format("{{\"images_per_s\": {}, \"batch\": {}}}\n", speed, batch.images.size(0));
+  return 0;
+}
+
+// A run that was cut off goes on by itself; --resume is for starting from another run's file.
+void resume(const Config& config, const std::string& folder, TrainState& state) {
+  auto file = config.train.auto_resume ? newest_checkpoint(folder) : std::nullopt;
+  if (file && !config.model.resume.empty() && *file != config.model.resume) {
+    log::warning("resuming {} of this run, not {}", *file, config.model.resume);
+  }
+  if (!file && !config.model.resume.empty()) file = config.model.resume;
+  if (file) {
+    load_checkpoint(*file, state);
+    log::info("resumed {}: {} epochs and {} batches done", *file, state.progress.epoch,
+              state.progress.batch);
+  } else if (!config.model.pretrained.empty()) {
+    load_weights(*state.model, read_weights(config.model.pretrained).tensors,
+                 config.model.pretrained);
+    log::info("starting from the weights of {}", config.model.pretrained);
+  }
+}
+
+int train(const Config& config, const std::shared_ptr<Classifier>& model, c10::Device device,
+          const std::string& folder) {
+  const auto not_built = settings_not_built(config);
+  if (!not_built.empty()) {
+    log::warning("not built yet, training without: {}", join(not_built, ", "));
+  }
+  const auto loaders = build_loaders(config, /*evaluate_only=*/false);
+  auto state = build_train_state(config, model, loaders, /*world=*/1);
+  resume(config, folder, state);
+  Trainer trainer(state, *loaders.train, *loaders.validation, build_trainer_options(config, device));
+  trainer.add(std::make_shared<ConsoleObserver>(config.print_freq));
+  trainer.add(std::make_shared<MetricsObserver>(folder + "/metrics.jsonl"));
+  trainer.add(std::make_shared<CheckpointObserver>(folder, config.save_freq));
+  catch_stop_signals();
+  const Stopwatch watch;
+  if (trainer.run() == Outcome::stopped) {
+    log::info("stopped after {}; the same command resumes", clock_time(watch.seconds()));
+    return 0;
+  }
+  log::info("finished in {}: best top-1 {:.2f} %, in {}", clock_time(watch.seconds()),
+            state.progress.max_accuracy, folder);
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return wf::run_tool([&] {
+    const auto arguments = parse_train_arguments(argc, argv);
+    if (!arguments.help.empty()) return std::cout << arguments.help, 0;
+    const auto& config = arguments.config;
+    if (arguments.print_config) return std::cout << dump_yaml(config), 0;
+    const auto env = read_launch_env();
+    WF_CHECK(env.world == 1, "WORLD_SIZE=", env.world,
+             ": training in several processes is not built yet; start one");
+    const std::string folder = run_folder(config);
+    std::filesystem::create_directories(folder);
+    log::open(folder + "/log.txt");
+    write_text_file(folder + "/config.yaml", dump_yaml(config));
+    if (config.threads > 0) at::set_num_threads(static_cast<int>(config.threads));
+    torch::manual_seed(static_cast<uint64_t>(config.seed));
+    const auto device = build_device(config);
+    const auto model = build_classifier(config, device);
+    log::info("{} on {}, {} threads, run folder {}", config.model.name, device.str(),
+              at::get_num_threads(), folder);
+    if (config.eval_mode || config.throughput_mode) return evaluate_or_time(config, model, device);
+    return train(config, model, device, folder);
+  });
+}
