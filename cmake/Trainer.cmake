@@ -16,13 +16,14 @@ target_link_libraries(weightformer_log PUBLIC spdlog::spdlog)
 
 # No torch in these: compiled without the precompiled header.
 set(wf_trainer_plain_sources
+  src/config/command_line.cpp
   src/config/config.cpp
-  src/config/load.cpp
   src/config/describe.cpp
+  src/config/load.cpp
+  src/config/values.cpp
   src/data/decode.cpp
   src/data/image_folder.cpp
   src/data/resize.cpp
-  src/data/sampler.cpp
   src/data/transforms.cpp
   src/dist/launch_env.cpp
   src/optim/lr_schedule.cpp)
@@ -32,9 +33,10 @@ add_library(weightformer_trainer STATIC
   src/checkpoint/checkpoint.cpp
   src/checkpoint/checkpoint_observer.cpp
   src/data/loader.cpp
+  src/engine/build.cpp
   src/engine/evaluator.cpp
   src/engine/observers.cpp
-  src/engine/train_state.cpp
+  src/engine/stop_signal.cpp
   src/engine/trainer.cpp
   src/optim/optimizer.cpp
   src/optim/param_groups.cpp

@@ -4,7 +4,7 @@
 #include "weightformer/checkpoint/checkpoint.h"
 #include "weightformer/checkpoint/checkpoint_observer.h"
 #include "weightformer/config/command_line.h"
-#include "weightformer/config/dump.h"
+#include "weightformer/config/describe.h"
 #include "weightformer/core/check.h"
 #include "weightformer/core/log.h"
 #include "weightformer/core/registry.h"

@@ -1,6 +1,6 @@
 #include "weightformer/engine/build.h"
 
-#include "weightformer/config/dump.h"
+#include "weightformer/config/describe.h"
 #include "weightformer/core/check.h"
 #include "weightformer/data/image_folder.h"
 

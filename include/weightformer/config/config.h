@@ -1,0 +1,85 @@
+// One run's settings. Keys, defaults, allowed values and help stand once, in src/config/keys.h.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+namespace wf {
+
+using Pair = std::array<double, 2>;
+
+struct DataConfig {
+  int64_t batch_size, img_size, num_workers;
+  std::string data_path, dataset, interpolation, cache_mode;
+  bool zip_mode, pin_memory;
+};
+
+struct ModelConfig {
+  std::string type, name, resume, pretrained;
+  int64_t num_classes, dim, depth, patch_size;
+  double drop_rate, drop_path_rate, label_smoothing;
+};
+
+struct LrSchedulerConfig {
+  std::string name;
+  int64_t decay_epochs;
+  double decay_rate;
+};
+
+struct OptimizerConfig {
+  std::string name;
+  double eps, momentum;
+  Pair betas;
+};
+
+struct TrainConfig {
+  int64_t start_epoch, epochs, warmup_epochs, cooldown_epochs;
+  double weight_decay, base_lr, warmup_lr, min_lr, clip_grad;
+  bool auto_resume, use_checkpoint;
+  LrSchedulerConfig lr_scheduler;
+  OptimizerConfig optimizer;
+};
+
+struct AugConfig {
+  int64_t crop_padding;
+  double hflip, color_jitter, reprob, mixup, cutmix, mixup_prob, mixup_switch_prob;
+  std::string auto_augment, remode, mixup_mode;
+  int64_t recount;
+  std::optional<Pair> cutmix_minmax;
+};
+
+struct TestConfig {
+  bool crop;
+};
+
+/// Everything that decides a run. A fresh one holds the published defaults.
+struct Config {
+  Config();
+
+  DataConfig data;
+  ModelConfig model;
+  TrainConfig train;
+  AugConfig aug;
+  TestConfig test;
+  bool amp, eval_mode, throughput_mode;
+  std::string output, tag, device;
+  int64_t save_freq, print_freq, seed, threads, local_rank;
+
+  /// Where a value came from ("cfg/a.yaml:7", "--opts"), for those that are not defaults.
+  std::map<std::string, std::string> origins;
+};
+
+/// Equal in every key; origins do not count.
+bool operator==(const Config& a, const Config& b);
+
+/// OUTPUT/NAME/TAG, where the run's files go.
+std::string run_folder(const Config& config);
+
+/// Throws wf::Error, in one line with the keys and where they came from, when settings contradict
+/// each other.
+void validate(const Config& config);
+
+}  // namespace wf

@@ -1,0 +1,92 @@
+#include "weightformer/config/command_line.h"
+
+#include "weightformer/config/load.h"
+#include "weightformer/core/check.h"
+#include "weightformer/core/registry.h"
+
+#include <CLI/CLI.hpp>
+
+namespace wf {
+namespace {
+
+// A flag with a value that sets one key.
+struct KeyFlag {
+  const char* flag;
+  const char* key;
+  const char* help;
+};
+constexpr KeyFlag kKeyFlags[] = {
+    {"--batch-size", "DATA.BATCH_SIZE", "pictures a step, per process"},
+    {"--data-path", "DATA.DATA_PATH", "folder with train/CLASS/* and val/CLASS/*"},
+    {"--cache-mode", "DATA.CACHE_MODE", "no, full or part"},
+    {"--resume", "MODEL.RESUME", "checkpoint to go on from, or to evaluate"},
+    {"--pretrained", "MODEL.PRETRAINED", "weights to start from"},
+    {"--output", "OUTPUT", "runs go to OUTPUT/NAME/TAG"},
+    {"--tag", "TAG", "name of the run"},
+    {"--device", "DEVICE", "auto, cpu or cuda"},
+};
+// One without a value, which switches a key on.
+constexpr KeyFlag kSwitches[] = {
+    {"--zip", "DATA.ZIP_MODE", "read train.zip and val.zip"},
+    {"--use-checkpoint", "TRAIN.USE_CHECKPOINT", "recompute blocks to save memory"},
+    {"--amp", "AMP", "mixed precision"},
+    {"--eval", "EVAL_MODE", "evaluate and end"},
+    {"--throughput", "THROUGHPUT_MODE", "time the model and end"},
+};
+
+std::string explain(const CLI::ParseError& problem, const CLI::App& app, int argc,
+                    const char* const* argv) {
+  std::vector<std::string> known;
+  for (const auto* option : app.get_options()) {
+    for (const auto& name : option->get_lnames()) known.push_back("--" + name);
+  }
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = std::string(argv[i]).substr(0, std::string(argv[i]).find('='));
+    if (word.rfind("--", 0) == 0 && std::find(known.begin(), known.end(), word) == known.end()) {
+      return str("unknown flag ", word, ", did you mean ", nearest(word, known), "?");
+    }
+  }
+  const std::string text = problem.what();
+  return text.substr(0, text.find('\n')) + "; --help lists the flags";
+}
+
+}  // namespace
+
+CommandLine parse_train_arguments(int argc, const char* const* argv) {
+  CLI::App app("Trains, evaluates or times a WeightFormer classifier.", "wf_train");
+  std::string cfg, ignored;
+  std::vector<std::string> opts, values(std::size(kKeyFlags));
+  bool print_config = false;
+  app.add_option("--cfg", cfg, "configuration file, YAML")->required();
+  app.add_option("--opts", opts, "KEY VALUE … over the file");
+  std::vector<CLI::Option*> flags, switches;
+  for (size_t i = 0; i < std::size(kKeyFlags); ++i) {
+    flags.push_back(app.add_option(kKeyFlags[i].flag, values[i], kKeyFlags[i].help));
+  }
+  for (const auto& item : kSwitches) switches.push_back(app.add_flag(item.flag, item.help));
+  app.add_flag("--print-config", print_config, "print the effective configuration and end");
+  app.add_option("--local_rank,--local-rank", ignored, "ignored, as torchrun's variables tell");
+  app.add_flag("--find-unused-params", "ignored: every parameter is used");
+
+  CommandLine out;
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    out.help = app.help();
+    return out;
+  } catch (const CLI::ParseError& problem) {
+    throw Error(explain(problem, app, argc, argv));
+  }
+  out.config = load_config(cfg, opts);
+  for (size_t i = 0; i < flags.size(); ++i) {
+    if (flags[i]->count()) set_key(out.config, kKeyFlags[i].key, values[i], kKeyFlags[i].flag);
+  }
+  for (size_t i = 0; i < switches.size(); ++i) {
+    if (switches[i]->count()) set_key(out.config, kSwitches[i].key, "true", kSwitches[i].flag);
+  }
+  out.print_config = print_config;
+  validate(out.config);
+  return out;
+}
+
+}  // namespace wf

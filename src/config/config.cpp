@@ -1,0 +1,77 @@
+#include "weightformer/config/config.h"
+
+#include "weightformer/core/check.h"
+
+#include "keys.h"
+
+namespace wf {
+namespace {
+
+// "TRAIN.EPOCHS (cfg/a.yaml:7)"
+std::string named(const Config& config, const std::string& key) {
+  const auto origin = config.origins.find(key);
+  return key + (origin == config.origins.end() ? " (default)" : " (" + origin->second + ")");
+}
+
+}  // namespace
+
+Config::Config() {
+  visit(*this, [](auto& field, const char*, const auto& value, const char*, const Rule&) {
+    field = value;
+  });
+}
+
+std::vector<std::string> key_names() {
+  std::vector<std::string> keys;
+  const Config config;
+  visit(config, [&](const auto&, const char* key, auto&&...) { keys.emplace_back(key); });
+  return keys;
+}
+
+bool operator==(const Config& a, const Config& b) {
+  // Two walks in step: the fields of `a` by address, then those of `b` against them.
+  std::vector<const void*> fields;
+  visit(a, [&](const auto& field, auto&&...) { fields.push_back(&field); });
+  bool equal = true;
+  size_t at = 0;
+  visit(b, [&](const auto& field, auto&&...) {
+    using Field = std::decay_t<decltype(field)>;
+    equal = equal && *static_cast<const Field*>(fields[at]) == field;
+    ++at;
+  });
+  return equal;
+}
+
+std::string run_folder(const Config& config) {
+  return config.output + "/" + config.model.name + "/" + config.tag;
+}
+
+void validate(const Config& config) {
+  const auto at = [&](const char* key) { return named(config, key); };
+  const auto& train = config.train;
+  const int64_t all = train.epochs + train.cooldown_epochs;
+  WF_CHECK(train.warmup_epochs < train.epochs, at("TRAIN.WARMUP_EPOCHS"), " is ",
+           train.warmup_epochs, ", which leaves nothing of ", at("TRAIN.EPOCHS"), ", ",
+           train.epochs);
+  WF_CHECK(train.min_lr <= train.base_lr, at("TRAIN.MIN_LR"), " is ", train.min_lr, ", above ",
+           at("TRAIN.BASE_LR"), ", ", train.base_lr);
+  WF_CHECK(train.start_epoch < all, at("TRAIN.START_EPOCH"), " is ", train.start_epoch,
+           ", and the run has epochs 0 to ", all - 1, " by ", at("TRAIN.EPOCHS"));
+  const auto& cut = config.aug.cutmix_minmax;
+  WF_CHECK(!cut || (*cut)[0] <= (*cut)[1], at("AUG.CUTMIX_MINMAX"), ": the minimum ", (*cut)[0],
+           " is above the maximum ", (*cut)[1]);
+  WF_CHECK(!config.data.zip_mode || config.data.dataset == "imagenet", at("DATA.ZIP_MODE"),
+           " is for image folders, and ", at("DATA.DATASET"), " is ", config.data.dataset);
+  WF_CHECK(config.model.dim % 4 == 0, at("MODEL.DIM"), " is ", config.model.dim,
+           ": the predictors need a multiple of 4");
+  WF_CHECK(config.model.patch_size <= config.data.img_size, at("MODEL.PATCH_SIZE"), " is ",
+           config.model.patch_size, ", larger than ", at("DATA.IMG_SIZE"), ", ",
+           config.data.img_size);
+  WF_CHECK(!config.eval_mode || !config.model.resume.empty() || !config.model.pretrained.empty(),
+           "--eval needs --resume FILE: the weights to evaluate");
+  WF_CHECK(!config.eval_mode || !config.throughput_mode,
+           "--eval and --throughput exclude each other: ", at("EVAL_MODE"), ", ",
+           at("THROUGHPUT_MODE"));
+}
+
+}  // namespace wf

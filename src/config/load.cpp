@@ -1,0 +1,158 @@
+#include "weightformer/config/load.h"
+
+#include "weightformer/core/registry.h"
+
+#include "values.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+namespace wf {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string first_line(std::string text) {
+  text = text.substr(0, text.find('\n'));
+  return text.substr(0, 200);
+}
+
+std::set<std::string> section_names() {
+  std::set<std::string> sections;
+  for (const auto& key : key_names()) {
+    for (size_t dot = key.find('.'); dot != std::string::npos; dot = key.find('.', dot + 1)) {
+      sections.insert(key.substr(0, dot));
+    }
+  }
+  return sections;
+}
+
+[[noreturn]] void unknown_key(const std::string& key, const std::string& origin) {
+  auto known = key_names();
+  const auto sections = section_names();
+  known.insert(known.end(), sections.begin(), sections.end());
+  known.emplace_back("BASE");
+  throw Error(str(origin, ": unknown key ", first_line(key), ", did you mean ",
+                  nearest(key.substr(0, 200), known), "?"));
+}
+
+void assign(Config& config, const std::string& key, const YAML::Node& node,
+            const std::string& origin) {
+  bool found = false;
+  visit(config, [&](auto& field, const char* name, const auto&, const char*, const Rule& rule) {
+    if (found || key != name) return;
+    found = true;
+    try {
+      parse_value(node, field, rule);
+    } catch (const std::exception& problem) {
+      throw Error(str(origin, ": ", key, ": ", first_line(problem.what())));
+    }
+    config.origins[key] = origin;
+  });
+  if (!found) unknown_key(key, origin);
+}
+
+class FileReader {
+ public:
+  explicit FileReader(Config& config) : config_(config) {}
+
+  void read(const std::string& path) {
+    std::error_code ignored;
+    WF_CHECK(fs::exists(path, ignored), path, ": no such configuration file");
+    WF_CHECK(fs::is_regular_file(path, ignored), path, ": not a file");
+    const std::string identity = fs::weakly_canonical(path).string();
+    const bool again = std::find(open_.begin(), open_.end(), identity) != open_.end();
+    open_.push_back(identity);
+    WF_CHECK(!again, path, ": BASE goes in a circle: ", join(open_, " → "));
+    const auto root = parse(path);
+    if (!root.IsNull()) {
+      WF_CHECK(root.IsMap(), path, ": expected KEY: value lines");
+      read_bases(path, root);
+      read_section(path, root, "");
+    }
+    open_.pop_back();
+  }
+
+ private:
+  static YAML::Node parse(const std::string& path) {
+    std::ifstream in(path, std::ios::binary);
+    std::stringstream text;
+    text << in.rdbuf();
+    WF_CHECK(in && text.str().find('\0') == std::string::npos, path, ": not a text file");
+    try {
+      return YAML::Load(text.str());
+    } catch (const YAML::Exception& problem) {
+      throw Error(str(path, ":", problem.mark.line + 1, ": not YAML: ", first_line(problem.msg)));
+    }
+  }
+
+  static std::string place(const std::string& path, const YAML::Node& node) {
+    return str(path, ":", node.Mark().line + 1);
+  }
+
+  void read_bases(const std::string& path, const YAML::Node& root) {
+    for (const auto& item : root) {
+      if (!item.first.IsScalar() || item.first.Scalar() != "BASE") continue;
+      const auto where = place(path, item.first);
+      WF_CHECK(item.second.IsSequence() || item.second.IsScalar(), where,
+               ": BASE: expected a list of files");
+      const auto base = [&](const YAML::Node& name) {
+        WF_CHECK(name.IsScalar(), where, ": BASE: expected a list of files");
+        if (name.Scalar().empty()) return;
+        read((fs::path(path).parent_path() / name.Scalar()).string());
+      };
+      if (item.second.IsScalar()) base(item.second);
+      for (const auto& name : item.second) base(name);
+    }
+  }
+
+  void read_section(const std::string& path, const YAML::Node& section, const std::string& prefix) {
+    std::set<std::string> seen;
+    for (const auto& item : section) {
+      const auto where = place(path, item.first);
+      WF_CHECK(item.first.IsScalar(), where, ": a key must be a word");
+      const std::string key = prefix + item.first.Scalar();
+      WF_CHECK(seen.insert(key).second, where, ": ", first_line(key), " is given twice");
+      if (key == "BASE") continue;
+      if (!section_names().count(key)) {
+        assign(config_, key, item.second, where);
+        continue;
+      }
+      if (item.second.IsNull()) continue;  // a section with nothing in it
+      WF_CHECK(item.second.IsMap(), where, ": ", key, " is a section: expected keys below it");
+      read_section(path, item.second, key + ".");
+    }
+  }
+
+  Config& config_;
+  std::vector<std::string> open_;
+};
+
+}  // namespace
+
+void set_key(Config& config, const std::string& key, const std::string& value,
+             const std::string& origin) {
+  YAML::Node node;
+  try {
+    node = YAML::Load(value);
+  } catch (const YAML::Exception&) {
+    node = YAML::Node(value);
+  }
+  // A path such as "a: b" is YAML for something else; what was typed counts.
+  if (node.IsMap()) node = YAML::Node(value);
+  assign(config, key, node, origin);
+}
+
+Config load_config(const std::string& path, const std::vector<std::string>& opts) {
+  Config config;
+  FileReader(config).read(path);
+  WF_CHECK(opts.size() % 2 == 0, "--opts: expected KEY VALUE pairs, ", opts.back(),
+           " has no value");
+  for (size_t i = 0; i < opts.size(); i += 2) set_key(config, opts[i], opts[i + 1], "--opts");
+  return config;
+}
+
+}  // namespace wf

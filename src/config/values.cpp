@@ -1,0 +1,120 @@
+#include "values.h"
+
+#include "weightformer/core/registry.h"
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+#include <cmath>
+
+namespace wf {
+namespace {
+
+constexpr size_t kShown = 40;
+
+// For messages: one line, not too long.
+std::string quoted(std::string text) {
+  if (text.size() > kShown) text = text.substr(0, kShown) + "…";
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < 0x20) c = ' ';
+  }
+  return "'" + text + "'";
+}
+
+std::string shown(const YAML::Node& node) {
+  if (node.IsNull()) return "nothing";
+  if (node.IsSequence()) return "a list";
+  if (node.IsMap()) return "a section";
+  return quoted(node.Scalar());
+}
+
+const std::string& scalar(const YAML::Node& node, const char* expected) {
+  WF_CHECK(node.IsScalar(), "expected ", expected, ", got ", shown(node));
+  return node.Scalar();
+}
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return text;
+}
+
+template <typename Number>
+Number number(const YAML::Node& node, const char* expected) {
+  const std::string& text = scalar(node, expected);
+  const char* begin = text.data() + (text.size() > 1 && text[0] == '+' ? 1 : 0);
+  const char* end = text.data() + text.size();
+  Number value{};
+  const auto [stop, problem] = std::from_chars(begin, end, value);
+  WF_CHECK(problem == std::errc() && stop == end && std::isfinite(static_cast<double>(value)),
+           "expected ", expected, ", got ", quoted(text));
+  return value;
+}
+
+void hold(double value, const Rule& rule) {
+  WF_CHECK(value >= rule.min && value <= rule.max && !(rule.below_max && value == rule.max),
+           "must be ", describe(rule), ", got ", value);
+}
+
+}  // namespace
+
+void parse_value(const YAML::Node& node, bool& field, const Rule&) {
+  const std::string text = lower(scalar(node, "true or false"));
+  const bool yes = text == "true" || text == "yes" || text == "on";
+  const bool no = text == "false" || text == "no" || text == "off";
+  WF_CHECK(yes || no, "expected true or false, got ", shown(node));
+  field = yes;
+}
+
+void parse_value(const YAML::Node& node, int64_t& field, const Rule& rule) {
+  field = number<int64_t>(node, "a whole number");
+  hold(static_cast<double>(field), rule);
+}
+
+void parse_value(const YAML::Node& node, double& field, const Rule& rule) {
+  field = number<double>(node, "a number");
+  hold(field, rule);
+}
+
+void parse_value(const YAML::Node& node, std::string& field, const Rule& rule) {
+  if (node.IsNull()) {
+    field.clear();
+  } else {
+    field = scalar(node, "text");
+  }
+  const auto& choices = rule.choices;
+  WF_CHECK(choices.empty() || std::find(choices.begin(), choices.end(), field) != choices.end(),
+           "must be ", describe(rule), ", got ", quoted(field));
+}
+
+void parse_value(const YAML::Node& node, Pair& field, const Rule& rule) {
+  // "(0.9, 0.999)" is how Python writes it, in --opts for example.
+  if (node.IsScalar() && node.Scalar().size() > 1 && node.Scalar().front() == '(' &&
+      node.Scalar().back() == ')') {
+    const auto& text = node.Scalar();
+    return parse_value(YAML::Load("[" + text.substr(1, text.size() - 2) + "]"), field, rule);
+  }
+  WF_CHECK(node.IsSequence() && node.size() == 2, "expected a list of two numbers, got ",
+           shown(node));
+  for (size_t i = 0; i < 2; ++i) parse_value(node[i], field[i], rule);
+}
+
+void parse_value(const YAML::Node& node, std::optional<Pair>& field, const Rule& rule) {
+  if (node.IsNull() || (node.IsScalar() && lower(node.Scalar()) == "none")) {
+    field.reset();
+    return;
+  }
+  Pair pair{};
+  parse_value(node, pair, rule);
+  field = pair;
+}
+
+std::string describe(const Rule& rule) {
+  if (!rule.choices.empty()) return "one of " + join(rule.choices, ", ");
+  if (std::isfinite(rule.min) && std::isfinite(rule.max)) {
+    return str("from ", rule.min, rule.below_max ? " to below " : " to ", rule.max);
+  }
+  return std::isfinite(rule.min) ? str("at least ", rule.min) : "";
+}
+
+}  // namespace wf
