@@ -5,6 +5,7 @@ find_package(JPEG REQUIRED)
 find_package(yaml-cpp REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(Threads REQUIRED)
+find_package(ZLIB REQUIRED)
 if(NOT WF_NLOHMANN_INCLUDE)
   message(FATAL_ERROR "nlohmann/json.hpp not found. Install nlohmann-json3-dev, or pass -DWF_TRAINER=OFF.")
 endif()
@@ -23,6 +24,7 @@ set(wf_trainer_plain_sources
   src/config/values.cpp
   src/data/decode.cpp
   src/data/image_folder.cpp
+  src/data/jpeg.cpp
   src/data/resize.cpp
   src/data/transforms.cpp
   src/dist/launch_env.cpp
@@ -55,3 +57,4 @@ foreach(tool wf_train wf_infer wf_prepare wf_report)
   target_link_libraries(${tool} PRIVATE weightformer_trainer ${OpenCV_LIBS})
   wf_target_options(${tool} PCH REUSE)
 endforeach()
+target_link_libraries(wf_prepare PRIVATE ZLIB::ZLIB)

@@ -23,8 +23,8 @@ using namespace wf;
 namespace fs = std::filesystem;
 
 struct Arguments {
-  std::string model, weights, input, output;   // tensor in, tensor out
-  std::string cfg, resume;                     // pictures
+  std::string model, weights, input, output;  // tensor in, tensor out
+  std::string cfg, resume;                    // pictures
   std::vector<std::string> opts, images;
   std::string device = "auto";
   int64_t top = 5;
@@ -81,8 +81,9 @@ void print_answer(const std::string& path, const at::Tensor& logits,
   for (int64_t i = 0; i < values.size(0); ++i) {
     const auto index = indices[i].item<int64_t>();
     const double probability = values[i].item<double>();
-    const auto name = static_cast<size_t>(index) < classes.size() ? classes[index]
-                                                                  : "class " + std::to_string(index);
+    const auto name = static_cast<size_t>(index) < classes.size()
+                          ? classes[index]
+                          : "class " + std::to_string(index);
     line["top"].push_back({{"class", name}, {"index", index}, {"probability", probability}});
     if (!a.json) std::cout << fmt::format("  {:6.2f} %  {}\n", 100 * probability, name);
   }
@@ -120,10 +121,11 @@ int run_on_pictures(const Arguments& a) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return wf::run_tool([&] {
+  CLI::App app(
+      "Classifies a tensor (--model --weights --input --output) or pictures (--cfg --resume "
+      "--images).");
+  return wf::run_tool(&app, [&] {
     Arguments a;
-    CLI::App app("Classifies a tensor (--model --weights --input --output) or pictures (--cfg "
-                 "--resume --images).");
     auto* model = app.add_option("--model", a.model, "name of the model, for example wfm_tiny");
     auto* weights = app.add_option("--weights", a.weights, "its weights, .safetensors");
     auto* input = app.add_option("--input", a.input, "safetensors with x [B, 3, H, W]");

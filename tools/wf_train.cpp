@@ -27,13 +27,15 @@ void say_evaluation(const Evaluation& result) {
   log::info("evaluation: top-1 {:.3f} %, top-5 {:.3f} %, loss {:.4f}, {} pictures, {} unreadable",
             result.acc1, result.acc5, result.loss, result.images, result.unreadable);
   std::cout << fmt::format(
-      "{{\"val_acc1\": {}, \"val_acc5\": {}, \"val_loss\": {}, \"images\": {}, \"unreadable\": {}}}\n",
+      "{{\"val_acc1\": {}, \"val_acc5\": {}, \"val_loss\": {}, \"images\": {}, \"unreadable\": "
+      "{}}}\n",
       result.acc1, result.acc5, result.loss, result.images, result.unreadable);
 }
 
 int evaluate_or_time(const Config& config, const std::shared_ptr<Classifier>& model,
                      c10::Device device) {
-  const std::string file = config.model.resume.empty() ? config.model.pretrained : config.model.resume;
+  const std::string file =
+      config.model.resume.empty() ? config.model.pretrained : config.model.resume;
   if (!file.empty()) load_weights(*model, read_weights(file).tensors, file);
   const auto loaders = build_loaders(config, /*evaluate_only=*/true);
   const EvaluateOptions options{device, config.amp, nullptr};
@@ -46,7 +48,8 @@ int evaluate_or_time(const Config& config, const std::shared_ptr<Classifier>& mo
   WF_CHECK(loaders.validation->next(batch), config.data.data_path, "/val holds no picture");
   const double speed = throughput(*model, batch.images, options);
   log::info("throughput: {:.1f} images/s at batch {}", speed, batch.images.size(0));
-  std::cout << fmt::format("{{\"images_per_s\": {}, \"batch\": {}}}\n", speed, batch.images.size(0));
+  std::cout << fmt::format("{{\"images_per_s\": {}, \"batch\": {}}}\n", speed,
+                           batch.images.size(0));
   return 0;
 }
 
@@ -77,7 +80,8 @@ int train(const Config& config, const std::shared_ptr<Classifier>& model, c10::D
   const auto loaders = build_loaders(config, /*evaluate_only=*/false);
   auto state = build_train_state(config, model, loaders, /*world=*/1);
   resume(config, folder, state);
-  Trainer trainer(state, *loaders.train, *loaders.validation, build_trainer_options(config, device));
+  Trainer trainer(state, *loaders.train, *loaders.validation,
+                  build_trainer_options(config, device));
   trainer.add(std::make_shared<ConsoleObserver>(config.print_freq));
   trainer.add(std::make_shared<MetricsObserver>(folder + "/metrics.jsonl"));
   trainer.add(std::make_shared<CheckpointObserver>(folder, config.save_freq));
@@ -95,7 +99,7 @@ int train(const Config& config, const std::shared_ptr<Classifier>& model, c10::D
 }  // namespace
 
 int main(int argc, char** argv) {
-  return wf::run_tool([&] {
+  return wf::run_tool(nullptr, [&] {
     const auto arguments = parse_train_arguments(argc, argv);
     if (!arguments.help.empty()) return std::cout << arguments.help, 0;
     const auto& config = arguments.config;

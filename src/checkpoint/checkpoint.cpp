@@ -31,9 +31,12 @@ TensorMap with_prefix(const TensorMap& from, const std::string& prefix) {
 }
 
 json to_json(const Progress& p) {
-  return {{"epoch", p.epoch},           {"batch", p.batch},
-          {"batches", p.batches},       {"step", p.step},
-          {"loss_sum", p.loss_sum},     {"loss_count", p.loss_count},
+  return {{"epoch", p.epoch},
+          {"batch", p.batch},
+          {"batches", p.batches},
+          {"step", p.step},
+          {"loss_sum", p.loss_sum},
+          {"loss_count", p.loss_count},
           {"max_accuracy", p.max_accuracy}};
 }
 

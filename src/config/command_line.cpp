@@ -62,6 +62,7 @@ CommandLine parse_train_arguments(int argc, const char* const* argv) {
   std::vector<CLI::Option*> flags, switches;
   for (size_t i = 0; i < std::size(kKeyFlags); ++i) {
     flags.push_back(app.add_option(kKeyFlags[i].flag, values[i], kKeyFlags[i].help));
+    flags.back()->take_last();  // a script's "$@" may give one again, as with argparse
   }
   for (const auto& item : kSwitches) switches.push_back(app.add_flag(item.flag, item.help));
   app.add_flag("--print-config", print_config, "print the effective configuration and end");

@@ -64,16 +64,18 @@ std::string describe_markdown() {
   std::ostringstream out;
   out << "# Configuration\n\n"
          "Generated from `src/config/keys.h`; the tests rewrite it with `WF_UPDATE_DOCS=1`.\n\n"
-         "A YAML file sets keys (`BASE: [other.yaml]` takes another file first), `--opts KEY VALUE …`\n"
-         "overrides it, the flags of `wf_train --help` override both. `wf_train --print-config` shows\n"
+         "A YAML file sets keys (`BASE: [other.yaml]` takes another file first), `--opts KEY VALUE "
+         "…`\n"
+         "overrides it, the flags of `wf_train --help` override both. `wf_train --print-config` "
+         "shows\n"
          "what is in force.\n\n"
          "| key | type | default | allowed | meaning |\n|---|---|---|---|---|\n";
   const Config defaults;
-  visit(defaults, [&](const auto& field, const char* key, const auto&, const char* help,
-                      const Rule& rule) {
-    out << "| `" << key << "` | " << type_of(field) << " | `" << text_of(field) << "` | "
-        << describe(rule) << " | " << help << " |\n";
-  });
+  visit(defaults,
+        [&](const auto& field, const char* key, const auto&, const char* help, const Rule& rule) {
+          out << "| `" << key << "` | " << type_of(field) << " | `" << text_of(field) << "` | "
+              << describe(rule) << " | " << help << " |\n";
+        });
   return out.str();
 }
 

@@ -1,5 +1,5 @@
-// Every key of the configuration, once: reading, overriding, dumping, documentation and defaults all
-// follow from these lines.
+// Every key of the configuration, once: reading, overriding, dumping, documentation and defaults
+// all follow from these lines.
 #pragma once
 
 #include "weightformer/config/config.h"
@@ -37,7 +37,7 @@ void visit_data(C& c, V&& v) {
   v(c.data.img_size, "DATA.IMG_SIZE", 224, "side of the square the model sees, pixels",
     between(1, 16384));
   v(c.data.interpolation, "DATA.INTERPOLATION", "bicubic", "how pictures are resized",
-    one_of({"bicubic", "bilinear", "random"}));
+    one_of({"bicubic", "bilinear"}));
   v(c.data.zip_mode, "DATA.ZIP_MODE", false, "read train.zip and val.zip instead of folders",
     Rule{});
   v(c.data.cache_mode, "DATA.CACHE_MODE", "part", "what of a zip is kept in memory",
@@ -136,8 +136,7 @@ void visit_run(C& c, V&& v) {
   v(c.throughput_mode, "THROUGHPUT_MODE", false, "time the model and end", Rule{});
   v(c.device, "DEVICE", "auto", "auto takes cuda when there is one",
     one_of({"auto", "cpu", "cuda"}));
-  v(c.threads, "THREADS", 0, "CPU threads of an operator; 0: LibTorch's choice",
-    between(0, 1024));
+  v(c.threads, "THREADS", 0, "CPU threads of an operator; 0: LibTorch's choice", between(0, 1024));
   v(c.local_rank, "LOCAL_RANK", 0, "read and ignored: torchrun sets it for each process", Rule{});
 }
 

@@ -12,9 +12,11 @@ namespace {
 TransformOptions transform_options(const Config& config) {
   TransformOptions options;
   options.size = static_cast<int>(config.data.img_size);
-  options.interpolation = config.data.interpolation == "bilinear" ? Interpolation::bilinear
-                                                                  : Interpolation::bicubic;
+  options.interpolation =
+      config.data.interpolation == "bilinear" ? Interpolation::bilinear : Interpolation::bicubic;
   options.crop = config.test.crop;
+  options.crop_padding = static_cast<int>(config.aug.crop_padding);
+  options.hflip = config.aug.hflip;
   return options;
 }
 

@@ -20,9 +20,9 @@ std::string bar(const StepReport& report) {
 }
 
 std::string describe(const StepReport& r) {
-  return fmt::format("eta {}  lr {:.3g}  loss {:.4f}  grad norm {:.3f}  {:.1f} images/s  data wait {:.0f} %",
-                     clock_time(r.seconds_left), r.lr, r.loss, r.grad_norm, r.images_per_s,
-                     100 * r.data_wait);
+  return fmt::format(
+      "eta {}  lr {:.3g}  loss {:.4f}  grad norm {:.3f}  {:.1f} images/s  data wait {:.0f} %",
+      clock_time(r.seconds_left), r.lr, r.loss, r.grad_norm, r.images_per_s, 100 * r.data_wait);
 }
 
 }  // namespace
@@ -43,13 +43,17 @@ void ConsoleObserver::on_step(const TrainState&, const StepReport& report) {
 
 void ConsoleObserver::on_epoch(const TrainState& state, const EpochReport& report) {
   const auto& v = report.validation;
-  log::info("epoch {}: train loss {:.4f}, val loss {:.4f}, top-1 {:.2f} %, top-5 {:.2f} % of {} pictures, "
-            "best top-1 {:.2f} %",
-            report.epoch + 1, report.train_loss, v.loss, v.acc1, v.acc5, v.images,
-            state.progress.max_accuracy);
+  log::info(
+      "epoch {}: train loss {:.4f}, val loss {:.4f}, top-1 {:.2f} %, top-5 {:.2f} % of {} "
+      "pictures, "
+      "best top-1 {:.2f} %",
+      report.epoch + 1, report.train_loss, v.loss, v.acc1, v.acc5, v.images,
+      state.progress.max_accuracy);
   if (report.unreadable > 0 || v.unreadable > 0) {
-    log::warning("unreadable pictures: {} in training (replaced by others), {} in validation (counted as wrong)",
-                 report.unreadable, v.unreadable);
+    log::warning(
+        "unreadable pictures: {} in training (replaced by others), {} in validation (counted as "
+        "wrong)",
+        report.unreadable, v.unreadable);
   }
 }
 

@@ -32,6 +32,9 @@ std::string first_bad_parameter(const torch::nn::Module& model) {
   return "none (the loss alone)";
 }
 
+// Without the sign that a NaN may carry.
+std::string shown(double value) { return std::isnan(value) ? "nan" : wf::str(value); }
+
 }  // namespace
 
 Trainer::Trainer(TrainState& state, Loader& train, Loader& validation, TrainerOptions options)
@@ -41,11 +44,12 @@ Trainer::Trainer(TrainState& state, Loader& train, Loader& validation, TrainerOp
   generator_ = torch::globalContext().defaultGenerator(options_.device).clone();
   state_.model->set_generator(generator_);
   auto& progress = state_.progress;
-  WF_CHECK(progress.batch == 0 || progress.batches == train_.batches(),
-           "the checkpoint stands at batch ", progress.batch, " of ", progress.batches,
-           " in its epoch, and an epoch now has ", train_.batches(),
-           " batches: resume with the batch size and pictures it was made with, or from a checkpoint "
-           "at the end of an epoch");
+  WF_CHECK(
+      progress.batch == 0 || progress.batches == train_.batches(),
+      "the checkpoint stands at batch ", progress.batch, " of ", progress.batches,
+      " in its epoch, and an epoch now has ", train_.batches(),
+      " batches: resume with the batch size and pictures it was made with, or from a checkpoint "
+      "at the end of an epoch");
   progress.batches = train_.batches();
 }
 
@@ -67,8 +71,8 @@ bool Trainer::train_epoch(EpochReport& report) {
   auto& progress = state_.progress;
   state_.model->train();
   // In double and on the device, so that the sum is exact enough and nothing waits for it.
-  auto loss_sum = torch::full({}, progress.loss_sum,
-                              torch::dtype(torch::kDouble).device(options_.device));
+  auto loss_sum =
+      torch::full({}, progress.loss_sum, torch::dtype(torch::kDouble).device(options_.device));
   const Stopwatch watch;
   int64_t images = 0;
   Batch batch;
@@ -104,9 +108,9 @@ bool Trainer::train_epoch(EpochReport& report) {
 Trainer::Step Trainer::train_step(const Batch& batch) {
   const auto images = batch.images.to(options_.device, /*non_blocking=*/true);
   const auto labels = batch.labels.to(options_.device, /*non_blocking=*/true);
-  generator_.set_current_seed(CounterRng{options_.seed, kDropPathStream,
-                                         static_cast<uint64_t>(state_.progress.step)}
-                                  .next());
+  generator_.set_current_seed(
+      CounterRng{options_.seed, kDropPathStream, static_cast<uint64_t>(state_.progress.step)}
+          .next());
   state_.optimizer->zero_grad();
   Step step;
   {
@@ -131,11 +135,12 @@ void Trainer::require_finite(const Step& step) const {
   if (!options_.device.is_cpu() && (progress.batch + 1) % options_.print_freq != 0) return;
   const double loss = step.loss.item<double>(), norm = step.grad_norm.item<double>();
   if (std::isfinite(loss) && std::isfinite(norm)) return;
-  throw Error(wf::str("training diverged at step ", progress.step, " (epoch ", progress.epoch + 1,
-                      ", batch ", progress.batch + 1, "): loss ", loss, ", gradient norm ", norm,
-                      "; first bad parameter: ", first_bad_parameter(*state_.model),
-                      ". Nothing was saved since; lower TRAIN.BASE_LR or resume an older checkpoint"),
-              Error::kDiverged);
+  throw Error(
+      wf::str("training diverged at step ", progress.step, " (epoch ", progress.epoch + 1,
+              ", batch ", progress.batch + 1, "): loss ", shown(loss), ", gradient norm ",
+              shown(norm), "; first bad parameter: ", first_bad_parameter(*state_.model),
+              ". Nothing was saved since; lower TRAIN.BASE_LR or resume an older checkpoint"),
+      Error::kDiverged);
 }
 
 bool Trainer::validate(EpochReport& report) {

@@ -115,9 +115,10 @@ TEST_F(ConfigTest, ABaseThatGoesInACircleIsAnError) {
 
 TEST_F(ConfigTest, OptsWinOverTheFileAndFlagsOverBoth) {
   const auto path = file("DATA: {BATCH_SIZE: 1}\nTAG: one");
-  const char* const argv[] = {"wf_train", "--cfg",  path.c_str(), "--opts", "DATA.BATCH_SIZE", "2",
-                              "TAG",      "two",    "--tag",      "three",  "--use-checkpoint",
-                              "--cache-mode", "no", "--local_rank", "3"};
+  const char* const argv[] = {
+      "wf_train", "--cfg",        path.c_str(), "--opts", "DATA.BATCH_SIZE",  "2",
+      "TAG",      "two",          "--tag",      "three",  "--use-checkpoint", "--cache-mode",
+      "no",       "--local_rank", "3"};
   const auto line = parse_train_arguments(static_cast<int>(std::size(argv)), argv);
   EXPECT_EQ(line.config.data.batch_size, 2);
   EXPECT_EQ(line.config.tag, "three");
@@ -167,13 +168,15 @@ TEST_F(ConfigTest, EveryMistakeIsOneLineWithFileLineAndKey) {
   EXPECT_EQ(error("TAG: \"abc\nTRAIN: {").rfind("a.yaml:", 0), 0u) << error("TAG: \"abc\nTRAIN: {");
   EXPECT_EQ(error("", {"TRAIN.EPOCH", "3"}),
             "--opts: unknown key TRAIN.EPOCH, did you mean TRAIN.EPOCHS?");
-  EXPECT_EQ(error("", {"TRAIN.EPOCHS"}), "--opts: expected KEY VALUE pairs, TRAIN.EPOCHS has no value");
-  EXPECT_NE(message_of([&] { load_config(folder_.path()); }).find(": not a file"), std::string::npos);
+  EXPECT_EQ(error("", {"TRAIN.EPOCHS"}),
+            "--opts: expected KEY VALUE pairs, TRAIN.EPOCHS has no value");
+  EXPECT_NE(message_of([&] { load_config(folder_.path()); }).find(": not a file"),
+            std::string::npos);
 }
 
 TEST_F(ConfigTest, WhatPythonWritesIsUnderstood) {
-  const auto c = load("AMP: yes\nAUG: {CUTMIX_MINMAX: None}", {"TRAIN.OPTIMIZER.BETAS", "(0.8, 0.95)",
-                                                               "AUG.CUTMIX_MINMAX", "[0.2, 0.8]"});
+  const auto c = load("AMP: yes\nAUG: {CUTMIX_MINMAX: None}",
+                      {"TRAIN.OPTIMIZER.BETAS", "(0.8, 0.95)", "AUG.CUTMIX_MINMAX", "[0.2, 0.8]"});
   EXPECT_TRUE(c.amp);
   EXPECT_EQ(c.train.optimizer.betas, (Pair{0.8, 0.95}));
   EXPECT_EQ(c.aug.cutmix_minmax, (Pair{0.2, 0.8}));
@@ -188,7 +191,8 @@ TEST_F(ConfigTest, ContradictionsNameTheKeysAndWhereTheyWereSet) {
             std::string::npos);
   EXPECT_NE(contradiction("TRAIN:\n  MIN_LR: 1").find("a.yaml:2) is 1, above TRAIN.BASE_LR"),
             std::string::npos);
-  EXPECT_NE(contradiction("TRAIN: {START_EPOCH: 300}").find("TRAIN.START_EPOCH"), std::string::npos);
+  EXPECT_NE(contradiction("TRAIN: {START_EPOCH: 300}").find("TRAIN.START_EPOCH"),
+            std::string::npos);
   EXPECT_NE(contradiction("AUG: {CUTMIX_MINMAX: [0.8, 0.2]}").find("0.8"), std::string::npos);
   EXPECT_NE(contradiction("DATA: {DATASET: cifar100, ZIP_MODE: on}").find("ZIP_MODE"),
             std::string::npos);
@@ -200,7 +204,8 @@ TEST_F(ConfigTest, ContradictionsNameTheKeysAndWhereTheyWereSet) {
 TEST_F(ConfigTest, ADumpReadsBackToTheSameConfig) {
   EXPECT_TRUE(load(dump_yaml(Config())) == Config());
   CounterRng rng{4};
-  const std::string odd[] = {"", "yes", "1e3", "a: b", "# no", "two\nlines", "\"", "ü", "null", "[", "~"};
+  const std::string odd[] = {"",   "yes", "1e3",  "a: b", "# no", "two\nlines",
+                             "\"", "ü",   "null", "[",    "~"};
   for (int i = 0; i < 50; ++i) {
     Config c;
     c.tag = odd[rng.below(std::size(odd))];

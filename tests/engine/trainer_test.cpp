@@ -34,12 +34,12 @@ std::unique_ptr<Loader> toy_loader(bool train, std::shared_ptr<const Dataset> da
 }
 
 // A run with everything random switched on, from the same start each time.
-struct Run {
+struct ToyRun {
   TrainState state;
   std::unique_ptr<Loader> train = toy_loader(true), validation = toy_loader(false);
   std::unique_ptr<Trainer> trainer;
 
-  explicit Run(TrainerOptions options = {}) {
+  explicit ToyRun(TrainerOptions options = {}) {
     torch::manual_seed(3);
     ClassifierOverrides overrides;
     overrides.num_classes = 2;
@@ -91,21 +91,21 @@ class StoppedAndResumed : public ::testing::TestWithParam<int64_t> {
 };
 
 TEST_P(StoppedAndResumed, EqualsTheUnbrokenRunBitForBit) {
-  Run unbroken;
+  ToyRun unbroken;
   const auto expected = std::make_shared<Collect>();
   unbroken.trainer->add(expected);
   ASSERT_EQ(unbroken.trainer->run(), Outcome::finished);
   EXPECT_EQ(unbroken.state.progress.step, 15);
 
   const TempDir folder;
-  Run first;
+  ToyRun first;
   first.trainer->add(std::make_shared<StopAt>(GetParam()));
   ASSERT_EQ(first.trainer->run(), Outcome::stopped);
   EXPECT_EQ(first.state.progress.step, GetParam());
   save_checkpoint(folder / "c.safetensors", first.state);
   clear_stop_request();
 
-  Run second;
+  ToyRun second;
   load_checkpoint(folder / "c.safetensors", second.state);
   const auto collected = std::make_shared<Collect>();
   second.trainer->add(collected);
@@ -121,7 +121,7 @@ TEST_P(StoppedAndResumed, EqualsTheUnbrokenRunBitForBit) {
 INSTANTIATE_TEST_SUITE_P(Steps, StoppedAndResumed, ::testing::Values(2, 10, 13));
 
 TEST(Trainer, LearnsTheToyTask) {
-  Run run;
+  ToyRun run;
   const auto collected = std::make_shared<Collect>();
   run.trainer->add(collected);
   run.trainer->run();
@@ -132,7 +132,7 @@ TEST(Trainer, LearnsTheToyTask) {
 }
 
 TEST(Trainer, ALossThatIsNotFiniteStopsWithTheStepAndTheFirstBadParameter) {
-  Run run;
+  ToyRun run;
   {
     const torch::NoGradGuard no_grad;
     run.state.model->named_parameters()["blocks.2.norm2.weight"][0] = NAN;
@@ -155,20 +155,20 @@ TEST(Trainer, ALossThatIsNotFiniteStopsWithTheStepAndTheFirstBadParameter) {
 
 TEST(Trainer, RefusesACheckpointInsideAnEpochOfAnotherLength) {
   const auto train = toy_loader(true), validation = toy_loader(false);
-  Run run;
+  ToyRun run;
   run.state.progress.batch = 2;
   run.state.progress.batches = 7;
   EXPECT_THROW(Trainer(run.state, *train, *validation, {}), Error);
 }
 
 TEST(Trainer, RefusesASetSmallerThanABatch) {
-  Run run;
+  ToyRun run;
   const auto train = toy_loader(true, std::make_shared<ToyDataset>(5, kSide));
   EXPECT_THROW(Trainer(run.state, *train, *run.validation, {}), Error);
 }
 
 TEST(Evaluate, CountsEveryPictureOnceAndUnreadableOnesAsWrong) {
-  Run run;
+  ToyRun run;
   // 21 pictures at batch 8: an uneven tail; two damaged ones.
   const auto data = std::make_shared<ToyDataset>(21, kSide, std::set<int64_t>{3, 20});
   const auto loader = toy_loader(false, data);
@@ -193,7 +193,8 @@ TEST(Evaluate, CountsEveryPictureOnceAndUnreadableOnesAsWrong) {
   }
   EXPECT_NEAR(result.loss, loss, 1e-6);
   EXPECT_DOUBLE_EQ(result.acc1, 100 * right / 21);
-  EXPECT_DOUBLE_EQ(result.acc5, 100.0 * 19 / 21) << "two classes: every readable one is a top-5 hit";
+  EXPECT_DOUBLE_EQ(result.acc5, 100.0 * 19 / 21)
+      << "two classes: every readable one is a top-5 hit";
 }
 
 TEST(MetricsObserver, WritesALineAnEpochAndDropsThoseThatComeAgain) {
@@ -217,8 +218,8 @@ TEST(MetricsObserver, WritesALineAnEpochAndDropsThoseThatComeAgain) {
   while (std::getline(lines, line)) {
     const auto entry = nlohmann::json::parse(line);
     epochs.push_back(entry["epoch"]);
-    for (const char* key : {"train_loss", "val_loss", "val_acc1", "val_acc5", "lr", "images_per_s",
-                            "data_wait"}) {
+    for (const char* key :
+         {"train_loss", "val_loss", "val_acc1", "val_acc5", "lr", "images_per_s", "data_wait"}) {
       EXPECT_TRUE(entry.contains(key)) << key;
     }
   }

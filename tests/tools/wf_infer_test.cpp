@@ -29,9 +29,9 @@ class WfInfer : public ::testing::Test {
 
 TEST_F(WfInfer, ATensorInGivesTheGoldenLogitsOut) {
   write_safetensors(folder_ / "x.safetensors", {{{"x", filled("input.x", {2, 3, 64, 64})}}, {}});
-  const auto end = run({program("wf_infer"), "--model", "wfm_nano", "--weights",
-                        folder_ / "w.safetensors", "--input", folder_ / "x.safetensors", "--output",
-                        folder_ / "y.safetensors"});
+  const auto end =
+      run({program("wf_infer"), "--model", "wfm_nano", "--weights", folder_ / "w.safetensors",
+           "--input", folder_ / "x.safetensors", "--output", folder_ / "y.safetensors"});
   ASSERT_EQ(end.code, 0) << end.err;
   expect_close(read_safetensors(folder_ / "y.safetensors").tensors.at("logits"),
                golden("models/wfm_nano_64x64.safetensors").tensors.at("logits"), kLogitTolerance,
@@ -39,10 +39,9 @@ TEST_F(WfInfer, ATensorInGivesTheGoldenLogitsOut) {
 }
 
 TEST_F(WfInfer, PicturesGiveTheirTopClassesAsJson) {
-  const auto end =
-      run({program("wf_infer"), "--cfg", folder_ / "c.yaml", "--resume", folder_ / "w.safetensors",
-           "--images", golden_path("images/rgb_420.jpg"), golden_path("images/photo.bmp"),
-           "--top", "3", "--json"});
+  const auto end = run({program("wf_infer"), "--cfg", folder_ / "c.yaml", "--resume",
+                        folder_ / "w.safetensors", "--images", golden_path("images/rgb_420.jpg"),
+                        golden_path("images/photo.bmp"), "--top", "3", "--json"});
   ASSERT_EQ(end.code, 0) << end.err;
   std::istringstream lines(end.out);
   int count = 0;

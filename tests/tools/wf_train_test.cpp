@@ -32,10 +32,17 @@ PRINT_FREQ: 2
 
   std::vector<std::string> command(const std::string& tag,
                                    const std::vector<std::string>& more = {}) const {
-    std::vector<std::string> words{program("wf_train"), "--cfg",      folder_ / "run.yaml",
-                                   "--data-path",       folder_ / "data", "--output",
-                                   folder_ / "out",     "--tag",      tag,
-                                   "--device",          "cpu"};
+    std::vector<std::string> words{program("wf_train"),
+                                   "--cfg",
+                                   folder_ / "run.yaml",
+                                   "--data-path",
+                                   folder_ / "data",
+                                   "--output",
+                                   folder_ / "out",
+                                   "--tag",
+                                   tag,
+                                   "--device",
+                                   "cpu"};
     words.insert(words.end(), more.begin(), more.end());
     return words;
   }
@@ -141,6 +148,7 @@ TEST_F(WfTrain, BadInputIsOneLineAndExitCodeTwo) {
       {{"--opts", "MODEL.NAME", "wfm_nanno"}, "did you mean 'wfm_nano'"},
       {{"--opts", "TRAIN.CLIP_GRADS", "5"}, "TRAIN.CLIP_GRAD"},
       {{"--opts", "DATA.BATCH_SIZE", "500"}, "lower DATA.BATCH_SIZE"},
+      {{"--opts", "DATA.NUM_WORKERS", "-1"}, "DATA.NUM_WORKERS: must be from 0 to 1024"},
       {{"--data-path", folder_ / "nowhere"}, "nowhere"},
       {{"--eval"}, "--resume"},
       {{"--eval", "--resume", folder_ / "run.yaml"}, "not a safetensors file"},

@@ -7,9 +7,9 @@
 
 namespace wf {
 
-/// The defaults, overlaid by a YAML file (those it names under BASE first, relative to it), overlaid
-/// by `opts`, KEY VALUE pairs. Throws wf::Error in one line, "file:line: key …", naming the nearest
-/// known key, for anything that is not right. Contradictions are validate()'s business.
+/// The defaults, overlaid by a YAML file (those it names under BASE first, relative to it),
+/// overlaid by `opts`, KEY VALUE pairs. Throws wf::Error in one line, "file:line: key …", naming
+/// the nearest known key, for anything that is not right. Contradictions are validate()'s business.
 Config load_config(const std::string& path, const std::vector<std::string>& opts = {});
 
 /// Sets one key from text, as --opts does; `origin` is named in errors and remembered.

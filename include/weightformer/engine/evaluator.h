@@ -18,7 +18,7 @@ struct Evaluation {
 
 struct EvaluateOptions {
   c10::Device device = c10::kCPU;
-  bool amp = false;  ///< bfloat16 autocast, as in training
+  bool amp = false;               ///< bfloat16 autocast, as in training
   bool (*cancelled)() = nullptr;  ///< asked between batches
 };
 

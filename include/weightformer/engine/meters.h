@@ -20,9 +20,7 @@ class Stopwatch {
 /// 3725 → "1:02:05".
 inline std::string clock_time(double seconds) {
   const auto total = static_cast<long long>(seconds + 0.5);
-  const auto two = [](long long value) {
-    return (value < 10 ? "0" : "") + std::to_string(value);
-  };
+  const auto two = [](long long value) { return (value < 10 ? "0" : "") + std::to_string(value); };
   return std::to_string(total / 3600) + ":" + two(total / 60 % 60) + ":" + two(total % 60);
 }
 

@@ -14,11 +14,11 @@ namespace wf {
 /// Where a run stands. Together with the configuration this decides every number that follows:
 /// random draws are functions of the seed and these counters, so there is no generator to save.
 struct Progress {
-  int64_t epoch = 0;  ///< the epoch being trained, from 0; also how many are finished
-  int64_t batch = 0;  ///< batches of that epoch already trained; all of them: validation is due
+  int64_t epoch = 0;    ///< the epoch being trained, from 0; also how many are finished
+  int64_t batch = 0;    ///< batches of that epoch already trained; all of them: validation is due
   int64_t batches = 0;  ///< in an epoch
-  int64_t step = 0;   ///< optimizer steps since the start of the run
-  double loss_sum = 0;      ///< over the samples of this epoch so far
+  int64_t step = 0;     ///< optimizer steps since the start of the run
+  double loss_sum = 0;  ///< over the samples of this epoch so far
   int64_t loss_count = 0;   ///< samples in loss_sum
   double max_accuracy = 0;  ///< best validation top-1 so far, percent
 };

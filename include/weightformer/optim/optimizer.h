@@ -50,7 +50,6 @@ at::Tensor grad_norm(const std::vector<ParamGroup>& groups);
 
 /// Scales all gradients in place so that their total norm, which is `norm` now, is at most
 /// `max_norm` (0: no limit).
-void clip_gradients(const std::vector<ParamGroup>& groups, const at::Tensor& norm,
-                    double max_norm);
+void clip_gradients(const std::vector<ParamGroup>& groups, const at::Tensor& norm, double max_norm);
 
 }  // namespace wf

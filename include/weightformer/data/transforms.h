@@ -1,0 +1,51 @@
+#pragma once
+
+#include "weightformer/core/random.h"
+#include "weightformer/data/image.h"
+#include "weightformer/data/resize.h"
+
+#include <memory>
+
+namespace wf {
+
+/// What the published models were trained with, for pixels in 0…1; R, G, B.
+constexpr float kImagenetMean[3] = {0.485f, 0.456f, 0.406f};
+constexpr float kImagenetStd[3] = {0.229f, 0.224f, 0.225f};
+
+/// Pictures of at most this side are cropped with padding instead of at random sizes.
+constexpr int kSmallSide = 32;
+
+struct TransformOptions {
+  int size = 224;  ///< side of the result, pixels
+  Interpolation interpolation = Interpolation::bicubic;
+  bool crop = true;      ///< evaluation: resize to size * 256/224 and cut out the centre
+  int crop_padding = 4;  ///< training of small pictures: zero padding before a random crop
+  double hflip = 0.5;    ///< training: probability of a horizontal flip
+};
+
+/// From a picture to the numbers that a model sees.
+class Transform {
+ public:
+  virtual ~Transform() = default;
+  virtual int size() const = 0;
+  /// Writes [3, size, size] float32: R, G and B planes, normalised by the ImageNet mean and
+  /// deviation. Thread-safe; random choices come from `rng` alone.
+  virtual void operator()(const Image& image, CounterRng& rng, float* out) const = 0;
+};
+
+/// Random resized crop (area 0.08–1, aspect 3/4–4/3), flip. For small pictures: resize to the
+/// square if need be, random crop with padding, flip.
+std::unique_ptr<Transform> make_train_transform(const TransformOptions& options);
+
+/// See eval_crop().
+std::unique_ptr<Transform> make_eval_transform(const TransformOptions& options);
+
+/// The whole picture resized to the square of side int(256/224 * size), its centre of side `size`;
+/// without options.crop, or for small sizes, straight to the square of side `size`.
+Image eval_crop(const Image& image, const TransformOptions& options);
+
+/// The box of a random resized crop: ten tries at a random area and aspect, then the largest
+/// centred box of an allowed aspect (the recipe of Szegedy et al. 2015, in torchvision's form).
+Box random_resized_box(int height, int width, CounterRng& rng);
+
+}  // namespace wf

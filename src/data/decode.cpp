@@ -1,0 +1,129 @@
+#include "weightformer/data/decode.h"
+
+#include "jpeg.h"
+
+#include <opencv2/core/utils/logger.hpp>
+#include <opencv2/imgcodecs.hpp>
+#include <opencv2/imgproc.hpp>
+
+#include <cerrno>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <optional>
+#include <sstream>
+
+namespace wf {
+namespace {
+
+uint32_t read_big(const std::string& bytes, size_t at) {
+  uint32_t value = 0;
+  for (size_t i = 0; i < 4; ++i) value = value << 8 | static_cast<uint8_t>(bytes[at + i]);
+  return value;
+}
+
+uint32_t read_little(const std::string& bytes, size_t at, size_t count) {
+  uint32_t value = 0;
+  for (size_t i = count; i-- > 0;) value = value << 8 | static_cast<uint8_t>(bytes[at + i]);
+  return value;
+}
+
+// The pixel count that the header of a PNG, BMP or WebP claims, so that an absurd one is refused
+// before OpenCV allocates for it. Other formats are left to OpenCV's own limit of 2^30 pixels.
+std::optional<uint64_t> claimed_pixels(const std::string& bytes) {
+  const auto starts = [&](const char* magic, size_t at = 0) {
+    return bytes.size() >= 30 && bytes.compare(at, std::strlen(magic), magic) == 0;
+  };
+  if (starts("\x89PNG")) return uint64_t{read_big(bytes, 16)} * read_big(bytes, 20);
+  if (starts("BM")) {
+    const auto side = [&](size_t at) {
+      return static_cast<uint64_t>(
+          std::abs(int64_t{static_cast<int32_t>(read_little(bytes, at, 4))}));
+    };
+    return side(18) * side(22);
+  }
+  if (starts("WEBPVP8X", 8)) {
+    return (uint64_t{read_little(bytes, 24, 3)} + 1) * (uint64_t{read_little(bytes, 27, 3)} + 1);
+  }
+  return std::nullopt;  // plain WebP holds at most 16384 x 16384
+}
+
+// OpenCV's own warnings about broken files would go to the terminal, past our log.
+void silence_opencv() {
+  static const bool once = [] {
+    cv::utils::logging::setLogLevel(cv::utils::logging::LOG_LEVEL_SILENT);
+    return true;
+  }();
+  (void)once;
+}
+
+cv::Mat decode_other(const std::string& bytes) try {
+  silence_opencv();
+  const cv::Mat raw(1, static_cast<int>(bytes.size()), CV_8UC1, const_cast<char*>(bytes.data()));
+  return cv::imdecode(raw, cv::IMREAD_UNCHANGED);
+} catch (const cv::Exception&) {
+  return {};
+}
+
+cv::Mat to_rgb(cv::Mat picture) {
+  // Deep pictures: PIL clips 16-bit grey at 255, and shows the high byte of 16-bit colour.
+  if (picture.depth() == CV_16U) {
+    picture.convertTo(picture, CV_8U, picture.channels() == 1 ? 1.0 : 1.0 / 256, 0);
+  } else if (picture.depth() != CV_8U) {
+    picture.convertTo(picture, CV_8U);
+  }
+  cv::Mat rgb;
+  switch (picture.channels()) {
+    case 1:
+      cv::cvtColor(picture, rgb, cv::COLOR_GRAY2RGB);
+      break;
+    case 3:
+      cv::cvtColor(picture, rgb, cv::COLOR_BGR2RGB);
+      break;
+    case 4:
+      cv::cvtColor(picture, rgb, cv::COLOR_BGRA2RGB);
+      break;
+    default:
+      break;
+  }
+  return rgb;
+}
+
+}  // namespace
+
+Image decode_image(const std::string& bytes, const std::string& name) {
+  if (bytes.empty()) throw UnreadableImage(str(name, ": the file is empty"));
+  if (is_jpeg(bytes)) return decode_jpeg(bytes, name);
+  const auto claimed = claimed_pixels(bytes);
+  if (claimed && *claimed > static_cast<uint64_t>(kMaxPixels)) {
+    throw UnreadableImage(str(name, ": claims ", *claimed, " pixels, the limit is ", kMaxPixels));
+  }
+  const cv::Mat picture = decode_other(bytes);
+  if (picture.empty()) {
+    throw UnreadableImage(str(name, ": damaged, or not a picture of a known format"));
+  }
+  const cv::Mat rgb = to_rgb(picture);
+  if (rgb.empty()) {
+    throw UnreadableImage(str(name, ": ", picture.channels(), " channels, expected 1, 3 or 4"));
+  }
+  Image image;
+  image.height = rgb.rows;
+  image.width = rgb.cols;
+  image.pixels.assign(rgb.datastart, rgb.dataend);
+  return image;
+}
+
+Image read_image(const std::string& path) {
+  errno = 0;
+  std::ifstream in(path, std::ios::binary);
+  std::ostringstream bytes;
+  if (in) bytes << in.rdbuf();
+  if (!in || in.bad()) {
+    throw UnreadableImage(
+        str(path, ": cannot read: ", errno ? std::strerror(errno) : "the file is empty"));
+  }
+  return decode_image(bytes.str(), path);
+}
+
+}  // namespace wf

@@ -1,0 +1,219 @@
+#include "weightformer/data/loader.h"
+
+#include "weightformer/core/log.h"
+#include "weightformer/data/decode.h"
+
+#include <ATen/ops/empty.h>
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <thread>
+
+namespace wf {
+namespace {
+
+// Keep these draws apart from each other and from the sampler's.
+constexpr uint64_t kAugment = 0x617567, kReplace = 0x726570;
+constexpr int kReplacements = 100;  // a set with so many damaged pictures in a row is no set
+
+}  // namespace
+
+class Loader::Impl {
+ public:
+  Impl(std::shared_ptr<const Dataset> dataset, std::shared_ptr<const Transform> transform,
+       Sampler sampler, LoaderOptions options)
+      : dataset_(std::move(dataset)),
+        transform_(std::move(transform)),
+        sampler_(std::move(sampler)),
+        options_(options) {
+    WF_CHECK(options_.batch_size > 0 && options_.workers >= 0 && options_.prefetch > 0,
+             "Loader: batch_size and prefetch must be positive and workers not negative");
+  }
+  ~Impl() { stop(); }
+
+  int64_t batches() const {
+    const int64_t size = sampler_.size(), batch = options_.batch_size;
+    return options_.drop_last ? size / batch : (size + batch - 1) / batch;
+  }
+
+  void start(int64_t epoch, int64_t first_batch) {
+    stop();
+    epoch_ = epoch;
+    order_ = sampler_.epoch(epoch);
+    front_ = next_batch_ = std::min(first_batch, batches());
+    next_sample_ = 0;
+    waited_ = {};
+    stopping_ = false;
+    for (int i = 0; i < options_.workers; ++i) threads_.emplace_back([this] { work(); });
+  }
+
+  bool next(Batch& batch) {
+    if (front_ >= batches()) return false;
+    const auto begin = std::chrono::steady_clock::now();
+    std::unique_lock lock(mutex_);
+    if (options_.workers == 0) {
+      while (!front_ready()) make_one(lock);
+    } else {
+      changed_.wait(lock, [this] { return front_ready(); });
+    }
+    waited_ += std::chrono::steady_clock::now() - begin;
+    Pending done = std::move(pending_.front());
+    pending_.pop_front();
+    ++front_;
+    lock.unlock();
+    changed_.notify_all();
+    if (done.problem) std::rethrow_exception(done.problem);
+    batch = std::move(done.batch);
+    return true;
+  }
+
+  double wait_seconds() const { return std::chrono::duration<double>(waited_).count(); }
+
+  int64_t unreadable() const {
+    const std::lock_guard lock(mutex_);
+    return static_cast<int64_t>(unreadable_.size());
+  }
+
+ private:
+  struct Pending {
+    Batch batch;
+    int64_t remaining = 0;
+    std::exception_ptr problem;
+  };
+
+  // With `mutex_` held from here …
+  bool front_ready() const { return !pending_.empty() && pending_.front().remaining == 0; }
+
+  bool has_work() const {
+    return next_batch_ < batches() && next_batch_ < front_ + options_.prefetch;
+  }
+
+  void open_batch() {
+    const int64_t begin = next_batch_ * options_.batch_size;
+    const int64_t count =
+        std::min<int64_t>(options_.batch_size, static_cast<int64_t>(order_.size()) - begin);
+    const int64_t side = transform_->size();
+    Pending pending;
+    pending.batch.images = at::empty({count, 3, side, side}, at::kFloat);
+    pending.batch.labels = at::empty({count}, at::kLong);
+    pending.batch.indices.assign(order_.begin() + begin, order_.begin() + begin + count);
+    pending.remaining = count;
+    pending_.push_back(std::move(pending));
+  }
+
+  // Makes one sample; `lock` is open while it decodes.
+  void make_one(std::unique_lock<std::mutex>& lock) {
+    if (next_sample_ == 0) open_batch();
+    Pending& target = pending_.back();  // a deque keeps its elements where they are
+    const int64_t slot = next_sample_++;
+    if (next_sample_ == static_cast<int64_t>(target.batch.indices.size())) {
+      ++next_batch_;
+      next_sample_ = 0;
+    }
+    lock.unlock();
+    std::exception_ptr problem;
+    try {
+      fill(target.batch, slot);
+    } catch (...) {
+      problem = std::current_exception();
+    }
+    lock.lock();
+    if (problem && !target.problem) target.problem = problem;
+    if (--target.remaining == 0) changed_.notify_all();
+  }
+
+  void work() {
+    std::unique_lock lock(mutex_);
+    while (true) {
+      changed_.wait(lock, [this] { return stopping_ || has_work(); });
+      if (stopping_) return;
+      make_one(lock);
+    }
+  }
+  // … to here.
+
+  void stop() {
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    changed_.notify_all();
+    for (auto& thread : threads_) thread.join();
+    threads_.clear();
+    pending_.clear();
+  }
+
+  std::optional<Image> try_load(int64_t index) {
+    try {
+      return dataset_->load(index);
+    } catch (const UnreadableImage& problem) {
+      bool first = false;
+      {
+        const std::lock_guard lock(mutex_);
+        first = unreadable_.insert(index).second;
+      }
+      if (first) log::warning("unreadable picture: {}", problem.what());
+      return std::nullopt;
+    }
+  }
+
+  void fill(Batch& batch, int64_t slot) {
+    int64_t index = batch.indices[slot];
+    const auto key = static_cast<uint64_t>(index), epoch = static_cast<uint64_t>(epoch_);
+    const int64_t side = transform_->size();
+    float* out = batch.images.data_ptr<float>() + slot * 3 * side * side;
+    auto image = try_load(index);
+    for (int attempt = 0; !image && options_.train; ++attempt) {
+      WF_CHECK(attempt < kReplacements, dataset_->name(index), ": unreadable, and so were ",
+               kReplacements, " pictures tried in its place");
+      CounterRng rng{options_.seed, kReplace, epoch, key, static_cast<uint64_t>(attempt)};
+      index = rng.below(dataset_->size());
+      image = try_load(index);
+    }
+    batch.indices[slot] = index;
+    batch.labels.data_ptr<int64_t>()[slot] = image ? dataset_->label(index) : -1;
+    if (!image) {
+      std::fill(out, out + 3 * side * side, 0.0f);
+      return;
+    }
+    CounterRng rng{options_.seed, kAugment, epoch, key};
+    (*transform_)(*image, rng, out);
+  }
+
+  const std::shared_ptr<const Dataset> dataset_;
+  const std::shared_ptr<const Transform> transform_;
+  const Sampler sampler_;
+  const LoaderOptions options_;
+
+  int64_t epoch_ = 0;
+  std::vector<int64_t> order_;
+  std::vector<std::thread> threads_;
+  std::chrono::steady_clock::duration waited_{};
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Pending> pending_;  // batches begun and not yet handed out; the first is front_
+  int64_t front_ = 0;            // the batch that next() hands out
+  int64_t next_batch_ = 0, next_sample_ = 0;  // what a worker makes next
+  bool stopping_ = false;
+  std::set<int64_t> unreadable_;
+};
+
+Loader::Loader(std::shared_ptr<const Dataset> dataset, std::shared_ptr<const Transform> transform,
+               Sampler sampler, LoaderOptions options)
+    : impl_(std::make_unique<Impl>(std::move(dataset), std::move(transform), std::move(sampler),
+                                   options)) {}
+Loader::~Loader() = default;
+int64_t Loader::batches() const { return impl_->batches(); }
+void Loader::start(int64_t epoch, int64_t first_batch) { impl_->start(epoch, first_batch); }
+bool Loader::next(Batch& batch) { return impl_->next(batch); }
+double Loader::wait_seconds() const { return impl_->wait_seconds(); }
+int64_t Loader::unreadable() const { return impl_->unreadable(); }
+
+}  // namespace wf

@@ -1,0 +1,151 @@
+#include "weightformer/data/loader.h"
+
+#include "weightformer/core/check.h"
+
+#include "support/toy_data.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <set>
+
+namespace wf::testing {
+namespace {
+
+constexpr int kSide = 12;
+
+std::unique_ptr<Loader> make(int workers, LoaderOptions options = {},
+                             std::shared_ptr<const Dataset> data = nullptr) {
+  if (!data) data = std::make_shared<ToyDataset>(50, kSide);
+  options.workers = workers;
+  if (options.batch_size == 1) options.batch_size = 8;
+  TransformOptions transform;
+  transform.size = kSide;
+  Sampler sampler(data->size(), options.train, options.seed);
+  return std::make_unique<Loader>(
+      data, options.train ? make_train_transform(transform) : make_eval_transform(transform),
+      sampler, options);
+}
+
+LoaderOptions training() {
+  LoaderOptions options;
+  options.train = options.drop_last = true;
+  options.seed = 9;
+  return options;
+}
+
+std::vector<Batch> drain(Loader& loader, int64_t epoch, int64_t first = 0) {
+  std::vector<Batch> out;
+  loader.start(epoch, first);
+  for (Batch batch; loader.next(batch);) out.push_back(batch);
+  return out;
+}
+
+void expect_same(const Batch& a, const Batch& b) {
+  EXPECT_EQ(a.indices, b.indices);
+  EXPECT_TRUE(torch::equal(a.labels, b.labels));
+  EXPECT_TRUE(torch::equal(a.images, b.images));
+}
+
+TEST(Loader, GivesTheSameBitsForAnyNumberOfWorkersAndFromAnyBatch) {
+  const auto plain = make(0, training());
+  const auto expected = drain(*plain, 4);
+  ASSERT_EQ(expected.size(), 6u);
+  for (int workers : {1, 3, 7}) {
+    const auto loader = make(workers, training());
+    const auto all = drain(*loader, 4);
+    ASSERT_EQ(all.size(), expected.size());
+    for (size_t i = 0; i < all.size(); ++i) expect_same(all[i], expected[i]);
+    const auto rest = drain(*loader, 4, 4);
+    ASSERT_EQ(rest.size(), 2u);
+    expect_same(rest[0], expected[4]);
+  }
+  EXPECT_NE(drain(*plain, 5)[0].indices, expected[0].indices);
+  EXPECT_TRUE(drain(*plain, 4, 6).empty());
+}
+
+TEST(Loader, AnEvaluationSeesEveryPictureOnceTheTailIncluded) {
+  const auto loader = make(2);
+  EXPECT_EQ(loader->batches(), 7);
+  std::multiset<int64_t> seen;
+  for (const auto& batch : drain(*loader, 0)) {
+    seen.insert(batch.indices.begin(), batch.indices.end());
+  }
+  EXPECT_EQ(seen.size(), 50u);
+  EXPECT_EQ(std::set<int64_t>(seen.begin(), seen.end()).size(), 50u);
+}
+
+TEST(Loader, WithFewerPicturesThanABatchThereIsNone) {
+  const auto loader = make(2, training(), std::make_shared<ToyDataset>(5, kSide));
+  EXPECT_EQ(loader->batches(), 0);
+  EXPECT_TRUE(drain(*loader, 0).empty());
+}
+
+TEST(Loader, AnUnreadablePictureIsReplacedInTrainingAlwaysByTheSameOne) {
+  const std::set<int64_t> bad{3, 17, 40};
+  const auto data = std::make_shared<ToyDataset>(50, kSide, bad);
+  auto options = training();
+  options.drop_last = false;
+  const auto one = make(0, options, data), many = make(4, options, data);
+  const auto expected = drain(*one, 2), actual = drain(*many, 2);
+  ASSERT_EQ(expected.size(), actual.size());
+  for (size_t i = 0; i < actual.size(); ++i) {
+    expect_same(actual[i], expected[i]);
+    EXPECT_TRUE(actual[i].labels.ge(0).all().item<bool>());
+    for (int64_t index : actual[i].indices) EXPECT_EQ(bad.count(index), 0u);
+  }
+  EXPECT_EQ(many->unreadable(), 3);
+  drain(*many, 3);
+  EXPECT_EQ(many->unreadable(), 3) << "a picture is counted once";
+}
+
+TEST(Loader, AnUnreadablePictureOfAnEvaluationIsMarked) {
+  const auto loader = make(2, {}, std::make_shared<ToyDataset>(9, kSide, std::set<int64_t>{4}));
+  const auto batches = drain(*loader, 0);
+  EXPECT_EQ(batches[0].labels[4].item<int64_t>(), -1);
+  EXPECT_EQ(batches[0].labels[5].item<int64_t>(), 1);
+  EXPECT_EQ(batches[0].images[4].abs().sum().item<float>(), 0);
+}
+
+TEST(Loader, ASetOfDamagedPicturesEndsInAnErrorAndNotInALoop) {
+  std::set<int64_t> all;
+  for (int64_t i = 0; i < 10; ++i) all.insert(i);
+  const auto loader = make(2, training(), std::make_shared<ToyDataset>(10, kSide, all));
+  EXPECT_THROW(drain(*loader, 0), Error);
+}
+
+class Failing : public ToyDataset {
+ public:
+  using ToyDataset::ToyDataset;
+  Image load(int64_t i) const override {
+    if (i == 30) throw std::runtime_error("disk on fire");
+    return ToyDataset::load(i);
+  }
+};
+
+TEST(Loader, AnExceptionOfAWorkerReachesTheCaller) {
+  for (int workers : {0, 3}) {
+    const auto loader = make(workers, {}, std::make_shared<Failing>(50, kSide));
+    try {
+      drain(*loader, 0);
+      FAIL() << "no error";
+    } catch (const std::runtime_error& error) {
+      EXPECT_STREQ(error.what(), "disk on fire");
+    }
+  }
+}
+
+TEST(Loader, CanBeGivenUpAndStartedAgainAtAnyMoment) {
+  const auto loader = make(3, training());
+  const auto expected = drain(*loader, 1)[0];
+  for (int i = 0; i < 20; ++i) {
+    loader->start(0);
+    Batch batch;
+    if (i % 2) loader->next(batch);
+  }
+  expect_same(drain(*loader, 1)[0], expected);
+  loader->start(0);  // the destructor meets working threads
+}
+
+}  // namespace
+}  // namespace wf::testing

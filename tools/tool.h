@@ -1,0 +1,36 @@
+// What every program does around its work.
+#pragma once
+
+#include "weightformer/core/check.h"
+
+#include <CLI/CLI.hpp>
+
+#include <exception>
+#include <iostream>
+#include <string>
+
+namespace wf {
+
+/// Runs `work` and turns what it throws into one line on standard error and an exit code: 2 for bad
+/// input and bad commands, 3 for a training that diverged, 1 for anything unexpected.
+template <typename Work>
+int run_tool(const CLI::App* app, Work work) {
+  const auto fail = [](std::string message, int code) {
+    std::cerr << "error: " << message.substr(0, message.find('\n')) << std::endl;
+    return code;
+  };
+  try {
+    return work();
+  } catch (const CLI::CallForHelp&) {
+    if (app) std::cout << app->help();
+    return 0;
+  } catch (const CLI::ParseError& problem) {
+    return fail(std::string(problem.what()) + "; --help lists the flags", Error::kBadInput);
+  } catch (const Error& problem) {
+    return fail(problem.what(), problem.exit_code());
+  } catch (const std::exception& problem) {
+    return fail(problem.what(), 1);
+  }
+}
+
+}  // namespace wf
