@@ -34,10 +34,12 @@ add_library(weightformer_trainer STATIC
   ${wf_trainer_plain_sources}
   src/checkpoint/checkpoint.cpp
   src/checkpoint/checkpoint_observer.cpp
+  src/checkpoint/resume.cpp
   src/data/loader.cpp
   src/engine/build.cpp
   src/engine/evaluator.cpp
   src/engine/observers.cpp
+  src/engine/predictor.cpp
   src/engine/stop_signal.cpp
   src/engine/trainer.cpp
   src/optim/optimizer.cpp

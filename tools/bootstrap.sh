@@ -4,8 +4,9 @@
 #   tools/bootstrap.sh           everything; Python's torch too (torchrun, tests that compare with it)
 #   tools/bootstrap.sh --light   only what the C++ side links; tests that need Python's torch skip
 #
-# Takes only what is missing. A LibTorch that is already there is used as it is: CMAKE_PREFIX_PATH or
-# Torch_DIR in the environment, or a Python environment that is active and has torch 2.11.
+# Takes only what is missing; a .venv that was cut off half-way is completed. A LibTorch that is
+# already there is used as it is: CMAKE_PREFIX_PATH or Torch_DIR in the environment, or torch 2.11 in
+# the Python that `python3` starts. Every step's output is in build/logs/.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -21,45 +22,72 @@ done
 packages=(g++ cmake ninja-build ccache mold git ca-certificates binutils clang-format
   python3 python3-venv libopencv-dev libjpeg-dev libyaml-cpp-dev libspdlog-dev zlib1g-dev
   nlohmann-json3-dev libcli11-dev libgtest-dev)
+pictures=dataset-fashion-mnist # for the demo alone; Ubuntu does not have it
+
+installed() { [[ $(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]; }
 
 install_packages() {
-  local missing=() package
-  command -v dpkg-query >/dev/null || die "this is not Debian or Ubuntu: install ${packages[*]} and LibTorch $torch_version by hand, then run tools/build.sh with CMAKE_PREFIX_PATH set"
-  for package in "${packages[@]}" dataset-fashion-mnist; do
-    [[ $(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || missing+=("$package")
-  done
-  [[ ${#missing[@]} -gt 0 ]] || return 0
-  local as_root=()
+  local missing=() as_root=() package
+  command -v dpkg-query >/dev/null || die "this is not Debian or Ubuntu: install ${packages[*]} and LibTorch $torch_version by hand, then configure with cmake --preset release -DCMAKE_PREFIX_PATH=/where/libtorch/is"
+  for package in "${packages[@]}"; do installed "$package" || missing+=("$package"); done
+  if [[ ${#missing[@]} -eq 0 ]]; then
+    # Nothing to ask apt for, or no way to.
+    installed $pictures && return
+    compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null && ! apt-cache show $pictures >/dev/null 2>&1 && return
+  fi
   if [[ $EUID -ne 0 ]]; then
-    command -v sudo >/dev/null || die "packages are missing (${missing[*]}): run as root, or install sudo"
+    command -v sudo >/dev/null || die "packages are missing (${missing[*]:-$pictures}), and this is neither root nor a user with sudo: have them installed and run this again"
     as_root=(sudo)
   fi
-  step apt-update.log "asking for the list of Debian packages (some seconds)" \
+  step apt-update.log "asking for the list of packages (seconds, 10 to 50 MB)" \
     "${as_root[@]}" apt-get update
-  # Ubuntu does not have the pictures; only the demo needs them.
-  if ! apt-cache show dataset-fashion-mnist >/dev/null 2>&1; then
-    printf '   no package dataset-fashion-mnist here: the demo needs its files, see build/bin/wf_prepare --help\n'
-    local kept=()
-    for package in "${missing[@]}"; do [[ $package == dataset-fashion-mnist ]] || kept+=("$package"); done
-    missing=("${kept[@]}")
-    [[ ${#missing[@]} -gt 0 ]] || return 0
+  # apt-get update ends well even when it fetched nothing.
+  for package in "${missing[@]}"; do
+    apt-cache show "$package" >/dev/null 2>&1 ||
+      die "apt has no package $package. Is the network there, and is this Debian 12, Ubuntu 24.04 or later? See $logs/apt-update.log, then run the same command again."
+  done
+  if ! installed $pictures; then
+    if apt-cache show $pictures >/dev/null 2>&1; then
+      missing+=("$pictures")
+    else
+      say "no package $pictures here: the demo needs its files, see build/bin/wf_prepare --help"
+    fi
   fi
-  step apt-install.log "installing ${#missing[@]} Debian packages: ${missing[*]} (a minute or two, up to 1 GB)" \
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"
+  [[ ${#missing[@]} -eq 0 ]] ||
+    step apt-install.log "installing ${missing[*]} and what they need (a minute or two, up to 420 MB to fetch)" \
+      "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"
 }
 
-# Prints where LibTorch is, when the machine has one that is meant to be used.
-existing_torch() {
-  local place
-  for place in ${CMAKE_PREFIX_PATH:+${CMAKE_PREFIX_PATH//[:;]/ }} ${Torch_DIR:+"$Torch_DIR/../../.."}; do
-    [[ -e $place/lib/libtorch_cpu.so ]] && { (cd "$place" && pwd); return; }
+# Sets found to the LibTorch that this machine already has, or to "".
+find_existing_torch() {
+  local place places=() version=
+  found=
+  IFS=':;' read -ra places <<<"${CMAKE_PREFIX_PATH:-}"
+  [[ -z ${Torch_DIR:-} ]] || places+=("$Torch_DIR/../../..")
+  for place in "${places[@]}"; do
+    if [[ -e $place/lib/libtorch_cpu.so ]]; then
+      found=$(cd "$place" && pwd)
+      return
+    fi
   done
-  [[ -n ${VIRTUAL_ENV:-} && $VIRTUAL_ENV != "$root/.venv" ]] || return 0
-  "$VIRTUAL_ENV/bin/python" - <<'PYTHON' 2>/dev/null || true
+  # What was chosen before stays chosen, be it a complete .venv or another place.
+  place=$(cat "$chosen" 2>/dev/null) || true
+  if [[ -e $place/lib/libtorch_cpu.so ]]; then
+    found=$place
+    return
+  fi
+  [[ ! -e $stamp ]] || return 0
+  read -r version place < <(python3 - 2>/dev/null <<'PYTHON'
 import importlib.metadata as metadata, importlib.util as util
-if metadata.version("torch").startswith("2.11."):
-    print(util.find_spec("torch").submodule_search_locations[0])
+print(metadata.version("torch"), util.find_spec("torch").submodule_search_locations[0])
 PYTHON
+  ) || return 0
+  [[ $place != "$root"/.venv/* && -e $place/lib/libtorch_cpu.so ]] || return 0
+  if [[ $version == "${torch_version%.*}".* ]]; then
+    found=$place
+  else
+    say "python3 has torch $version; this needs ${torch_version%.*}, so .venv gets its own"
+  fi
 }
 
 # A Python that can make an environment and that torch has wheels for.
@@ -94,32 +122,61 @@ PYTHON
   printf '%s\n' numpy safetensors pillow
 }
 
+# Makes pip forget what was installed half-way, so that it installs it again. Fails when that is pip.
+forget_damaged() {
+  .venv/bin/python - <<'PYTHON'
+import importlib.metadata as metadata, os, shutil, sys
+
+def whole(package):
+    sizes = [(file.locate(), file.size) for file in package.files or [] if file.size is not None]
+    return sizes and all(os.path.isfile(path) and os.path.getsize(path) == size for path, size in sizes)
+
+damaged = [package for package in metadata.distributions() if not whole(package)]
+for package in damaged:
+    print("damaged:", package._path)
+    shutil.rmtree(package._path)
+sys.exit(not any(package.metadata["Name"] == "pip" for package in metadata.distributions()))
+PYTHON
+}
+
+has_torch() {
+  .venv/bin/python -c "import importlib.metadata as m; assert m.version('torch').split('+')[0] == '$torch_version'"
+}
+
 install_torch() {
-  cd "$root"
-  local stamp=.venv/weightformer-$torch_version
-  if [[ -e $stamp-full || ($mode == light && -e $stamp-light) ]]; then return; fi
-  if ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
+  local pip=(.venv/bin/python -m pip install --disable-pip-version-check) size="13 MB, seconds" python
+  if ! forget_damaged >"$logs/venv-check.log" 2>&1; then
     rm -rf .venv
-    step venv.log "making the Python environment .venv (seconds)" "$(find_python)" -m venv .venv
+    python=$(find_python)
+    step venv.log "making the Python environment .venv (5 seconds)" "$python" -m venv .venv
   fi
-  local pip=(.venv/bin/python -m pip install --disable-pip-version-check)
-  if ! .venv/bin/python -c "import importlib.metadata as m; assert m.version('torch').startswith('$torch_version')" 2>/dev/null; then
+  has_torch 2>/dev/null ||
     step pip-torch.log "fetching LibTorch: torch $torch_version from PyPI (530 MB, half a minute on a fast line)" \
       "${pip[@]}" --no-deps "torch==$torch_version"
-  fi
   requirements >"$logs/requirements.txt"
-  local size="a few MB"
-  [[ $mode == full ]] && size="up to 2 GB, a minute on a fast line"
-  step pip-rest.log "fetching what torch needs, without Triton ($size)" \
+  [[ $mode == light ]] || size="up to 1.9 GB, a minute on a fast line"
+  step pip-rest.log "fetching what torch needs and is not there yet, without Triton ($size)" \
     "${pip[@]}" -r "$logs/requirements.txt"
-  touch "$stamp-$mode"
+  printf '%s\n' "torch $torch_version $mode" >"$stamp"
 }
 
 install_packages
 command -v g++ >/dev/null || die "no C++ compiler: g++ is not on PATH"
-found=$(existing_torch)
+cmake=$(cmake --version | sed -n '1s/[^0-9]*//p')
+dpkg --compare-versions "$cmake" ge 3.25 ||
+  die "CMake is $cmake; this needs 3.25 (Debian 12, Ubuntu 24.04; or pip install cmake)"
+
+cd "$root"
+stamp=.venv/weightformer.txt
+find_existing_torch
 if [[ -n $found ]]; then
-  printf '== using the LibTorch in %s\n' "$found"
+  say "using the LibTorch in $found (to choose anew: rm $chosen)"
+  printf '%s\n' "$found" >"$chosen"
 else
-  install_torch
+  # A full environment serves --light too.
+  case $(cat "$stamp" 2>/dev/null) in
+    "torch $torch_version full" | "torch $torch_version $mode") ;;
+    *) install_torch ;;
+  esac
+  printf '%s\n' "./.venv, $(<"$stamp")" >"$chosen"
 fi

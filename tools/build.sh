@@ -2,6 +2,8 @@
 # Sets the machine up where it must be, configures and builds; programs come to build/bin/.
 #
 #   tools/build.sh [--light] [CMake options, such as -DWF_CUDA=OFF]
+#
+# A LibTorch of your own: CMAKE_PREFIX_PATH=/where/it/is tools/build.sh, or -DCMAKE_PREFIX_PATH=….
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -9,6 +11,7 @@ light=() options=()
 for argument in "$@"; do
   case $argument in
     --light) light=(--light) ;;
+    -DCMAKE_PREFIX_PATH=*) export CMAKE_PREFIX_PATH=${argument#*=} ;;
     -D*) options+=("$argument") ;;
     *) die "tools/build.sh: unknown argument $argument; known: --light, -DOPTION=VALUE" ;;
   esac
@@ -16,13 +19,15 @@ done
 
 "$root/tools/bootstrap.sh" "${light[@]}"
 cd "$root"
-# torch of an active Python environment, where bootstrap.sh chose it.
-if [[ -n ${VIRTUAL_ENV:-} && $VIRTUAL_ENV != "$root/.venv" && ! -e .venv && -z ${CMAKE_PREFIX_PATH:-} ]]; then
-  CMAKE_PREFIX_PATH=$("$VIRTUAL_ENV/bin/python" -c 'import importlib.util as u; print(u.find_spec("torch").submodule_search_locations[0])')
-  export CMAKE_PREFIX_PATH
+if [[ ! -e build/build.ninja ]] || ! cmp -s "$chosen" "$logs/configured.txt"; then
+  # Another LibTorch, or more of it, than the cache knows.
+  [[ $(<"$chosen") == ./.venv,* ]] || options+=("-DCMAKE_PREFIX_PATH=$(<"$chosen")")
+  options=(-U 'WF_TORCH_*' -U 'WF_LIB_*' -U CMAKE_PREFIX_PATH "${options[@]}")
 fi
-if [[ ! -e build/build.ninja || ${#options[@]} -gt 0 ]]; then
+if [[ ${#options[@]} -gt 0 ]]; then
+  rm -f "$logs/configured.txt"
   step configure.log "configuring (ten seconds)" cmake --preset release "${options[@]}"
+  cp "$chosen" "$logs/configured.txt"
 fi
 step build.log "building (about 6 minutes on two cores the first time, seconds when little changed)" \
   cmake --build build

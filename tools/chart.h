@@ -40,12 +40,14 @@ inline double tick_step(double range) {
 }
 
 /// Draws `series` over x = 1, 2, … into `area` of `canvas`, with axes, ticks, legend and title.
+/// Values that are not finite leave a gap.
 inline void draw_chart(cv::Mat& canvas, cv::Rect area, const std::string& title,
                        const std::vector<Series>& series) {
   double low = std::numeric_limits<double>::infinity(), high = -low;
   size_t count = 1;
   for (const auto& s : series) {
     for (double value : s.values) {
+      if (!std::isfinite(value)) continue;
       low = std::min(low, value);
       high = std::max(high, value);
     }
@@ -82,9 +84,10 @@ inline void draw_chart(cv::Mat& canvas, cv::Rect area, const std::string& title,
   int legend = plot.x + plot.width;
   for (const auto& s : series) {
     for (size_t i = 0; i < s.values.size(); ++i) {
+      if (!std::isfinite(s.values[i])) continue;
       const cv::Point at(x_of(i), y_of(s.values[i]));
       cv::circle(canvas, at, 3, s.color, cv::FILLED, cv::LINE_AA);
-      if (i > 0)
+      if (i > 0 && std::isfinite(s.values[i - 1]))
         cv::line(canvas, {x_of(i - 1), y_of(s.values[i - 1])}, at, s.color, 2, cv::LINE_AA);
     }
     legend -= text_width(s.name, 0.45) + 34;

@@ -1,32 +1,43 @@
 #!/usr/bin/env bash
 # From nothing to a trained model and pictures of what it says, in output/demo/.
+#
+#   tools/demo.sh [--light] [CMake options]
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-"$root/tools/build.sh" "$@"
-cd "$root"
+train=60000 # pictures to learn from
+val=2000    # pictures of the test set, held out
+sheet=48    # of them on the contact sheet
 cfg=cfg/demo/fashion_mnist.yaml
 data=data/fashion-mnist-demo
 run=output/wfm_nano/demo
 out=output/demo
+
+"$root/tools/build.sh" "$@"
+cd "$root"
 mkdir -p "$out"
 
-say() { printf '== %s\n' "$*"; }
-
-say "preparing photographs of shop articles: Fashion-MNIST, all 60,000 and 2,000 held out (10 seconds)"
-build/bin/wf_prepare --output "$data" --train 60000 --val 2000
-if [[ -e $run/ckpt_epoch_1.safetensors || -e $run/max_acc.safetensors ]]; then
-  say "a run is there already and goes on where it was; to start afresh: rm -r $run"
+say "preparing photographs of shop articles: Fashion-MNIST, $train and $val held out (10 seconds)"
+build/bin/wf_prepare --output "$data" --train $train --val $val
+if [[ -e $run/metrics.jsonl ]]; then
+  say "a run is there already: what is left of it is trained, nothing when it is finished; to start afresh: rm -r $run"
+else
+  say "training a small WeightFormer (about 3 minutes on two cores)"
 fi
-say "training a small WeightFormer (about 3 minutes on two cores)"
+begin=$SECONDS
 build/bin/wf_train --cfg "$cfg" --data-path "$data" --tag demo
-say "evaluating the best checkpoint (seconds)"
+say "that took $((SECONDS - begin)) s; evaluating the best checkpoint (seconds)"
 build/bin/wf_train --cfg "$cfg" --data-path "$data" --tag demo-eval \
   --eval --resume "$run/max_acc.safetensors" | tee "$out/accuracy.json"
-say "asking it about 48 of the held-out pictures (seconds)"
-# Every so-manieth of each class, so that all classes are there.
-mapfile -t pictures < <(find "$data/val" -name '*.png' | sort | awk 'NR % 41 == 7' | head -n 48)
+
+say "asking it about $sheet of the held-out pictures (seconds)"
+# Every so-manieth of the sorted list, so that all classes are there.
+mapfile -t pictures < <(find "$data/val" -name '*.png' | LC_ALL=C sort |
+  awk -v every=$((val / sheet)) -v most=$sheet 'NR % every == 7 && ++n <= most')
 build/bin/wf_infer --cfg "$cfg" --resume "$run/max_acc.safetensors" --json \
   --images "${pictures[@]}" >"$out/predictions.jsonl"
 build/bin/wf_report --metrics "$run/metrics.jsonl" --predictions "$out/predictions.jsonl" --output "$out"
-say "look at $out/learning_curve.png and $out/contact_sheet.png; accuracy in $out/accuracy.json"
+
+accuracy=$(sed -n 's/.*"val_acc1": *\([0-9.]*\).*/\1/p' "$out/accuracy.json")
+say "accuracy: $accuracy % of the $val held-out pictures are named right ($out/accuracy.json)"
+say "look at $out/learning_curve.png and $out/contact_sheet.png"

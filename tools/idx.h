@@ -42,6 +42,8 @@ inline Idx read_idx(const std::string& path, size_t dims) {
   }
   idx.values.resize(static_cast<size_t>(count));
   read(idx.values.data(), idx.values.size());
+  // Reading past the end is what makes zlib compare its checksum.
+  WF_CHECK(gzread(file.get(), head, 1) == 0, path, ": damaged, or longer than its header says");
   return idx;
 }
 

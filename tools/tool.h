@@ -2,8 +2,11 @@
 #pragma once
 
 #include "weightformer/core/check.h"
+#include "weightformer/core/log.h"
 
 #include <CLI/CLI.hpp>
+
+#include <malloc.h>
 
 #include <exception>
 #include <iostream>
@@ -11,12 +14,23 @@
 
 namespace wf {
 
+/// Keeps freed memory in the process instead of handing it back to the kernel after every operator:
+/// the page faults of fetching it again cost a training step of small pictures 30 % of its time.
+inline void keep_freed_memory() {
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);  // the most that glibc allows
+  mallopt(M_TRIM_THRESHOLD, 1 << 30);
+  mallopt(M_TOP_PAD, 64 << 20);
+}
+
 /// Runs `work` and turns what it throws into one line on standard error and an exit code: 2 for bad
 /// input and bad commands, 3 for a training that diverged, 1 for anything unexpected.
 template <typename Work>
 int run_tool(const CLI::App* app, Work work) {
   const auto fail = [](std::string message, int code) {
-    std::cerr << "error: " << message.substr(0, message.find('\n')) << std::endl;
+    message = message.substr(0, message.find('\n'));
+    log::status("");
+    log::record(log::Level::error, message);
+    std::cerr << "error: " << message << std::endl;
     return code;
   };
   try {

@@ -6,6 +6,7 @@
 #include "weightformer/core/log.h"
 #include "weightformer/data/decode.h"
 #include "weightformer/engine/build.h"
+#include "weightformer/engine/predictor.h"
 
 #include "tool.h"
 
@@ -71,23 +72,14 @@ std::vector<std::string> picture_files(const std::vector<std::string>& paths) {
   return files;
 }
 
-void print_answer(const std::string& path, const at::Tensor& logits,
-                  const std::vector<std::string>& classes, const Arguments& a) {
-  const auto probabilities = logits.softmax(0);
-  const auto [values, indices] =
-      probabilities.topk(std::min<int64_t>(a.top, probabilities.size(0)));
+void print_answer(const std::string& path, const std::vector<Prediction>& answer, bool as_json) {
   nlohmann::ordered_json line{{"image", path}, {"top", nlohmann::ordered_json::array()}};
-  if (!a.json) std::cout << path << "\n";
-  for (int64_t i = 0; i < values.size(0); ++i) {
-    const auto index = indices[i].item<int64_t>();
-    const double probability = values[i].item<double>();
-    const auto name = static_cast<size_t>(index) < classes.size()
-                          ? classes[index]
-                          : "class " + std::to_string(index);
+  if (!as_json) std::cout << path << "\n";
+  for (const auto& [name, index, probability] : answer) {
     line["top"].push_back({{"class", name}, {"index", index}, {"probability", probability}});
-    if (!a.json) std::cout << fmt::format("  {:6.2f} %  {}\n", 100 * probability, name);
+    if (!as_json) std::cout << fmt::format("  {:6.2f} %  {}\n", 100 * probability, name);
   }
-  if (a.json) std::cout << line.dump() << "\n";
+  if (as_json) std::cout << line.dump() << "\n";
 }
 
 // --cfg C --resume F --images PATH…
@@ -98,24 +90,17 @@ int run_on_pictures(const Arguments& a) {
   const auto device = build_device(config);
   const auto model = build_classifier(config, device);
   load_weights(*model, weights.tensors, a.resume);
-  model->eval();
-  const auto transform = build_eval_transform(config);
-  const torch::InferenceMode inference;
-  int unreadable = 0;
+  const Predictor predictor(model, build_eval_transform(config), weights.classes, device);
+  int code = 0;
   for (const auto& path : picture_files(a.images)) {
     try {
-      const auto image = read_image(path);
-      auto input = torch::empty({1, 3, transform->size(), transform->size()});
-      CounterRng unused{0};
-      (*transform)(image, unused, input.data_ptr<float>());
-      print_answer(path, model->forward(input.to(device))[0].to(torch::kCPU, torch::kFloat),
-                   weights.classes, a);
+      print_answer(path, predictor.top(read_image(path), a.top), a.json);
     } catch (const UnreadableImage& problem) {
       log::error("{}", problem.what());
-      ++unreadable;
+      code = Error::kBadInput;
     }
   }
-  return unreadable == 0 ? 0 : Error::kBadInput;
+  return code;
 }
 
 }  // namespace

@@ -1,10 +1,11 @@
 // Trains, evaluates or times a classifier: wf_train --cfg FILE. See --help and docs/config.md.
 
-#include "weightformer/checkpoint/atomic_file.h"
 #include "weightformer/checkpoint/checkpoint.h"
 #include "weightformer/checkpoint/checkpoint_observer.h"
+#include "weightformer/checkpoint/resume.h"
 #include "weightformer/config/command_line.h"
 #include "weightformer/config/describe.h"
+#include "weightformer/core/atomic_file.h"
 #include "weightformer/core/check.h"
 #include "weightformer/core/log.h"
 #include "weightformer/core/registry.h"
@@ -36,8 +37,13 @@ int evaluate_or_time(const Config& config, const std::shared_ptr<Classifier>& mo
                      c10::Device device) {
   const std::string file =
       config.model.resume.empty() ? config.model.pretrained : config.model.resume;
-  if (!file.empty()) load_weights(*model, read_weights(file).tensors, file);
-  const auto loaders = build_loaders(config, /*evaluate_only=*/true);
+  std::vector<std::string> classes;
+  if (!file.empty()) {
+    auto weights = read_weights(file);
+    load_weights(*model, weights.tensors, file);
+    classes = std::move(weights.classes);  // the numbering that the model was trained with
+  }
+  const auto loaders = build_validation_loader(config, std::move(classes));
   const EvaluateOptions options{device, config.amp, nullptr};
   if (config.eval_mode) {
     say_evaluation(evaluate(*model, *loaders.validation, options));
@@ -53,31 +59,14 @@ int evaluate_or_time(const Config& config, const std::shared_ptr<Classifier>& mo
   return 0;
 }
 
-// A run that was cut off goes on by itself; --resume is for starting from another run's file.
-void resume(const Config& config, const std::string& folder, TrainState& state) {
-  auto file = config.train.auto_resume ? newest_checkpoint(folder) : std::nullopt;
-  if (file && !config.model.resume.empty() && *file != config.model.resume) {
-    log::warning("resuming {} of this run, not {}", *file, config.model.resume);
-  }
-  if (!file && !config.model.resume.empty()) file = config.model.resume;
-  if (file) {
-    load_checkpoint(*file, state);
-    log::info("resumed {}: {} epochs and {} batches done", *file, state.progress.epoch,
-              state.progress.batch);
-  } else if (!config.model.pretrained.empty()) {
-    load_weights(*state.model, read_weights(config.model.pretrained).tensors,
-                 config.model.pretrained);
-    log::info("starting from the weights of {}", config.model.pretrained);
-  }
-}
-
 int train(const Config& config, const std::shared_ptr<Classifier>& model, c10::Device device,
           const std::string& folder) {
+  write_text_file(folder + "/config.yaml", dump_yaml(config));
   const auto not_built = settings_not_built(config);
   if (!not_built.empty()) {
     log::warning("not built yet, training without: {}", join(not_built, ", "));
   }
-  const auto loaders = build_loaders(config, /*evaluate_only=*/false);
+  const auto loaders = build_loaders(config);
   auto state = build_train_state(config, model, loaders, /*world=*/1);
   resume(config, folder, state);
   Trainer trainer(state, *loaders.train, *loaders.validation,
@@ -99,6 +88,7 @@ int train(const Config& config, const std::shared_ptr<Classifier>& model, c10::D
 }  // namespace
 
 int main(int argc, char** argv) {
+  keep_freed_memory();
   return wf::run_tool(nullptr, [&] {
     const auto arguments = parse_train_arguments(argc, argv);
     if (!arguments.help.empty()) return std::cout << arguments.help, 0;
@@ -110,7 +100,6 @@ int main(int argc, char** argv) {
     const std::string folder = run_folder(config);
     std::filesystem::create_directories(folder);
     log::open(folder + "/log.txt");
-    write_text_file(folder + "/config.yaml", dump_yaml(config));
     if (config.threads > 0) at::set_num_threads(static_cast<int>(config.threads));
     torch::manual_seed(static_cast<uint64_t>(config.seed));
     const auto device = build_device(config);

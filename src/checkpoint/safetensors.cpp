@@ -1,6 +1,6 @@
 #include "weightformer/checkpoint/safetensors.h"
 
-#include "weightformer/checkpoint/atomic_file.h"
+#include "weightformer/core/atomic_file.h"
 #include "weightformer/core/check.h"
 #include "weightformer/core/registry.h"
 

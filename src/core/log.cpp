@@ -58,6 +58,15 @@ void write(Level level, std::string_view message) {
   logger().log(spdlog_level(level), spdlog::string_view_t(message.data(), message.size()));
 }
 
+void record(Level level, std::string_view message) {
+  const auto& sinks = logger().sinks();
+  for (size_t i = 1; i < sinks.size(); ++i) {  // the first is the terminal
+    sinks[i]->log(
+        {"wf", spdlog_level(level), spdlog::string_view_t(message.data(), message.size())});
+    sinks[i]->flush();
+  }
+}
+
 void open(const std::string& path) {
   try {
     auto sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(path, /*truncate=*/false);

@@ -2,6 +2,7 @@
 
 #include "weightformer/config/describe.h"
 #include "weightformer/core/check.h"
+#include "weightformer/core/log.h"
 #include "weightformer/data/image_folder.h"
 
 #include <torch/torch.h>
@@ -33,6 +34,15 @@ std::unique_ptr<Loader> make_loader(const Config& config, std::shared_ptr<const 
                                   options);
 }
 
+const std::string& checked_data_path(const Config& config) {
+  WF_CHECK(!config.data.data_path.empty(),
+           "DATA.DATA_PATH is not set: give --data-path FOLDER, which holds train/CLASS/* and "
+           "val/CLASS/*");
+  WF_CHECK(config.data.dataset == "imagenet" && !config.data.zip_mode,
+           "DATA.DATASET cifar100 and DATA.ZIP_MODE are not built yet: use an image folder");
+  return config.data.data_path;
+}
+
 }  // namespace
 
 c10::Device build_device(const Config& config) {
@@ -60,29 +70,25 @@ std::unique_ptr<Transform> build_eval_transform(const Config& config) {
   return make_eval_transform(transform_options(config));
 }
 
-Loaders build_loaders(const Config& config, bool evaluate_only) {
-  WF_CHECK(!config.data.data_path.empty(),
-           "DATA.DATA_PATH is not set: give --data-path FOLDER, which holds train/CLASS/* and "
-           "val/CLASS/*");
-  WF_CHECK(config.data.dataset == "imagenet" && !config.data.zip_mode,
-           "DATA.DATASET cifar100 and DATA.ZIP_MODE are not built yet: use an image folder");
-  Loaders loaders;
-  const std::string root = config.data.data_path;
-  std::shared_ptr<ImageFolder> train;
-  if (!evaluate_only) {
-    train = std::make_shared<ImageFolder>(root + "/train");
-    loaders.classes = train->classes();
+Loaders build_loaders(const Config& config) {
+  const auto train = std::make_shared<ImageFolder>(checked_data_path(config) + "/train");
+  for (const auto& name : train->empty_classes()) {
+    log::warning("{}/train/{}: a class without pictures", config.data.data_path, name);
   }
-  const auto validation = std::make_shared<ImageFolder>(root + "/val", loaders.classes);
-  loaders.classes = validation->classes();
-  const auto count = static_cast<int64_t>(loaders.classes.size());
+  auto loaders = build_validation_loader(config, train->classes());
+  loaders.train = make_loader(config, train, make_train_transform(transform_options(config)), true);
+  return loaders;
+}
+
+Loaders build_validation_loader(const Config& config, std::vector<std::string> classes) {
+  const std::string root = checked_data_path(config);
+  const auto validation = std::make_shared<ImageFolder>(root + "/val", std::move(classes));
+  const auto count = static_cast<int64_t>(validation->classes().size());
   WF_CHECK(count == config.model.num_classes, root, " has ", count,
            " classes and MODEL.NUM_CLASSES is ", config.model.num_classes,
            ": set it with --opts MODEL.NUM_CLASSES ", count);
-  if (train) {
-    loaders.train =
-        make_loader(config, train, make_train_transform(transform_options(config)), true);
-  }
+  Loaders loaders;
+  loaders.classes = validation->classes();
   loaders.validation = make_loader(config, validation, build_eval_transform(config), false);
   return loaders;
 }

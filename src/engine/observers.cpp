@@ -1,13 +1,12 @@
 #include "weightformer/engine/observers.h"
 
-#include "weightformer/core/check.h"
+#include "weightformer/core/atomic_file.h"
 #include "weightformer/core/log.h"
 
 #include <nlohmann/json.hpp>
 
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
 #include <fstream>
 
 namespace wf {
@@ -59,7 +58,7 @@ void ConsoleObserver::on_epoch(const TrainState& state, const EpochReport& repor
 
 void MetricsObserver::on_start(const TrainState& state) {
   std::ifstream in(path_);
-  if (!in) return;
+  if (!in) return;  // the first start
   std::string kept, line;
   while (std::getline(in, line)) {
     const auto entry = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
@@ -70,9 +69,7 @@ void MetricsObserver::on_start(const TrainState& state) {
     }
   }
   in.close();
-  const std::string temporary = path_ + ".tmp";
-  std::ofstream(temporary) << kept;
-  std::filesystem::rename(temporary, path_);
+  write_text_file(path_, kept);
 }
 
 void MetricsObserver::on_epoch(const TrainState&, const EpochReport& report) {

@@ -2,6 +2,7 @@
 
 #include "weightformer/core/check.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
 
 #include <optional>

@@ -2,6 +2,7 @@
 
 #include "weightformer/core/check.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/linalg_vector_norm.h>
 

@@ -131,6 +131,22 @@ TEST(Trainer, LearnsTheToyTask) {
   EXPECT_FALSE(collected->reports.front().last);
 }
 
+TEST(Trainer, MixedPrecisionFollowsFloat32AndKeepsTheWeightsInIt) {
+  std::vector<double> losses;
+  for (bool amp : {false, true}) {
+    TrainerOptions options;
+    options.amp = amp;
+    ToyRun run(options);
+    const auto collected = std::make_shared<Collect>();
+    run.trainer->add(collected);
+    run.trainer->run();
+    losses.push_back(collected->reports.back().train_loss);
+    EXPECT_EQ(run.state.model->parameters()[0].scalar_type(), torch::kFloat);
+  }
+  EXPECT_NEAR(losses[0], losses[1], 0.02);
+  EXPECT_NE(losses[0], losses[1]) << "autocast did nothing";
+}
+
 TEST(Trainer, ALossThatIsNotFiniteStopsWithTheStepAndTheFirstBadParameter) {
   ToyRun run;
   {

@@ -56,8 +56,7 @@ std::vector<std::string> violations(const std::vector<SourceFile>& files) {
       continue;
     }
     // Safetensors belongs to weightformer::core and must not pull the engine in.
-    const bool plain = file.path.find("checkpoint/safetensors") != std::string::npos ||
-                       file.path.find("checkpoint/atomic_file") != std::string::npos;
+    const bool plain = file.path.find("checkpoint/safetensors") != std::string::npos;
     for (size_t i = 0; i < file.lines.size(); ++i) {
       std::smatch match;
       if (!std::regex_match(file.lines[i], match, include)) continue;

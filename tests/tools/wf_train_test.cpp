@@ -116,6 +116,13 @@ TEST_F(WfTrain, EvalOfTheBestCheckpointGivesTheAccuracyThatWasLogged) {
   for (const auto& line : metrics("run")) best = std::max(best, line["val_acc1"].get<double>());
   EXPECT_DOUBLE_EQ(answer["val_acc1"], best);
   EXPECT_EQ(answer["images"], 30);
+
+  // With a class missing from the folder, the numbering is still the checkpoint's.
+  std::filesystem::remove_all(folder_ / "data/val/level");
+  const auto half =
+      run(command("eval", {"--eval", "--resume", run_file("run", "max_acc.safetensors")}));
+  ASSERT_EQ(half.code, 0) << half.err;
+  EXPECT_EQ(nlohmann::json::parse(half.out)["images"], 15);
 }
 
 TEST_F(WfTrain, ThroughputPrintsImagesPerSecond) {
@@ -170,6 +177,8 @@ TEST_F(WfTrain, ALossThatIsNotFiniteEndsWithTheStepAndExitCodeThree) {
   EXPECT_EQ(end.code, 3) << end.err;
   EXPECT_NE(end.err.find("training diverged at step"), std::string::npos) << end.err;
   EXPECT_NE(end.err.find("first bad parameter: "), std::string::npos) << end.err;
+  EXPECT_NE(read_file(run_file("run", "log.txt")).find("training diverged"), std::string::npos)
+      << "the run's own log must say how it ended";
 }
 
 }  // namespace

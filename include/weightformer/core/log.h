@@ -18,6 +18,9 @@ void write(Level level, std::string_view message);
 /// Appends all further lines to `path` too. Throws wf::Error when it cannot be opened.
 void open(const std::string& path);
 
+/// The same for the open file alone, for what the terminal is told another way.
+void record(Level level, std::string_view message);
+
 /// Shows `line` in the terminal's last row until the next line or status replaces it; "" clears it.
 /// Does nothing where standard error is not a terminal. See `on_terminal`.
 void status(const std::string& line);

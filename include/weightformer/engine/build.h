@@ -20,12 +20,14 @@ c10::Device build_device(const Config& config);
 std::shared_ptr<Classifier> build_classifier(const Config& config, c10::Device device);
 
 /// DATA.*: loaders over DATA_PATH/train and DATA_PATH/val and the class names they share.
+/// `classes`: the numbering to evaluate with; without it, that of the folders found.
 struct Loaders {
   std::unique_ptr<Loader> train;  ///< null when only evaluating
   std::unique_ptr<Loader> validation;
   std::vector<std::string> classes;
 };
-Loaders build_loaders(const Config& config, bool evaluate_only);
+Loaders build_loaders(const Config& config);
+Loaders build_validation_loader(const Config& config, std::vector<std::string> classes);
 
 std::unique_ptr<Transform> build_eval_transform(const Config& config);
 

@@ -1,4 +1,4 @@
-#include "weightformer/checkpoint/atomic_file.h"
+#include "weightformer/core/atomic_file.h"
 
 #include "weightformer/core/check.h"
 
