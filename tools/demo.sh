@@ -31,7 +31,7 @@ build/bin/wf_train --cfg "$cfg" --data-path "$data" --tag demo-eval \
   --eval --resume "$run/max_acc.safetensors" | tee "$out/accuracy.json"
 
 say "asking it about $sheet of the held-out pictures (seconds)"
-# Every so-manieth of the sorted list, so that all classes are there.
+# Every n-th of the sorted list, so that all classes are there.
 mapfile -t pictures < <(find "$data/val" -name '*.png' | LC_ALL=C sort |
   awk -v every=$((val / sheet)) -v most=$sheet 'NR % every == 7 && ++n <= most')
 build/bin/wf_infer --cfg "$cfg" --resume "$run/max_acc.safetensors" --json \

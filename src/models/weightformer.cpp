@@ -18,7 +18,8 @@ WeightFormerImpl::WeightFormerImpl(const WeightFormerOptions& options) : options
   blocks = register_module("blocks", torch::nn::ModuleList());
   for (int64_t i = 0; i < depth; ++i) {
     const double rate = depth == 1 ? 0 : options.drop_path_rate() * i / (depth - 1);
-    blocks->push_back(Block(BlockOptions(dim, i).drop_path(rate)));
+    blocks->push_back(
+        Block(BlockOptions(dim, i).drop_path(rate).dynamic_linear(options.dynamic_linear())));
   }
   norm = register_module("norm", torch::nn::LayerNorm(norm_options));
   head = register_module("head", torch::nn::Linear(dim, options.num_classes()));

@@ -1,5 +1,6 @@
 #include "weightformer/nn/block.h"
 
+#include "weightformer/nn/fused_linear.h"
 #include "weightformer/ops/dynamic_dwconv.h"
 
 #include <ATen/ops/gelu.h>
@@ -14,7 +15,8 @@ void BlockImpl::reset() {
   norm2 = register_module("norm2", torch::nn::LayerNorm(norm));
   if (dynamic()) {
     norm1 = register_module("norm1", torch::nn::LayerNorm(norm));
-    dynamic_linear1 = register_module("linear1", DynamicLinear(DynamicLinearOptions(dim, hidden)));
+    dynamic_linear1 = register_module(
+        "linear1", DynamicLinear(DynamicLinearOptions(dim, hidden).mode(options.dynamic_linear())));
     dynamic_dwc = register_module("dwc", DynamicConv(DynamicConvOptions(dim)));
   } else {
     linear1 = register_module("linear1", torch::nn::Linear(dim, hidden));
@@ -26,15 +28,19 @@ void BlockImpl::reset() {
 }
 
 at::Tensor BlockImpl::forward(at::Tensor x, Grid grid) {
+  DwconvOptions around;
+  around.residual = true;
   if (dynamic()) {
     x = norm1->forward(x);
-    x = x + dynamic_dwc->forward(x, grid);
+    x = dynamic_dwc->forward(x, grid, around);
   } else {
-    x = x + dynamic_dwconv(x, grid, std::nullopt, dwc->weight, dwc->bias);
+    x = dynamic_dwconv(x, grid, std::nullopt, dwc->weight, dwc->bias, around);
   }
-  auto hidden = norm2->forward(x);
-  hidden = dynamic() ? dynamic_linear1->forward(hidden, grid) : linear1->forward(hidden);
-  return x + drop_path->forward(linear2->forward(at::gelu(hidden)));
+  const auto normed = norm2->forward(x);
+  const auto hidden = dynamic() ? at::gelu(dynamic_linear1->forward(normed, grid))
+                                : linear_gelu(normed, linear1->weight, linear1->bias);
+  if (drop_path->active()) return x + drop_path->forward(linear2->forward(hidden));
+  return linear_add(x, hidden, linear2->weight, linear2->bias);
 }
 
 }  // namespace wf

@@ -15,7 +15,7 @@ DropPathImpl::DropPathImpl(DropPathOptions options) : options(options) {
 }
 
 at::Tensor DropPathImpl::forward(const at::Tensor& x) {
-  if (!is_training() || options.rate() == 0) return x;
+  if (!active()) return x;
   const double keep = 1 - options.rate();
   const auto kept =
       at::empty({x.size(0), 1, 1}, x.options())

@@ -5,6 +5,8 @@
 #include "weightformer/ops/grid_pool3.h"
 
 #include <ATen/ops/empty.h>
+#include <ATen/ops/gelu.h>
+#include <ATen/ops/linear.h>
 #include <torch/nn/modules/activation.h>
 #include <torch/nn/modules/conv.h>
 
@@ -24,9 +26,15 @@ void DynamicConvImpl::reset() {
   trunc_normal_(b, 0.02);
 }
 
-at::Tensor DynamicConvImpl::forward(const at::Tensor& x, Grid grid) {
-  const auto cells = grid_pool3(x, grid).transpose(1, 2).unflatten(2, {3, 3});  // [B, C, 3, 3]
-  return dynamic_dwconv(x, grid, wfm->forward(cells), w, b);
+at::Tensor DynamicConvImpl::forward(const at::Tensor& x, Grid grid, const DwconvOptions& around) {
+  // Over tokens a 1 x 1 convolution is a linear layer, and leaves the kernels as the op wants them.
+  const auto pointwise = [this](size_t i, const at::Tensor& cells) {
+    const auto* conv = wfm[i]->as<torch::nn::Conv2d>();
+    return at::linear(cells, conv->weight.flatten(1), conv->bias);
+  };
+  const auto cells = pointwise(2, at::gelu(pointwise(0, grid_pool3(x, grid))));  // [B, 9, C]
+  const auto kernel = cells.transpose(1, 2).unflatten(2, {3, 3});
+  return dynamic_dwconv(x, grid, kernel, w, b, around);
 }
 
 }  // namespace wf

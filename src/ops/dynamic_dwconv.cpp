@@ -1,43 +1,223 @@
 #include "weightformer/ops/dynamic_dwconv.h"
 
-#include "weightformer/core/check.h"
+#include "dispatch.h"
+#include "kernels/dynamic_dwconv.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/linalg_vector_norm.h>
+#include <ATen/ops/where.h>
+#include <ATen/ops/zeros_like.h>
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/library.h>
 
 namespace wf {
 namespace {
 
-void check_shapes(const at::Tensor& x, Grid grid, const std::optional<at::Tensor>& kernel,
-                  const at::Tensor& weight, const at::Tensor& bias) {
-  WF_CHECK(x.dim() == 3 && x.size(1) == grid.tokens(), "[dynamic_dwconv] x: expected (B, ",
-           grid.height, "*", grid.width, ", C), got ", x.sizes());
-  const int64_t b = x.size(0), c = x.size(2);
-  WF_CHECK(weight.sizes() == at::IntArrayRef({c, 1, 3, 3}), "[dynamic_dwconv] weight: expected (",
-           c, ", 1, 3, 3), got ", weight.sizes());
-  WF_CHECK(bias.sizes() == at::IntArrayRef({c}), "[dynamic_dwconv] bias: expected (", c, "), got ",
-           bias.sizes());
-  WF_CHECK(!kernel || kernel->sizes() == at::IntArrayRef({b, c, 3, 3}),
-           "[dynamic_dwconv] kernel: expected (", b, ", ", c, ", 3, 3), got ", kernel->sizes());
+using ForwardSignature = at::Tensor(const at::Tensor&, int64_t, int64_t, const OptionalTensor&,
+                                    const at::Tensor&, const at::Tensor&, const OptionalTensor&,
+                                    const OptionalTensor&, const OptionalTensor&, bool);
+using BackwardSignature = DwconvGrads(const at::Tensor&, const at::Tensor&, int64_t, int64_t,
+                                      const OptionalTensor&, const at::Tensor&, const at::Tensor&,
+                                      const OptionalTensor&, const OptionalTensor&,
+                                      const OptionalTensor&, bool);
+
+at::Tensor call(const at::Tensor& x, int64_t height, int64_t width, const OptionalTensor& kernel,
+                const at::Tensor& weight, const at::Tensor& bias, const OptionalTensor& shift,
+                const OptionalTensor& scale, const OptionalTensor& gate, bool residual) {
+  static const auto op = find_op<ForwardSignature>("wf::dynamic_dwconv");
+  return op.call(x, height, width, kernel, weight, bias, shift, scale, gate, residual);
+}
+
+at::Tensor forward_fallback(const at::Tensor& x, int64_t height, int64_t width,
+                            const OptionalTensor& kernel, const at::Tensor& weight,
+                            const at::Tensor& bias, const OptionalTensor& shift,
+                            const OptionalTensor& scale, const OptionalTensor& gate,
+                            bool residual) {
+  const auto type = accumulate_type(x.scalar_type());
+  const auto wide = [&](const OptionalTensor& t) { return t ? OptionalTensor(t->to(type)) : t; };
+  return reference::dynamic_dwconv(x.to(type), {height, width}, wide(kernel), weight.to(type),
+                                   bias.to(type), {wide(shift), wide(scale), wide(gate), residual})
+      .to(x.scalar_type())
+      .contiguous();
+}
+
+// One tap after another over a padded picture.
+void backward_reference(const DwconvTensors& in, const DwconvGradTensors& out) {
+  const auto type = in.weight.scalar_type();
+  const int64_t h = in.height, w = in.width, b = in.x.size(0), c = in.x.size(2);
+  const auto image = [&](const at::Tensor& t) { return t.to(type).unflatten(1, {h, w}); };
+  const auto per_channel = [&](const at::Tensor& t) { return t.view({b, 1, 1, c}); };
+  at::Tensor norm, taps = in.weight.unsqueeze(0);
+  if (in.kernel.defined()) {
+    norm = at::linalg_vector_norm(in.kernel, 2, {1}, /*keepdim=*/true);
+    taps = in.kernel / (norm + 1) + taps;
+  }
+  const auto x = image(in.x), grad = image(out.grad);
+  const auto input =
+      in.scale.defined() ? x * (per_channel(in.scale) + 1) + per_channel(in.shift) : x;
+  const auto padded = at::constant_pad_nd(input, {0, 0, 1, 1, 1, 1});
+  auto padded_grad = at::zeros_like(padded);
+  const auto gated = in.gate.defined() ? grad * per_channel(in.gate) : grad;
+  auto gate_sum = grad.sum({1, 2}) * in.bias;
+  for (int64_t t = 0; t < 9; ++t) {
+    const auto window = [&](const at::Tensor& p) {
+      return p.slice(1, t / 3, t / 3 + h).slice(2, t % 3, t % 3 + w);
+    };
+    const auto tap = taps.select(1, t);
+    out.taps.select(1, t).copy_((gated * window(padded)).sum({1, 2}));
+    gate_sum += (grad * window(padded)).sum({1, 2}) * tap;
+    window(padded_grad).add_(gated * tap.unsqueeze(1).unsqueeze(1));
+  }
+  out.bias.copy_(gated.sum({1, 2}));
+  if (out.gate.defined()) out.gate.copy_(gate_sum);
+  auto grad_x = padded_grad.slice(1, 1, 1 + h).slice(2, 1, 1 + w);
+  if (out.scale.defined()) {
+    out.shift.copy_(grad_x.sum({1, 2}));
+    out.scale.copy_((grad_x * x).sum({1, 2}));
+    grad_x = grad_x * (per_channel(in.scale) + 1);
+  }
+  if (in.residual) grad_x = grad_x + grad;
+  out.x.copy_(grad_x.flatten(1, 2));
+  if (out.kernel.defined()) {
+    const auto dot = (in.kernel * out.taps).sum({1}, /*keepdim=*/true);
+    const auto inner = dot / norm / (norm + 1).square();
+    out.kernel.copy_(out.taps / (norm + 1) -
+                     in.kernel * at::where(norm == 0, at::zeros_like(inner), inner));
+  }
+}
+
+DwconvGrads backward_fallback(const at::Tensor& grad, const at::Tensor& x, int64_t height,
+                              int64_t width, const OptionalTensor& kernel, const at::Tensor& weight,
+                              const at::Tensor& bias, const OptionalTensor& shift,
+                              const OptionalTensor& scale, const OptionalTensor& gate,
+                              bool residual) {
+  return dynamic_dwconv_backward_entry(grad, x, height, width, kernel, weight, bias,
+                                       {shift, scale, gate, residual}, &backward_reference);
+}
+
+at::Tensor meta(const at::Tensor& x, int64_t, int64_t, const OptionalTensor&, const at::Tensor&,
+                const at::Tensor&, const OptionalTensor&, const OptionalTensor&,
+                const OptionalTensor&, bool) {
+  return meta_like(x);
+}
+
+DwconvGrads backward_meta(const at::Tensor&, const at::Tensor& x, int64_t, int64_t,
+                          const OptionalTensor& kernel, const at::Tensor& weight,
+                          const at::Tensor& bias, const OptionalTensor& shift,
+                          const OptionalTensor& scale, const OptionalTensor& gate, bool) {
+  const auto or_none = [&](const OptionalTensor& t) {
+    return t ? meta_like(*t) : meta_of(x, {0}).to(accumulate_type(x.scalar_type()));
+  };
+  // As it comes from the kernel: [B, 3, 3, C] in memory.
+  const auto grad_kernel = kernel ? meta_of(*kernel, {kernel->sym_size(0), 9, kernel->sym_size(1)})
+                                        .transpose(1, 2)
+                                        .unflatten(2, {3, 3})
+                                  : or_none(kernel);
+  return {meta_like(x),   grad_kernel,    meta_like(weight), meta_like(bias),
+          or_none(shift), or_none(scale), or_none(gate)};
+}
+
+struct Autograd : torch::autograd::Function<Autograd> {
+  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x,
+                            int64_t height, int64_t width, const OptionalTensor& kernel,
+                            const at::Tensor& weight, const at::Tensor& bias,
+                            const OptionalTensor& shift, const OptionalTensor& scale,
+                            const OptionalTensor& gate, bool residual) {
+    const at::AutoDispatchBelowADInplaceOrView below;
+    const auto or_undefined = [](const OptionalTensor& t) { return t.value_or(at::Tensor()); };
+    context->save_for_backward({x, or_undefined(kernel), weight, bias, or_undefined(shift),
+                                or_undefined(scale), or_undefined(gate)});
+    context->saved_data["height"] = height;
+    context->saved_data["width"] = width;
+    context->saved_data["residual"] = residual;
+    return call(x, height, width, kernel, weight, bias, shift, scale, gate, residual);
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 const torch::autograd::variable_list& grads) {
+    static const auto op = find_op<BackwardSignature>("wf::dynamic_dwconv_backward");
+    const auto saved = context->get_saved_variables();
+    const auto given = [&](size_t i) {
+      return saved[i].defined() ? OptionalTensor(saved[i]) : std::nullopt;
+    };
+    auto [x, kernel, weight, bias, shift, scale, gate] =
+        op.call(grads[0], saved[0], context->saved_data["height"].toInt(),
+                context->saved_data["width"].toInt(), given(1), saved[2], saved[3], given(4),
+                given(5), given(6), context->saved_data["residual"].toBool());
+    const auto if_given = [&](size_t i, const at::Tensor& t) {
+      return saved[i].defined() ? t : at::Tensor();
+    };
+    return {x,
+            {},
+            {},
+            if_given(1, kernel),
+            weight,
+            bias,
+            if_given(4, shift),
+            if_given(5, scale),
+            if_given(6, gate),
+            {}};
+  }
+};
+
+at::Tensor autograd(const at::Tensor& x, int64_t height, int64_t width,
+                    const OptionalTensor& kernel, const at::Tensor& weight, const at::Tensor& bias,
+                    const OptionalTensor& shift, const OptionalTensor& scale,
+                    const OptionalTensor& gate, bool residual) {
+  return Autograd::apply(x, height, width, kernel, weight, bias, shift, scale, gate, residual);
 }
 
 }  // namespace
 
-at::Tensor dynamic_dwconv(const at::Tensor& x, Grid grid, const std::optional<at::Tensor>& kernel,
-                          const at::Tensor& weight, const at::Tensor& bias) {
-  check_shapes(x, grid, kernel, weight, bias);
-  const int64_t b = x.size(0), c = x.size(2);
-  const auto image = x.unflatten(1, {grid.height, grid.width}).permute({0, 3, 1, 2});
-  if (!kernel) {
-    return at::conv2d(image, weight, bias, 1, 1, 1, c).flatten(2).transpose(1, 2);
-  }
-  // One group per sample and channel: the samples become channels of a single picture.
-  const auto norm = at::linalg_vector_norm(*kernel, 2, {2, 3}, /*keepdim=*/true);
-  const auto kernels = (*kernel / (norm + 1)).unsqueeze(2) + weight;  // [B, C, 1, 3, 3]
-  const auto y = at::conv2d(image.reshape({1, b * c, grid.height, grid.width}),
-                            kernels.reshape({b * c, 1, 3, 3}), bias.repeat({b}), 1, 1, 1, b * c);
-  return y.reshape({b, c, grid.tokens()}).transpose(1, 2);
+at::Tensor dynamic_dwconv(const at::Tensor& x, Grid grid, const OptionalTensor& kernel,
+                          const at::Tensor& weight, const at::Tensor& bias,
+                          const DwconvOptions& options) {
+  return call(x, grid.height, grid.width, kernel, weight, bias, options.shift, options.scale,
+              options.gate, options.residual);
 }
+
+at::Tensor reference::dynamic_dwconv(const at::Tensor& x, Grid grid, const OptionalTensor& kernel,
+                                     const at::Tensor& weight, const at::Tensor& bias,
+                                     const DwconvOptions& options) {
+  check_dynamic_dwconv("dynamic_dwconv", x, grid.height, grid.width, kernel, weight, bias, options);
+  const int64_t b = x.size(0), c = x.size(2);
+  const auto input =
+      options.scale ? x * (options.scale->unsqueeze(1) + 1) + options.shift->unsqueeze(1) : x;
+  const auto image = input.unflatten(1, {grid.height, grid.width}).permute({0, 3, 1, 2});
+  at::Tensor y;
+  if (kernel) {
+    // One group per sample and channel: the samples become channels of a single picture.
+    const auto norm = at::linalg_vector_norm(*kernel, 2, {2, 3}, /*keepdim=*/true);
+    const auto kernels = (*kernel / (norm + 1)).unsqueeze(2) + weight;  // [B, C, 1, 3, 3]
+    y = at::conv2d(image.reshape({1, b * c, grid.height, grid.width}),
+                   kernels.reshape({b * c, 1, 3, 3}), bias.repeat({b}), 1, 1, 1, b * c);
+  } else {
+    y = at::conv2d(image, weight, bias, 1, 1, 1, c);
+  }
+  y = y.reshape({b, c, grid.tokens()}).transpose(1, 2);
+  if (options.gate) y = y * options.gate->unsqueeze(1);
+  return options.residual ? x + y : y;
+}
+
+TORCH_LIBRARY_FRAGMENT(wf, m) {
+  m.def(
+      "dynamic_dwconv(Tensor x, int height, int width, Tensor? kernel, Tensor weight, Tensor bias, "
+      "Tensor? shift=None, Tensor? scale=None, Tensor? gate=None, bool residual=False) -> Tensor");
+  m.def(
+      "dynamic_dwconv_backward(Tensor grad, Tensor x, int height, int width, Tensor? kernel, "
+      "Tensor weight, Tensor bias, Tensor? shift=None, Tensor? scale=None, Tensor? gate=None, "
+      "bool residual=False) -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)");
+}
+TORCH_LIBRARY_IMPL(wf, CompositeExplicitAutograd, m) {
+  m.impl("dynamic_dwconv", &forward_fallback);
+  m.impl("dynamic_dwconv_backward", &backward_fallback);
+}
+TORCH_LIBRARY_IMPL(wf, Meta, m) {
+  m.impl("dynamic_dwconv", &meta);
+  m.impl("dynamic_dwconv_backward", &backward_meta);
+}
+TORCH_LIBRARY_IMPL(wf, Autograd, m) { m.impl("dynamic_dwconv", &autograd); }
 
 }  // namespace wf

@@ -1,33 +1,228 @@
+// No kernel of its own: GEMMs, and column_gain between them. The formulas are those of
+// docs/kernels.md; "right'" there is `gained` here.
+
 #include "weightformer/ops/dynamic_linear.h"
 
-#include "weightformer/core/check.h"
+#include "weightformer/core/registry.h"
+#include "weightformer/ops/column_gain.h"
+
+#include "dispatch.h"
+#include "kernels/entry.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/autocast_mode.h>
+#include <ATen/ops/addmm.h>
+#include <ATen/ops/baddbmm.h>
+#include <ATen/ops/bmm.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/matmul.h>
+#include <ATen/ops/mm.h>
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/library.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace wf {
+namespace {
 
-at::Tensor dynamic_linear(const at::Tensor& x, const at::Tensor& left, const at::Tensor& right,
-                          const at::Tensor& weight, const at::Tensor& bias) {
-  WF_CHECK(x.dim() == 3 && weight.dim() == 2 && x.size(2) == weight.size(0),
-           "[dynamic_linear] x: expected (B, N, C) with C = ", weight.sizes(), "[0], got ",
-           x.sizes());
-  WF_CHECK(left.dim() == 3 && left.size(0) == x.size(0) && left.size(2) == weight.size(0),
-           "[dynamic_linear] left: expected (", x.size(0), ", R, ", weight.size(0), "), got ",
-           left.sizes());
-  WF_CHECK(right.dim() == 3 && right.size(0) == x.size(0) && right.size(1) == left.size(1) &&
-               right.size(2) == weight.size(1),
-           "[dynamic_linear] right: expected (", x.size(0), ", ", left.size(1), ", ",
-           weight.size(1), "), got ", right.sizes());
-  WF_CHECK(bias.dim() == 1 && bias.size(0) == weight.size(1), "[dynamic_linear] bias: expected (",
-           weight.size(1), "), got ", bias.sizes());
-  const double scale = 1.0 / (std::sqrt(static_cast<double>(x.size(2))) * x.size(1));
-  const auto predicted = at::matmul(left.transpose(1, 2), right) * scale;  // [B, C, D]
+using at::Tensor;
+using Triple = std::tuple<Tensor, Tensor, Tensor>;
+using Gradients = std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor>;
+
+void check_shapes(const char* op, const Tensor& x, const Tensor& left, const Tensor& right,
+                  const Tensor& weight, const Tensor& bias) {
+  WF_CHECK(x.dim() == 3 && weight.dim() == 2 && x.size(2) == weight.size(0), "[", op,
+           "] x: expected (B, N, C) with C = ", weight.sizes(), "[0], got ", x.sizes());
+  const int64_t b = x.size(0), c = weight.size(0), d = weight.size(1);
+  WF_CHECK(left.dim() == 3 && left.size(0) == b && left.size(2) == c, "[", op, "] left: expected (",
+           b, ", R, ", c, "), got ", left.sizes());
+  check_shape(op, "right", right, {b, left.size(1), d});
+  check_shape(op, "bias", bias, {d});
+}
+
+// Autocast gives the published order what it wants; this op takes one dtype only.
+void check_dtypes(const char* op, const Tensor& x, std::initializer_list<Tensor> others) {
+  for (const auto& t : others) {
+    WF_CHECK(t.scalar_type() == x.scalar_type(), "[", op, "] expected one dtype, got ",
+             x.scalar_type(), " and ", t.scalar_type());
+  }
+}
+
+double scale_of(const Tensor& x) {
+  return 1 / (std::sqrt(static_cast<double>(x.size(2))) * static_cast<double>(x.size(1)));
+}
+
+// float16 cannot hold the squares, so the Gram matrix is float32.
+Tensor gram_of(const Tensor& left) {
+  const auto wide = left.to(accumulate_type(left.scalar_type()));
+  return at::bmm(wide, wide.transpose(1, 2));
+}
+
+bool merges(c10::string_view mode, const Tensor& x, const Tensor& weight) {
+  const auto& modes = dynamic_linear_modes();
+  WF_CHECK(std::find(modes.begin(), modes.end(), mode) != modes.end(),
+           "[dynamic_linear] mode: expected one of ", join(modes, ", "), ", got ", mode);
+  if (mode != "auto") return mode == "merged";
+  // Multiplications: factored N R (C + D), merged R C D. See docs/performance.md for the crossover
+  // that was measured.
+  const int64_t c = weight.size(0), d = weight.size(1);
+  return x.size(1) * (c + d) > c * d;
+}
+
+Tensor rows(const Tensor& x) { return x.reshape({x.size(0) * x.size(1), x.size(2)}); }
+
+Triple forward(const Tensor& x, const Tensor& left, const Tensor& right, const Tensor& weight,
+               const Tensor& bias, c10::string_view mode) {
+  check_shapes("dynamic_linear", x, left, right, weight, bias);
+  check_dtypes("dynamic_linear", x, {left, right, weight, bias});
+  auto [gained, norm] = column_gain(gram_of(left), right, scale_of(x));
+  const auto batch = x.size(0), tokens = x.size(1), d = weight.size(1);
+  if (merges(mode, x, weight)) {
+    const auto merged = at::baddbmm(weight.unsqueeze(0), left.transpose(1, 2), gained);
+    return {at::baddbmm(bias.view({1, 1, d}), x, merged), gained, norm};
+  }
+  auto y = at::addmm(bias, rows(x), weight).view({batch, tokens, d});
+  y.baddbmm_(at::bmm(x, left.transpose(1, 2)), gained);
+  return {y, gained, norm};
+}
+
+Gradients backward(const Tensor& grad, const Tensor& x, const Tensor& left, const Tensor& right,
+                   const Tensor& weight, const Tensor& gained, const Tensor& norm,
+                   c10::string_view mode) {
+  const auto dy = grad.contiguous();
+  Tensor grad_x, grad_left, grad_gained, grad_weight;
+  if (merges(mode, x, weight)) {
+    const auto per_sample = at::bmm(x.transpose(1, 2), dy);  // [B, C, D]
+    grad_weight = per_sample.sum(0);
+    grad_gained = at::bmm(left, per_sample);
+    grad_left = at::bmm(gained, per_sample.transpose(1, 2));
+    const auto merged = at::baddbmm(weight.unsqueeze(0), left.transpose(1, 2), gained);
+    grad_x = at::bmm(dy, merged.transpose(1, 2));
+  } else {
+    grad_weight = at::mm(rows(x).t(), rows(dy));
+    const auto seen = at::bmm(x, left.transpose(1, 2));      // [B, N, R]
+    const auto asked = at::bmm(dy, gained.transpose(1, 2));  // [B, N, R]
+    grad_gained = at::bmm(seen.transpose(1, 2), dy);
+    grad_left = at::bmm(asked.transpose(1, 2), x);
+    grad_x = at::mm(rows(dy), weight.t()).view(x.sizes());
+    grad_x.baddbmm_(asked, left);
+  }
+  const auto gram = gram_of(left);
+  auto [grad_gram, grad_right] = column_gain_backward(grad_gained, gram, right, norm, scale_of(x));
+  // gram = left leftᵀ, and its gradient is symmetric.
+  grad_left =
+      grad_left + (at::bmm(grad_gram, left.to(gram.scalar_type())) * 2).to(left.scalar_type());
+  return {grad_x, grad_left, grad_right, grad_weight, rows(dy).sum(0)};
+}
+
+Triple meta(const Tensor& x, const Tensor&, const Tensor& right, const Tensor& weight,
+            const Tensor&, c10::string_view) {
+  const auto b = x.sym_size(0), d = weight.sym_size(1);
+  return {meta_of(x, {b, x.sym_size(1), d}), meta_like(right),
+          meta_of(x, {b, d}).to(accumulate_type(x.scalar_type()))};
+}
+
+Gradients backward_meta(const Tensor&, const Tensor& x, const Tensor& left, const Tensor& right,
+                        const Tensor& weight, const Tensor&, const Tensor&, c10::string_view) {
+  return {meta_like(x), meta_like(left), meta_like(right), meta_like(weight),
+          meta_of(weight, {weight.sym_size(1)})};
+}
+
+struct Autograd : torch::autograd::Function<Autograd> {
+  static torch::autograd::variable_list forward(torch::autograd::AutogradContext* context,
+                                                const Tensor& x, const Tensor& left,
+                                                const Tensor& right, const Tensor& weight,
+                                                const Tensor& bias, const std::string& mode) {
+    static const auto op =
+        find_op<Triple(const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&,
+                       c10::string_view)>("wf::dynamic_linear");
+    const at::AutoDispatchBelowADInplaceOrView below;
+    auto [y, gained, norm] = op.call(x, left, right, weight, bias, mode);
+    context->save_for_backward({x, left, right, weight, gained, norm});
+    context->saved_data["mode"] = mode;
+    context->mark_non_differentiable({gained, norm});
+    return {y, gained, norm};
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 const torch::autograd::variable_list& grads) {
+    static const auto op =
+        find_op<Gradients(const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&,
+                          const Tensor&, const Tensor&, c10::string_view)>(
+            "wf::dynamic_linear_backward");
+    const auto saved = context->get_saved_variables();
+    auto [x, left, right, weight, bias] =
+        op.call(grads[0], saved[0], saved[1], saved[2], saved[3], saved[4], saved[5],
+                context->saved_data["mode"].toStringRef());
+    return {x, left, right, weight, bias, {}};
+  }
+};
+
+Triple autograd(const Tensor& x, const Tensor& left, const Tensor& right, const Tensor& weight,
+                const Tensor& bias, c10::string_view mode) {
+  const auto out = Autograd::apply(x, left, right, weight, bias, std::string(mode));
+  return {out[0], out[1], out[2]};
+}
+
+template <c10::DeviceType kDevice>
+Triple autocast(const Tensor& x, const Tensor& left, const Tensor& right, const Tensor& weight,
+                const Tensor& bias, c10::string_view mode) {
+  const c10::impl::ExcludeDispatchKeyGuard no_autocast(
+      at::autocast::get_autocast_dispatch_key_from_device_type(kDevice));
+  const auto cast = [](const Tensor& t) {
+    return at::autocast::cached_cast(at::autocast::get_autocast_dtype(kDevice), t, kDevice);
+  };
+  static const auto op = find_op<Triple(const Tensor&, const Tensor&, const Tensor&, const Tensor&,
+                                        const Tensor&, c10::string_view)>("wf::dynamic_linear");
+  return op.call(cast(x), cast(left), cast(right), cast(weight), cast(bias), mode);
+}
+
+}  // namespace
+
+const std::vector<std::string>& dynamic_linear_modes() {
+  static const std::vector<std::string> modes{"auto", "factored", "merged", "reference"};
+  return modes;
+}
+
+Tensor dynamic_linear(const Tensor& x, const Tensor& left, const Tensor& right,
+                      const Tensor& weight, const Tensor& bias, const std::string& mode) {
+  if (mode == "reference") return reference::dynamic_linear(x, left, right, weight, bias);
+  static const auto op = find_op<Triple(const Tensor&, const Tensor&, const Tensor&, const Tensor&,
+                                        const Tensor&, c10::string_view)>("wf::dynamic_linear");
+  return std::get<0>(op.call(x, left, right, weight, bias, mode));
+}
+
+Tensor reference::dynamic_linear(const Tensor& x, const Tensor& left, const Tensor& right,
+                                 const Tensor& weight, const Tensor& bias) {
+  check_shapes("dynamic_linear", x, left, right, weight, bias);
+  const auto predicted = at::matmul(left.transpose(1, 2), right) * scale_of(x);  // [B, C, D]
   const auto norm = at::linalg_vector_norm(predicted, 2, {1}, /*keepdim=*/true);
   return at::matmul(x, predicted / (norm + 1) + weight) + bias;
+}
+
+TORCH_LIBRARY_FRAGMENT(wf, m) {
+  m.def(
+      "dynamic_linear(Tensor x, Tensor left, Tensor right, Tensor weight, Tensor bias, "
+      "str mode='auto') -> (Tensor, Tensor, Tensor)");
+  m.def(
+      "dynamic_linear_backward(Tensor grad, Tensor x, Tensor left, Tensor right, Tensor weight, "
+      "Tensor gained, Tensor norm, str mode='auto') -> (Tensor, Tensor, Tensor, Tensor, Tensor)");
+}
+TORCH_LIBRARY_IMPL(wf, CompositeExplicitAutograd, m) {
+  m.impl("dynamic_linear", &forward);
+  m.impl("dynamic_linear_backward", &backward);
+}
+TORCH_LIBRARY_IMPL(wf, Meta, m) {
+  m.impl("dynamic_linear", &meta);
+  m.impl("dynamic_linear_backward", &backward_meta);
+}
+TORCH_LIBRARY_IMPL(wf, Autograd, m) { m.impl("dynamic_linear", &autograd); }
+TORCH_LIBRARY_IMPL(wf, AutocastCPU, m) {
+  m.impl("dynamic_linear", &autocast<c10::DeviceType::CPU>);
+}
+TORCH_LIBRARY_IMPL(wf, AutocastCUDA, m) {
+  m.impl("dynamic_linear", &autocast<c10::DeviceType::CUDA>);
 }
 
 }  // namespace wf

@@ -5,7 +5,9 @@
 
 #include "support/fill.h"
 #include "support/golden.h"
+#include "support/op_check.h"
 
+#include <ATen/autocast_mode.h>
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
@@ -18,18 +20,21 @@ TEST_P(DynamicLinearGolden, OutputAndEveryGradientMatch) {
   const auto file = golden(GetParam());
   const auto shape = about(file)["shape"].get<std::vector<int64_t>>();
   const int64_t b = shape[0], c = shape[1], d = shape[2], h = shape[3], w = shape[4];
-  DynamicLinear layer(DynamicLinearOptions(c, d));
-  fill_parameters(*layer);
-  auto x = filled("input.x", {b, h * w, c}).requires_grad_();
+  for (const auto& mode : dynamic_linear_modes()) {
+    SCOPED_TRACE(mode);
+    DynamicLinear layer(DynamicLinearOptions(c, d).mode(mode));
+    fill_parameters(*layer);
+    auto x = filled("input.x", {b, h * w, c}).requires_grad_();
 
-  const auto y = layer->forward(x, Grid{h, w});
-  y.backward(filled("input.grad", y.sizes()));
+    const auto y = layer->forward(x, Grid{h, w});
+    y.backward(filled("input.grad", y.sizes()));
 
-  expect_close(y, file.tensors.at("y"), kOpTolerance, "y");
-  expect_close(x.grad(), file.tensors.at("grad.x"), kOpTolerance, "grad.x");
-  for (const auto& item : layer->named_parameters()) {
-    expect_close(item.value().grad(), file.tensors.at("grad." + item.key()), kOpTolerance,
-                 "grad." + item.key());
+    expect_close(y, file.tensors.at("y"), kOpTolerance, "y");
+    expect_close(x.grad(), file.tensors.at("grad.x"), kOpTolerance, "grad.x");
+    for (const auto& item : layer->named_parameters()) {
+      expect_close(item.value().grad(), file.tensors.at("grad." + item.key()), kOpTolerance,
+                   "grad." + item.key());
+    }
   }
 }
 
@@ -44,6 +49,71 @@ TEST(DynamicLinear, AGridTooSmallToPoolUsesTheStaticWeight) {
   const auto x = torch::randn({2, 5, 8});
   const auto y = layer->forward(x, Grid{1, 5});
   expect_close(y, torch::matmul(x, layer->w) + layer->b, kOpTolerance, "y");
+}
+
+Op with_mode(const std::string& mode) {
+  return [mode](const Tensors& t) { return dynamic_linear(t[0], t[1], t[2], t[3], t[4], mode); };
+}
+at::Tensor published(const Tensors& t) {
+  return reference::dynamic_linear(t[0], t[1], t[2], t[3], t[4]);
+}
+Tensors make_inputs(int64_t batch, int64_t tokens, int64_t rank, at::TensorOptions options) {
+  return {torch::randn({batch, tokens, 12}, options), torch::randn({batch, rank, 12}, options),
+          torch::randn({batch, rank, 20}, options), torch::randn({12, 20}, options),
+          torch::randn({20}, options)};
+}
+
+TEST(DynamicLinear, EveryModeMatchesThePublishedOrderInEveryDtype) {
+  torch::manual_seed(0);
+  for (const std::string mode : {"auto", "factored", "merged"}) {
+    for (const auto type : op_dtypes()) {
+      for (const auto& [tokens, rank] : {std::pair{4, 1}, {9, 4}, {40, 10}, {5, 0}}) {
+        const auto options = torch::dtype(type).device(test_device());
+        // Results are rounded to the dtype several times on the way.
+        expect_op_matches(with_mode(mode), published, make_inputs(3, tokens, rank, options),
+                          wf::str(mode, " ", type, " ", tokens, " tokens"), /*times=*/3);
+      }
+    }
+  }
+}
+
+TEST(DynamicLinear, ItsGradientsAreRight) {
+  for (const std::string mode : {"factored", "merged"}) {
+    expect_gradcheck(with_mode(mode), make_inputs(2, 5, 3, torch::kDouble));
+  }
+}
+
+TEST(DynamicLinear, TakesStridesAndAnEmptyBatch) {
+  auto inputs = make_inputs(2, 6, 3, torch::kFloat);
+  inputs[0] = torch::randn({2, 12, 6}).transpose(1, 2);
+  inputs[3] = torch::randn({20, 12}).t();
+  for (const std::string mode : {"factored", "merged"}) {
+    expect_op_matches(with_mode(mode), published, inputs, mode, 3);
+    EXPECT_EQ(with_mode(mode)(make_inputs(0, 6, 3, torch::kFloat)).sizes(),
+              at::IntArrayRef({0, 6, 20}));
+  }
+}
+
+TEST(DynamicLinear, UnderAutocastItComputesInTheLowerPrecision) {
+  const auto inputs = make_inputs(2, 6, 3, torch::kFloat);
+  at::autocast::set_autocast_dtype(at::kCPU, at::kBFloat16);
+  at::autocast::set_autocast_enabled(at::kCPU, true);
+  const auto y = with_mode("auto")(inputs);
+  at::autocast::set_autocast_enabled(at::kCPU, false);
+  at::autocast::clear_cache();
+  EXPECT_EQ(y.scalar_type(), at::kBFloat16);
+  expect_close(y, published(inputs), 2e-2, "y");
+}
+
+TEST(DynamicLinear, AnUnknownModeListsTheKnownOnes) {
+  try {
+    with_mode("fast")(make_inputs(1, 4, 1, torch::kFloat));
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_STREQ(
+        error.what(),
+        "[dynamic_linear] mode: expected one of auto, factored, merged, reference, got fast");
+  }
 }
 
 TEST(DynamicLinear, AColumnOfZerosHasAFiniteGradient) {

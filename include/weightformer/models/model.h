@@ -31,6 +31,7 @@ struct ClassifierOverrides {
   int64_t depth = 0;
   int64_t patch_size = 0;
   double drop_path_rate = 0;
+  std::string dynamic_linear = "auto";  ///< how it is computed, see ops/dynamic_linear.h
 };
 
 /// Builds `name`, one of classifier_names(), with fresh weights drawn from the default generator.

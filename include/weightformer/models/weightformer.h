@@ -15,7 +15,8 @@ struct WeightFormerOptions {
   TORCH_ARG(int64_t, patch_size) = 16;
   TORCH_ARG(int64_t, image_size) = 224;  ///< what it is trained on; any size can be classified
   TORCH_ARG(int64_t, num_classes) = 1000;
-  TORCH_ARG(double, drop_path_rate) = 0;  ///< of the last block; it grows linearly from 0
+  TORCH_ARG(double, drop_path_rate) = 0;            ///< of the last block; it grows linearly from 0
+  TORCH_ARG(std::string, dynamic_linear) = "auto";  ///< see ops/dynamic_linear.h
 };
 
 /// WeightFormer: patches → init_norm → blocks → norm → mean over tokens → head.

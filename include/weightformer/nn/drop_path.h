@@ -18,6 +18,9 @@ class DropPathImpl : public torch::nn::Cloneable<DropPathImpl> {
   explicit DropPathImpl(DropPathOptions options = {});
   void reset() override {}
 
+  /// Whether forward() drops anything now; otherwise it returns its input.
+  bool active() const { return is_training() && options.rate() > 0; }
+
   /// x: [B, N, C] → [B, N, C].
   at::Tensor forward(const at::Tensor& x);
 

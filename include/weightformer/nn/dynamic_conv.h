@@ -1,5 +1,6 @@
 #pragma once
 
+#include "weightformer/ops/dynamic_dwconv.h"
 #include "weightformer/ops/grid.h"
 
 #include <torch/nn/cloneable.h>
@@ -21,8 +22,8 @@ class DynamicConvImpl : public torch::nn::Cloneable<DynamicConvImpl> {
   explicit DynamicConvImpl(DynamicConvOptions options);
   void reset() override;
 
-  /// x: [B, H*W, C] → [B, H*W, C].
-  at::Tensor forward(const at::Tensor& x, Grid grid);
+  /// x: [B, H*W, C] → [B, H*W, C]. `around`: what to fuse, see ops/dynamic_dwconv.h.
+  at::Tensor forward(const at::Tensor& x, Grid grid, const DwconvOptions& around = {});
 
   DynamicConvOptions options;
   at::Tensor w, b;

@@ -6,12 +6,15 @@
 #include <torch/nn/modules/linear.h>
 #include <torch/nn/pimpl.h>
 
+#include <string>
+
 namespace wf {
 
 struct DynamicLinearOptions {
   DynamicLinearOptions(int64_t in, int64_t out) : in_(in), out_(out) {}
-  TORCH_ARG(int64_t, in);   ///< C, a multiple of 4
-  TORCH_ARG(int64_t, out);  ///< D, a multiple of 4
+  TORCH_ARG(int64_t, in);                 ///< C, a multiple of 4
+  TORCH_ARG(int64_t, out);                ///< D, a multiple of 4
+  TORCH_ARG(std::string, mode) = "auto";  ///< how it is computed: see ops/dynamic_linear.h
 };
 
 /// A linear layer that predicts its weight from its own input (see ops/dynamic_linear.h).

@@ -10,4 +10,9 @@ namespace wf {
 /// x: [B, H*W, C] → [B, ⌊H/2⌋*⌊W/2⌋, C], same dtype.
 at::Tensor token_pool(const at::Tensor& x, Grid grid);
 
+namespace reference {
+/// The same in plain ATen.
+at::Tensor token_pool(const at::Tensor& x, Grid grid);
+}  // namespace reference
+
 }  // namespace wf

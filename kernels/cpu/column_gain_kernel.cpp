@@ -1,0 +1,120 @@
+#include "kernels/column_gain.h"
+#include "kernels/cpu/capability.h"
+#include "kernels/cpu/vectors.h"
+
+#include <ATen/Dispatch.h>
+#include <ATen/Parallel.h>
+
+namespace wf {
+namespace {
+
+// visit(whole, sample, first column, columns) for every vector of columns, on all threads.
+template <typename T, typename Visit>
+void for_each_strip(const ColumnGainShape& s, Visit visit) {
+  constexpr int64_t kSize = Vec<T>::size();
+  const int64_t strips = (s.columns + kSize - 1) / kSize;
+  at::parallel_for(
+      0, s.batch * strips, rows_per_thread(s.rows * kSize), [&](int64_t i, int64_t end) {
+        for (; i < end; ++i) {
+          const int64_t first = i % strips * kSize, count = std::min(kSize, s.columns - first);
+          if (count == kSize) {
+            visit(std::true_type(), i / strips, first, count);
+          } else {
+            visit(std::false_type(), i / strips, first, count);
+          }
+        }
+      });
+}
+
+template <typename T>
+void gain(const T* right, const Accumulate<T>* product, T* gained, Accumulate<T>* norm,
+          Accumulate<T> scale, const ColumnGainShape& s) {
+  for_each_strip<T>(s, [&](auto whole, int64_t b, int64_t first, int64_t count) {
+    const int64_t base = b * s.rows * s.columns + first;
+    Vec<T> square(0);
+    for (int64_t r = 0; r < s.rows; ++r) {
+      const int64_t at = base + r * s.columns;
+      square = at::vec::fmadd(load<whole.value>(right + at, count),
+                              load<whole.value>(product + at, count), square);
+    }
+    // Rounding may leave a little below zero.
+    const auto nu = at::vec::maximum(square, Vec<T>(0)).sqrt() * Vec<T>(scale);
+    const auto factor = Vec<T>(scale) / (nu + Vec<T>(1));
+    store(norm + b * s.columns + first, nu, count);
+    for (int64_t r = 0; r < s.rows; ++r) {
+      const int64_t at = base + r * s.columns;
+      store(gained + at, load<whole.value>(right + at, count) * factor, count);
+    }
+  });
+}
+
+template <typename T>
+void gain_backward(const T* grad, const T* right, const Accumulate<T>* product,
+                   const Accumulate<T>* norm, T* grad_right, Accumulate<T>* weighted,
+                   Accumulate<T> scale, const ColumnGainShape& s) {
+  for_each_strip<T>(s, [&](auto whole, int64_t b, int64_t first, int64_t count) {
+    const int64_t base = b * s.rows * s.columns + first;
+    Vec<T> dot(0);
+    for (int64_t r = 0; r < s.rows; ++r) {
+      const int64_t at = base + r * s.columns;
+      dot = at::vec::fmadd(load<whole.value>(right + at, count),
+                           load<whole.value>(grad + at, count), dot);
+    }
+    const auto nu = load<whole.value>(norm + b * s.columns + first, count);
+    const auto factor = Vec<T>(scale) / (nu + Vec<T>(1));
+    // gained = right * factor(ν) gives dν = -dot * scale / (1 + ν)²; a = scale² dν / (2ν), 0 at ν =
+    // 0.
+    const auto d_nu = dot * factor / (nu + Vec<T>(1)) * Vec<T>(-1);
+    const auto a =
+        Vec<T>::blendv(d_nu * Vec<T>(scale * scale / 2) / nu, Vec<T>(0), nu == Vec<T>(0));
+    for (int64_t r = 0; r < s.rows; ++r) {
+      const int64_t at = base + r * s.columns;
+      const auto inner = load<whole.value>(product + at, count) * a * Vec<T>(2);
+      store(grad_right + at, at::vec::fmadd(load<whole.value>(grad + at, count), factor, inner),
+            count);
+      store(weighted + at, load<whole.value>(right + at, count) * a, count);
+    }
+  });
+}
+
+std::tuple<at::Tensor, at::Tensor> column_gain(const at::Tensor& gram, const at::Tensor& right,
+                                               double scale) {
+  return column_gain_entry(gram, right,
+                           [&](const at::Tensor& q, const at::Tensor& product, at::Tensor& gained,
+                               at::Tensor& norm, const ColumnGainShape& shape) {
+                             AT_DISPATCH_FLOATING_TYPES_AND2(
+                                 at::kHalf, at::kBFloat16, q.scalar_type(), "column_gain", [&] {
+                                   using A = Accumulate<scalar_t>;
+                                   gain(q.const_data_ptr<scalar_t>(), product.const_data_ptr<A>(),
+                                        gained.mutable_data_ptr<scalar_t>(),
+                                        norm.mutable_data_ptr<A>(), static_cast<A>(scale), shape);
+                                 });
+                           });
+}
+
+std::tuple<at::Tensor, at::Tensor> column_gain_backward(const at::Tensor& grad,
+                                                        const at::Tensor& gram,
+                                                        const at::Tensor& right,
+                                                        const at::Tensor& norm, double scale) {
+  return column_gain_backward_entry(
+      grad, gram, right, norm,
+      [&](const at::Tensor& g, const at::Tensor& q, const at::Tensor& product, const at::Tensor& nu,
+          at::Tensor& grad_right, at::Tensor& weighted, const ColumnGainShape& shape) {
+        AT_DISPATCH_FLOATING_TYPES_AND2(
+            at::kHalf, at::kBFloat16, q.scalar_type(), "column_gain_backward", [&] {
+              using A = Accumulate<scalar_t>;
+              gain_backward(g.const_data_ptr<scalar_t>(), q.const_data_ptr<scalar_t>(),
+                            product.const_data_ptr<A>(), nu.const_data_ptr<A>(),
+                            grad_right.mutable_data_ptr<scalar_t>(), weighted.mutable_data_ptr<A>(),
+                            static_cast<A>(scale), shape);
+            });
+      });
+}
+
+WF_CPU_KERNELS(m) {
+  m.impl("column_gain", &column_gain);
+  m.impl("column_gain_backward", &column_gain_backward);
+}
+
+}  // namespace
+}  // namespace wf

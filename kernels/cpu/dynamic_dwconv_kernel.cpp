@@ -1,0 +1,272 @@
+// A thread takes one vector of channels of one sample after another: nine taps and three running
+// sums stay in registers while the columns of three rows pass by, each read once.
+
+#include "kernels/cpu/capability.h"
+#include "kernels/cpu/vectors.h"
+#include "kernels/dynamic_dwconv.h"
+
+#include <ATen/Dispatch.h>
+#include <ATen/Parallel.h>
+
+namespace wf {
+namespace {
+
+template <typename V>
+struct Taps {
+  V tap[9];
+  V kernel[9], norm;  // as predicted; for the gradient of the normalisation
+};
+
+// The strip's place: sample, first channel, channels.
+struct Strip {
+  int64_t sample, first, count;
+};
+
+template <bool kWhole, typename T, typename A>
+Taps<Vec<T>> read_taps(const DwconvInput<T, A>& in, const Strip& s) {
+  Taps<Vec<T>> out;
+  for (int t = 0; t < 9; ++t) {
+    out.tap[t] = load<kWhole>(in.weight + t * in.channels + s.first, s.count);
+  }
+  if (!in.kernel) return out;
+  Vec<T> square(0);
+  for (int t = 0; t < 9; ++t) {
+    out.kernel[t] = load<kWhole>(in.kernel + (s.sample * 9 + t) * in.channels + s.first, s.count);
+    square = at::vec::fmadd(out.kernel[t], out.kernel[t], square);
+  }
+  out.norm = square.sqrt();
+  const auto factor = Vec<T>(1) / (out.norm + Vec<T>(1));
+  for (int t = 0; t < 9; ++t) out.tap[t] = at::vec::fmadd(out.kernel[t], factor, out.tap[t]);
+  return out;
+}
+
+// output(row, column, start + Σ tap * input(row + i, column + j)).
+template <typename V, typename Input, typename Output>
+inline void convolve(int64_t height, int64_t width, const V (&taps)[9], const V& start, Input input,
+                     Output output) {
+  for (int64_t row = 0; row < height; ++row) {
+    // Sums of the outputs at the column before, at this one and after it.
+    V before = start, here = start;
+    for (int64_t column = 0; column < width; ++column) {
+      V after = start;
+      const auto add = [&](int64_t from, const V& left, const V& middle, const V& right) {
+        const V x = input(from, column);
+        before = at::vec::fmadd(x, right, before);
+        here = at::vec::fmadd(x, middle, here);
+        after = at::vec::fmadd(x, left, after);
+      };
+      if (row > 0) add(row - 1, taps[0], taps[1], taps[2]);
+      add(row, taps[3], taps[4], taps[5]);
+      if (row + 1 < height) add(row + 1, taps[6], taps[7], taps[8]);
+      if (column > 0) output(row, column - 1, before);
+      before = here;
+      here = after;
+    }
+    output(row, width - 1, before);
+  }
+}
+
+// sums[tap] += Σ grad(row, column) * input(row + i, column + j), sums[9] += Σ grad.
+template <typename V, typename Input, typename Grad>
+inline void correlate(int64_t height, int64_t width, V (&sums)[10], Input input, Grad grad) {
+  const V zero(0);
+  for (int64_t row = 0; row < height; ++row) {
+    // A row at a time, so that rounding does not grow with the picture.
+    V part[10];
+    for (auto& p : part) p = zero;
+    V before = zero, here = grad(row, 0);
+    for (int64_t column = 0; column < width; ++column) {
+      const V after = column + 1 < width ? grad(row, column + 1) : zero;
+      const auto add = [&](int64_t from, V& left, V& middle, V& right) {
+        const V x = input(from, column);
+        left = at::vec::fmadd(x, after, left);
+        middle = at::vec::fmadd(x, here, middle);
+        right = at::vec::fmadd(x, before, right);
+      };
+      if (row > 0) add(row - 1, part[0], part[1], part[2]);
+      add(row, part[3], part[4], part[5]);
+      if (row + 1 < height) add(row + 1, part[6], part[7], part[8]);
+      part[9] = part[9] + here;
+      before = here;
+      here = after;
+    }
+    for (int t = 0; t < 10; ++t) sums[t] = sums[t] + part[t];
+  }
+}
+
+// Reads the modulation and the gate of a strip; without them 1, 0 and 1.
+template <bool kWhole, typename T, typename A>
+struct Modulation {
+  Vec<T> factor{1}, shift{0}, gate{1};
+
+  Modulation(const DwconvInput<T, A>& in, const Strip& s) {
+    const int64_t at = s.sample * in.channels + s.first;
+    if (in.scale) {
+      factor = load<kWhole>(in.scale + at, s.count) + Vec<T>(1);
+      shift = load<kWhole>(in.shift + at, s.count);
+    }
+    if (in.gate) gate = load<kWhole>(in.gate + at, s.count);
+  }
+};
+
+// kPlain: neither modulation nor gate, so that the classifiers do not pay for them.
+template <bool kWhole, bool kPlain, typename T, typename A>
+void forward_strip(const DwconvInput<T, A>& in, T* y, const Strip& s) {
+  const auto taps = read_taps<kWhole>(in, s);
+  const Modulation<kWhole, T, A> m(in, s);
+  const int64_t base = s.sample * in.height * in.width * in.channels + s.first;
+  const auto place = [&](int64_t row, int64_t column) {
+    return base + (row * in.width + column) * in.channels;
+  };
+  const auto input = [&](int64_t row, int64_t column) {
+    const auto x = load<kWhole>(in.x + place(row, column), s.count);
+    return kPlain ? x : at::vec::fmadd(x, m.factor, m.shift);
+  };
+  const auto output = [&](int64_t row, int64_t column, const Vec<T>& sum) {
+    const int64_t at = place(row, column);
+    auto value = kPlain ? sum : sum * m.gate;
+    if (in.residual) value = value + load<kWhole>(in.x + at, s.count);
+    store(y + at, value, s.count);
+  };
+  convolve(in.height, in.width, taps.tap, load<kWhole>(in.bias + s.first, s.count), input, output);
+}
+
+// dK of K / (1 + n): dk / (1 + n) - K (K·dk) / (n (1 + n)²), and dk where n = 0.
+template <typename V>
+void normalisation_backward(const Taps<V>& taps, const V (&sums)[10], V (&out)[9]) {
+  V dot(0);
+  for (int t = 0; t < 9; ++t) dot = at::vec::fmadd(taps.kernel[t], sums[t], dot);
+  const V factor = V(1) / (taps.norm + V(1));
+  const V inner = V::blendv(dot * factor * factor / taps.norm, V(0), taps.norm == V(0)) * V(-1);
+  for (int t = 0; t < 9; ++t) {
+    out[t] = at::vec::fmadd(taps.kernel[t], inner, sums[t] * factor);
+  }
+}
+
+template <bool kWhole, bool kPlain, typename T, typename A>
+void backward_strip(const DwconvInput<T, A>& in, const DwconvGradients<T, A>& out, const Strip& s) {
+  using V = Vec<T>;
+  const auto taps = read_taps<kWhole>(in, s);
+  const Modulation<kWhole, T, A> m(in, s);
+  const int64_t base = s.sample * in.height * in.width * in.channels + s.first;
+  const auto place = [&](int64_t row, int64_t column) {
+    return base + (row * in.width + column) * in.channels;
+  };
+  const auto input = [&](int64_t row, int64_t column) {
+    const auto x = load<kWhole>(in.x + place(row, column), s.count);
+    return kPlain ? x : at::vec::fmadd(x, m.factor, m.shift);
+  };
+  const auto grad = [&](int64_t row, int64_t column) {
+    return load<kWhole>(out.grad + place(row, column), s.count);
+  };
+
+  // The input's gradient is a convolution by the taps turned around.
+  V turned[9];
+  for (int t = 0; t < 9; ++t) turned[t] = kPlain ? taps.tap[8 - t] : taps.tap[8 - t] * m.gate;
+  V shift_sum(0), scale_sum(0);
+  convolve(in.height, in.width, turned, V(0), grad, [&](int64_t row, int64_t column, const V& sum) {
+    const int64_t at = place(row, column);
+    if (!kPlain) {
+      shift_sum = shift_sum + sum;
+      scale_sum = at::vec::fmadd(sum, load<kWhole>(in.x + at, s.count), scale_sum);
+    }
+    auto value = kPlain ? sum : sum * m.factor;
+    if (in.residual) value = value + load<kWhole>(out.grad + at, s.count);
+    store(out.x + at, value, s.count);
+  });
+
+  V sums[10];
+  for (auto& sum : sums) sum = V(0);
+  correlate(in.height, in.width, sums, input, grad);
+  const int64_t row_at = s.sample * in.channels + s.first;
+  if (out.gate) {
+    // The gated value is Σ tap * input + bias: its product with the gradient is at hand.
+    V dot = sums[9] * load<kWhole>(in.bias + s.first, s.count);
+    for (int t = 0; t < 9; ++t) dot = at::vec::fmadd(taps.tap[t], sums[t], dot);
+    store(out.gate + row_at, dot, s.count);
+  }
+  if (!kPlain) {
+    for (auto& sum : sums) sum = sum * m.gate;
+  }
+  if (out.scale) {
+    store(out.shift + row_at, shift_sum, s.count);
+    store(out.scale + row_at, scale_sum, s.count);
+  }
+  const auto store_taps = [&](A* to, const V* values) {
+    for (int t = 0; t < 9; ++t) {
+      store(to + (s.sample * 9 + t) * in.channels + s.first, values[t], s.count);
+    }
+  };
+  store_taps(out.taps, sums);
+  store(out.bias + row_at, sums[9], s.count);
+  if (out.kernel) {
+    V kernel_grad[9];
+    normalisation_backward(taps, sums, kernel_grad);
+    store_taps(out.kernel, kernel_grad);
+  }
+}
+
+// visit(whole, plain, strip) for every strip, on all threads.
+template <typename T, typename A, typename Visit>
+void for_each_strip(const DwconvInput<T, A>& in, Visit visit) {
+  constexpr int64_t kSize = Vec<T>::size();
+  const int64_t strips = (in.channels + kSize - 1) / kSize;
+  const bool plain = !in.scale && !in.gate;
+  at::parallel_for(0, in.batch * strips, rows_per_thread(in.height * in.width * kSize),
+                   [&](int64_t i, int64_t end) {
+                     for (; i < end; ++i) {
+                       const int64_t first = i % strips * kSize;
+                       const Strip s{i / strips, first, std::min(kSize, in.channels - first)};
+                       const auto with = [&](auto whole) {
+                         plain ? visit(whole, std::true_type(), s)
+                               : visit(whole, std::false_type(), s);
+                       };
+                       s.count == kSize ? with(std::true_type()) : with(std::false_type());
+                     }
+                   });
+}
+
+at::Tensor dynamic_dwconv(const at::Tensor& x, int64_t height, int64_t width,
+                          const OptionalTensor& kernel, const at::Tensor& weight,
+                          const at::Tensor& bias, const OptionalTensor& shift,
+                          const OptionalTensor& scale, const OptionalTensor& gate, bool residual) {
+  return dynamic_dwconv_entry(
+      x, height, width, kernel, weight, bias, {shift, scale, gate, residual},
+      [](const DwconvTensors& tensors, at::Tensor& y) {
+        AT_DISPATCH_FLOATING_TYPES_AND2(
+            at::kHalf, at::kBFloat16, y.scalar_type(), "dynamic_dwconv", [&] {
+              const auto in = tensors.params<scalar_t, Accumulate<scalar_t>>();
+              auto* out = y.mutable_data_ptr<scalar_t>();
+              for_each_strip(in, [&](auto whole, auto plain, const Strip& s) {
+                forward_strip<whole.value, plain.value>(in, out, s);
+              });
+            });
+      });
+}
+
+DwconvGrads dynamic_dwconv_backward(const at::Tensor& grad, const at::Tensor& x, int64_t height,
+                                    int64_t width, const OptionalTensor& kernel,
+                                    const at::Tensor& weight, const at::Tensor& bias,
+                                    const OptionalTensor& shift, const OptionalTensor& scale,
+                                    const OptionalTensor& gate, bool residual) {
+  return dynamic_dwconv_backward_entry(
+      grad, x, height, width, kernel, weight, bias, {shift, scale, gate, residual},
+      [](const DwconvTensors& tensors, const DwconvGradTensors& grads) {
+        AT_DISPATCH_FLOATING_TYPES_AND2(
+            at::kHalf, at::kBFloat16, tensors.x.scalar_type(), "dynamic_dwconv_backward", [&] {
+              const auto in = tensors.params<scalar_t, Accumulate<scalar_t>>();
+              const auto out = grads.params<scalar_t, Accumulate<scalar_t>>();
+              for_each_strip(in, [&](auto whole, auto plain, const Strip& s) {
+                backward_strip<whole.value, plain.value>(in, out, s);
+              });
+            });
+      });
+}
+
+WF_CPU_KERNELS(m) {
+  m.impl("dynamic_dwconv", &dynamic_dwconv);
+  m.impl("dynamic_dwconv_backward", &dynamic_dwconv_backward);
+}
+
+}  // namespace
+}  // namespace wf

@@ -1,0 +1,90 @@
+#include "kernels/cpu/capability.h"
+#include "kernels/cpu/vectors.h"
+#include "kernels/entry.h"
+#include "kernels/grid_pool3.h"
+
+#include <ATen/Dispatch.h>
+#include <ATen/Parallel.h>
+
+namespace wf {
+namespace {
+
+template <typename T>
+void pool(const T* x, T* y, const TokenGrid& g) {
+  const int64_t c = g.channels, window = (g.height * g.width + 8) / 9;
+  at::parallel_for(0, g.batch * 9, rows_per_thread(window * c), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const auto rows = pool_window(i % 9 / 3, g.height), columns = pool_window(i % 3, g.width);
+      const T* picture = x + i / 9 * g.height * g.width * c;
+      const double area =
+          static_cast<double>((rows.end - rows.begin) * (columns.end - columns.begin));
+      for_each_vector<T>(c, [&](auto whole, int64_t k, int64_t count) {
+        Vec<T> sum(0);
+        for (int64_t row = rows.begin; row < rows.end; ++row) {
+          // Row by row, so that rounding does not grow with the picture.
+          Vec<T> part(0);
+          for (int64_t column = columns.begin; column < columns.end; ++column) {
+            part = part + load<whole.value>(picture + (row * g.width + column) * c + k, count);
+          }
+          sum = sum + part;
+        }
+        store(y + i * c + k, sum * Vec<T>(static_cast<Accumulate<T>>(1 / area)), count);
+      });
+    }
+  });
+}
+
+template <typename T>
+void pool_backward(const T* grad, T* grad_x, const TokenGrid& g) {
+  const int64_t c = g.channels;
+  const auto covers = [](const PoolWindow& w, int64_t at) { return w.begin <= at && at < w.end; };
+  at::parallel_for(
+      0, g.batch * g.height * g.width, rows_per_thread(c), [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+          const int64_t row = i / g.width % g.height, column = i % g.width;
+          const T* cells = grad + i / (g.height * g.width) * 9 * c;
+          for_each_vector<T>(c, [&](auto whole, int64_t k, int64_t count) {
+            Vec<T> sum(0);
+            for (int64_t cell = 0; cell < 9; ++cell) {
+              const auto rows = pool_window(cell / 3, g.height),
+                         columns = pool_window(cell % 3, g.width);
+              if (!covers(rows, row) || !covers(columns, column)) continue;
+              const double area =
+                  static_cast<double>((rows.end - rows.begin) * (columns.end - columns.begin));
+              sum = at::vec::fmadd(load<whole.value>(cells + cell * c + k, count),
+                                   Vec<T>(static_cast<Accumulate<T>>(1 / area)), sum);
+            }
+            store(grad_x + i * c + k, sum, count);
+          });
+        }
+      });
+}
+
+at::Tensor grid_pool3(const at::Tensor& x, int64_t height, int64_t width) {
+  check_tokens("grid_pool3", x, height, width);
+  const TokenGrid grid{x.size(0), height, width, x.size(2)};
+  return map_tokens(x, 9, [&](const at::Tensor& in, at::Tensor& out) {
+    AT_DISPATCH_FLOATING_TYPES_AND2(at::kHalf, at::kBFloat16, x.scalar_type(), "grid_pool3", [&] {
+      pool(in.const_data_ptr<scalar_t>(), out.mutable_data_ptr<scalar_t>(), grid);
+    });
+  });
+}
+
+at::Tensor grid_pool3_backward(const at::Tensor& grad, int64_t height, int64_t width) {
+  check_tokens("grid_pool3_backward", grad, 3, 3);
+  const TokenGrid grid{grad.size(0), height, width, grad.size(2)};
+  return map_tokens(grad, height * width, [&](const at::Tensor& in, at::Tensor& out) {
+    AT_DISPATCH_FLOATING_TYPES_AND2(
+        at::kHalf, at::kBFloat16, grad.scalar_type(), "grid_pool3_backward", [&] {
+          pool_backward(in.const_data_ptr<scalar_t>(), out.mutable_data_ptr<scalar_t>(), grid);
+        });
+  });
+}
+
+WF_CPU_KERNELS(m) {
+  m.impl("grid_pool3", &grid_pool3);
+  m.impl("grid_pool3_backward", &grid_pool3_backward);
+}
+
+}  // namespace
+}  // namespace wf

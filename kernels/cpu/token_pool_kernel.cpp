@@ -1,0 +1,90 @@
+#include "kernels/cpu/capability.h"
+#include "kernels/cpu/vectors.h"
+#include "kernels/entry.h"
+
+#include <ATen/Dispatch.h>
+#include <ATen/Parallel.h>
+
+#include <cstring>
+
+namespace wf {
+namespace {
+
+template <typename T>
+void pool(const T* x, T* y, const TokenGrid& g) {
+  const int64_t rows = g.height / 2, columns = g.width / 2, c = g.channels;
+  at::parallel_for(
+      0, g.batch * rows, rows_per_thread(columns * c), [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+          const T* upper = x + (i / rows * g.height + i % rows * 2) * g.width * c;
+          const T* lower = upper + g.width * c;
+          for (int64_t j = 0; j < columns; ++j) {
+            for_each_vector<T>(c, [&](auto whole, int64_t k, int64_t count) {
+              const auto at = [&](const T* row, int64_t column) {
+                return load<whole.value>(row + column * c + k, count);
+              };
+              const auto sum =
+                  at(upper, 2 * j) + at(upper, 2 * j + 1) + at(lower, 2 * j) + at(lower, 2 * j + 1);
+              store(y + (i * columns + j) * c + k, sum * Vec<T>(0.25), count);
+            });
+          }
+        }
+      });
+}
+
+// grad: [B, rows * columns, C] → grad_x, whose odd last row and column are zero.
+template <typename T>
+void pool_backward(const T* grad, T* grad_x, const TokenGrid& g) {
+  const int64_t rows = g.height / 2, columns = g.width / 2, c = g.channels;
+  at::parallel_for(
+      0, g.batch * g.height, rows_per_thread(g.width * c), [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+          const int64_t row = i % g.height / 2;
+          const T* from = grad + (i / g.height * rows + row) * columns * c;
+          T* to = grad_x + i * g.width * c;
+          if (row == rows) {
+            std::memset(static_cast<void*>(to), 0, sizeof(T) * g.width * c);
+            continue;
+          }
+          for (int64_t j = 0; j < columns; ++j) {
+            for_each_vector<T>(c, [&](auto whole, int64_t k, int64_t count) {
+              const auto part = load<whole.value>(from + j * c + k, count) * Vec<T>(0.25);
+              store(to + 2 * j * c + k, part, count);
+              store(to + (2 * j + 1) * c + k, part, count);
+            });
+          }
+          if (g.width % 2) {
+            std::memset(static_cast<void*>(to + 2 * columns * c), 0, sizeof(T) * c);
+          }
+        }
+      });
+}
+
+at::Tensor token_pool(const at::Tensor& x, int64_t height, int64_t width) {
+  check_tokens("token_pool", x, height, width);
+  const TokenGrid grid{x.size(0), height, width, x.size(2)};
+  return map_tokens(x, (height / 2) * (width / 2), [&](const at::Tensor& in, at::Tensor& out) {
+    AT_DISPATCH_FLOATING_TYPES_AND2(at::kHalf, at::kBFloat16, x.scalar_type(), "token_pool", [&] {
+      pool(in.const_data_ptr<scalar_t>(), out.mutable_data_ptr<scalar_t>(), grid);
+    });
+  });
+}
+
+at::Tensor token_pool_backward(const at::Tensor& grad, int64_t height, int64_t width) {
+  check_tokens("token_pool_backward", grad, height / 2, width / 2);
+  const TokenGrid grid{grad.size(0), height, width, grad.size(2)};
+  return map_tokens(grad, height * width, [&](const at::Tensor& in, at::Tensor& out) {
+    AT_DISPATCH_FLOATING_TYPES_AND2(
+        at::kHalf, at::kBFloat16, grad.scalar_type(), "token_pool_backward", [&] {
+          pool_backward(in.const_data_ptr<scalar_t>(), out.mutable_data_ptr<scalar_t>(), grid);
+        });
+  });
+}
+
+WF_CPU_KERNELS(m) {
+  m.impl("token_pool", &token_pool);
+  m.impl("token_pool_backward", &token_pool_backward);
+}
+
+}  // namespace
+}  // namespace wf

@@ -1,0 +1,64 @@
+// Vectors of channels: loaded from any dtype, computed in float32 (or double), stored back.
+#pragma once
+
+#include <ATen/cpu/vec/functional.h>
+#include <ATen/cpu/vec/vec.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <type_traits>
+
+namespace wf {
+inline namespace CPU_CAPABILITY {
+
+template <typename T>
+using Accumulate = std::conditional_t<std::is_same_v<T, double>, double, float>;
+template <typename T>
+using Vec = at::vec::Vectorized<Accumulate<T>>;
+
+/// Lanes beyond `count` are zero. kWhole promises that there are none.
+template <bool kWhole, typename T>
+inline Vec<T> load(const T* from, int64_t count) {
+  if constexpr (std::is_same_v<T, Accumulate<T>>) {
+    return kWhole ? Vec<T>::loadu(from) : Vec<T>::loadu(from, count);
+  } else {
+    Vec<T> out;
+    if constexpr (kWhole) {
+      at::vec::load_to_float<T>(from, out);
+    } else {
+      // The load below reads a whole vector, which may lie beyond the end.
+      T copy[Vec<T>::size()] = {};
+      std::copy_n(from, count, copy);
+      at::vec::load_to_float<T>(copy, out);
+    }
+    return out;
+  }
+}
+
+template <typename T>
+inline void store(T* to, const Vec<T>& value, int64_t count) {
+  if constexpr (std::is_same_v<T, Accumulate<T>>) {
+    value.store(to, static_cast<int>(count));
+  } else {
+    at::vec::convert_from_float<T>(value, value).store(to, static_cast<int>(count));
+  }
+}
+
+/// visit(std::bool_constant<whole>, first channel, channels) for each vector of a row of channels.
+template <typename T, typename Visit>
+inline void for_each_vector(int64_t channels, Visit visit) {
+  constexpr int64_t kSize = Vec<T>::size();
+  int64_t c = 0;
+  for (; c + kSize <= channels; c += kSize) visit(std::true_type(), c, kSize);
+  if (c < channels) visit(std::false_type(), c, channels - c);
+}
+
+/// How many rows of `channels` numbers a thread should take at least.
+inline int64_t rows_per_thread(int64_t channels) {
+  constexpr int64_t kNumbers =
+      32768;  // ATen's own choice: below, a thread costs more than it saves
+  return std::max<int64_t>(1, kNumbers / std::max<int64_t>(channels, 1));
+}
+
+}  // namespace CPU_CAPABILITY
+}  // namespace wf

@@ -1,0 +1,48 @@
+// What every kernel entry does before and after its launch, whatever the device.
+#pragma once
+
+#include "weightformer/core/check.h"
+
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/empty.h>
+#include <c10/core/DeviceGuard.h>
+
+#include <cstdint>
+
+namespace wf {
+
+/// float16 and bfloat16 are added up in float32, the others in themselves.
+inline at::ScalarType accumulate_type(at::ScalarType type) {
+  return type == at::kDouble ? at::kDouble : at::kFloat;
+}
+
+/// Throws wf::Error "[op] name: expected [2, 3], got [2, 4]".
+inline void check_shape(const char* op, const char* name, const at::Tensor& tensor,
+                        at::IntArrayRef expected) {
+  WF_CHECK(tensor.sizes() == expected, "[", op, "] ", name, ": expected ", expected, ", got ",
+           tensor.sizes());
+}
+
+/// x: [B, height * width, C] of a floating dtype.
+inline void check_tokens(const char* op, const at::Tensor& x, int64_t height, int64_t width) {
+  WF_CHECK(x.dim() == 3 && height >= 0 && width >= 0 && x.size(1) == height * width, "[", op,
+           "] x: expected (B, ", height, "*", width, ", C), got ", x.sizes());
+  WF_CHECK(x.is_floating_point(), "[", op, "] x: expected a floating dtype, got ", x.dtype());
+}
+
+/// Where the tokens of a contiguous [B, height * width, C] lie.
+struct TokenGrid {
+  int64_t batch, height, width, channels;
+};
+
+/// Runs launch(contiguous x, y) for a y of [B, tokens, C], unless there is nothing to compute.
+template <typename Launch>
+at::Tensor map_tokens(const at::Tensor& x, int64_t tokens, Launch launch) {
+  const c10::DeviceGuard guard(x.device());
+  auto y = at::empty({x.size(0), tokens, x.size(2)},
+                     x.options().memory_format(at::MemoryFormat::Contiguous));
+  if (y.numel() > 0) launch(x.contiguous(), y);
+  return y;
+}
+
+}  // namespace wf

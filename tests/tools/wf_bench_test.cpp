@@ -1,0 +1,68 @@
+#include "support/process.h"
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <sstream>
+
+namespace wf::testing {
+namespace {
+
+std::vector<nlohmann::json> json_lines(const std::string& text) {
+  std::vector<nlohmann::json> out;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) out.push_back(nlohmann::json::parse(line));
+  return out;
+}
+
+std::vector<std::string> command(const std::vector<std::string>& more) {
+  std::vector<std::string> words{program("wf_bench"), "--model", "wfm_nano", "--steps", "2",
+                                 "--warmup",          "1",       "--batch",  "2"};
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
+TEST(WfBench, PrintsTheSpeedOfAModelInEveryModeAndPrecision) {
+  for (const char* mode : {"infer", "train"}) {
+    for (const char* dtype : {"float32", "bfloat16"}) {
+      const auto end = run(command({"--mode", mode, "--dtype", dtype}));
+      ASSERT_EQ(end.code, 0) << end.err;
+      const auto line = json_lines(end.out).at(0);
+      EXPECT_EQ(line["mode"], mode);
+      EXPECT_EQ(line["dtype"], dtype);
+      EXPECT_EQ(line["size"], 64);
+      EXPECT_GE(line["images_per_s_best"].get<double>(), line["images_per_s_median"].get<double>());
+      EXPECT_GT(line["images_per_s_median"].get<double>(), 0);
+      EXPECT_GT(line["peak_mib"].get<double>(), 0);
+    }
+  }
+}
+
+TEST(WfBench, PrintsALineForEveryOperator) {
+  const auto end = run(command({"--ops"}));
+  ASSERT_EQ(end.code, 0) << end.err;
+  const auto lines = json_lines(end.out);
+  ASSERT_EQ(lines.size(), 7u);
+  for (const auto& line : lines) {
+    EXPECT_GT(line["forward_us"].get<double>(), 0) << line;
+    EXPECT_GT(line["both_us"].get<double>(), 0) << line;
+  }
+}
+
+TEST(WfBench, BadFlagsAreOneLineAndExitCodeTwo) {
+  for (const std::vector<std::string>& bad : {std::vector<std::string>{"--mode", "walk"},
+                                              {"--stepz", "3"},
+                                              {"--steps", "x"},
+                                              {"--dtype", "int8"},
+                                              {"--dynamic-linear", "fast"},
+                                              {"--model", "wfm_tinny"},
+                                              {"--batch"}}) {
+    const auto end = run(command(bad));
+    EXPECT_EQ(end.code, 2) << bad[0] << end.err;
+    EXPECT_EQ(end.err.rfind("error: ", 0), 0u) << end.err;
+    EXPECT_EQ(std::count(end.err.begin(), end.err.end(), '\n'), 1) << end.err;
+  }
+}
+
+}  // namespace
+}  // namespace wf::testing

@@ -1,0 +1,52 @@
+// What the benchmarks share: the command line, and how a step is timed.
+#pragma once
+
+#include "weightformer/core/check.h"
+
+#include <c10/core/Device.h>
+#include <c10/core/ScalarType.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace wf {
+
+struct BenchOptions {
+  std::string model = "wfm_tiny", mode = "infer", dtype = "float32", device = "cpu";
+  std::string dynamic_linear = "auto", sweep;
+  int64_t batch = 8, size = 0, steps = 5, warmup = 2, threads = 2;
+  bool ops = false;
+
+  c10::Device torch_device() const { return c10::Device(device); }
+  c10::ScalarType type() const;
+};
+
+struct Timing {
+  double best = 0, median = 0;  ///< seconds
+};
+
+void synchronize(c10::Device device);
+
+/// Runs `step` a few times uncounted, then `steps` times.
+template <typename Step>
+Timing time_steps(const BenchOptions& options, Step step) {
+  std::vector<double> seconds;
+  for (int64_t i = 0; i < options.warmup + options.steps; ++i) {
+    const auto begin = std::chrono::steady_clock::now();
+    step();
+    synchronize(options.torch_device());
+    if (i < options.warmup) continue;
+    seconds.push_back(
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+  }
+  std::sort(seconds.begin(), seconds.end());
+  return {seconds.front(), seconds[seconds.size() / 2]};
+}
+
+/// A line for every operator: gigabytes a second, and the ratio to its ATen reference.
+void bench_ops(const BenchOptions& options);
+
+}  // namespace wf

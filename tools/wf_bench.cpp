@@ -1,0 +1,182 @@
+// Times a model or its operators, one JSON line each. Needs weightformer::core alone. See --help.
+
+#include "weightformer/models/model.h"
+#include "weightformer/optim/optimizer.h"
+
+#include "bench.h"
+
+#include <ATen/autocast_mode.h>
+#include <fmt/format.h>
+#include <torch/cuda.h>
+#include <torch/torch.h>
+
+#include <sys/resource.h>
+
+#include <fstream>
+#include <iostream>
+
+namespace wf {
+
+c10::ScalarType BenchOptions::type() const {
+  if (dtype == "bfloat16") return at::kBFloat16;
+  if (dtype == "float16") return at::kHalf;
+  WF_CHECK(dtype == "float32", "--dtype: expected float32, bfloat16 or float16, got ", dtype);
+  return at::kFloat;
+}
+
+void synchronize(c10::Device device) {
+  if (device.is_cuda()) torch::cuda::synchronize(device.index());
+}
+
+namespace {
+
+constexpr const char* kHelp = R"(wf_bench: times a model, or its operators, on random numbers.
+  --model NAME           wfm_tiny, wfm_small, wfm_base, wfm_nano (wfm_tiny)
+  --mode infer|train     train: forward, loss, backward, clipping, AdamW (infer)
+  --batch B --size PX    pictures a step, their side (8; the model's own)
+  --dtype T              float32, or bfloat16 or float16 by autocast (float32)
+  --device D --threads N (cpu, 2)
+  --steps N --warmup N   timed and untimed steps (5, 2)
+  --dynamic-linear M     auto, factored, merged, reference (auto)
+  --sweep resolution     one line for each of several sides: seconds a token
+  --ops                  one line for each operator and its ATen reference
+Prints images_per_s_best and _median, and peak_mib: the process's memory, or the GPU allocator's.
+)";
+
+BenchOptions parse(int argc, char** argv) {
+  BenchOptions o;
+  const std::pair<const char*, std::string*> words[] = {
+      {"--model", &o.model},   {"--mode", &o.mode},   {"--dtype", &o.dtype},
+      {"--device", &o.device}, {"--sweep", &o.sweep}, {"--dynamic-linear", &o.dynamic_linear}};
+  const std::pair<const char*, int64_t*> numbers[] = {{"--batch", &o.batch},
+                                                      {"--size", &o.size},
+                                                      {"--steps", &o.steps},
+                                                      {"--warmup", &o.warmup},
+                                                      {"--threads", &o.threads}};
+  for (int i = 1; i < argc; ++i) {
+    const std::string flag = argv[i];
+    if (flag == "--ops") {
+      o.ops = true;
+      continue;
+    }
+    WF_CHECK(i + 1 < argc, flag, ": unknown, or its value is missing; --help lists the flags");
+    const std::string value = argv[++i];
+    bool known = false;
+    for (const auto& [name, to] : words) {
+      if (flag == name) *to = value, known = true;
+    }
+    for (const auto& [name, to] : numbers) {
+      if (flag != name) continue;
+      WF_CHECK(!value.empty() && value.size() < 10 &&
+                   value.find_first_not_of("0123456789") == std::string::npos,
+               flag, ": expected a number, got ", value);
+      *to = std::stoll(value);
+      known = true;
+    }
+    WF_CHECK(known, "unknown flag ", flag, "; --help lists the flags");
+  }
+  WF_CHECK(o.mode == "infer" || o.mode == "train", "--mode: expected infer or train, got ", o.mode);
+  WF_CHECK(o.sweep.empty() || o.sweep == "resolution", "--sweep: expected resolution, got ",
+           o.sweep);
+  WF_CHECK(o.batch > 0 && o.steps > 0 && o.threads > 0, "--batch, --steps, --threads: at least 1");
+  return o;
+}
+
+// The most memory that this process has had, or has now, in MiB.
+double peak_mib(c10::Device device) {
+  if (device.is_cuda()) {
+    const auto stats = c10::getDeviceAllocator(device.type())->getDeviceStats(0);
+    return static_cast<double>(stats.allocated_bytes[0].peak) / (1 << 20);
+  }
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) / 1024;
+}
+
+class Autocast {
+ public:
+  Autocast(c10::DeviceType device, c10::ScalarType dtype) : device_(device) {
+    if (dtype != at::kFloat) at::autocast::set_autocast_dtype(device, dtype);
+    at::autocast::set_autocast_enabled(device, dtype != at::kFloat);
+  }
+  ~Autocast() {
+    at::autocast::set_autocast_enabled(device_, false);
+    at::autocast::clear_cache();
+  }
+  Autocast(const Autocast&) = delete;
+  Autocast& operator=(const Autocast&) = delete;
+
+ private:
+  c10::DeviceType device_;
+};
+
+Timing time_model(const BenchOptions& o, int64_t size, Classifier& model) {
+  const auto device = o.torch_device();
+  const auto x = torch::randn({o.batch, 3, size, size}, device);
+  const auto y =
+      torch::randint(0, model.num_classes(), {o.batch}, torch::dtype(torch::kLong).device(device));
+  const auto forward = [&] {
+    const Autocast autocast(device.type(), o.type());
+    return model.forward(x);
+  };
+  if (o.mode == "infer") {
+    model.eval();
+    const torch::InferenceMode inference;
+    return time_steps(o, forward);
+  }
+  model.train();
+  const auto optimizer = make_optimizer({}, param_groups(model, 0.01));
+  return time_steps(o, [&] {
+    optimizer->zero_grad();
+    at::cross_entropy_loss(forward().to(torch::kFloat), y).backward();
+    clip_gradients(optimizer->groups(), grad_norm(optimizer->groups()), 5);
+    optimizer->step(1e-4);
+  });
+}
+
+void bench_model(const BenchOptions& o) {
+  ClassifierOverrides overrides;
+  overrides.dynamic_linear = o.dynamic_linear;
+  const double idle = peak_mib(o.torch_device());
+  const auto model = create_classifier(o.model, overrides);
+  model->to(o.torch_device());
+  std::vector<int64_t> sizes{o.size ? o.size : model->image_size()};
+  if (!o.sweep.empty()) sizes = {224, 448, 672, 896, 1120, 1344};
+  for (const int64_t size : sizes) {
+    const auto timing = time_model(o, size, *model);
+    const double tokens = static_cast<double>(o.batch * (size / 16) * (size / 16));
+    std::cout
+        << fmt::format(
+               R"({{"who": "weightformer", "model": "{}", "mode": "{}", "batch": {}, "size": {}, )"
+               R"("dtype": "{}", "images_per_s_best": {:.3f}, "images_per_s_median": {:.3f}, )"
+               R"("peak_mib": {:.1f}, "idle_mib": {:.1f}, "us_per_token": {:.4f}}})",
+               o.model, o.mode, o.batch, size, o.dtype, o.batch / timing.best,
+               o.batch / timing.median, peak_mib(o.torch_device()), idle,
+               1e6 * timing.best / tokens)
+        << std::endl;
+  }
+}
+
+}  // namespace
+}  // namespace wf
+
+int main(int argc, char** argv) {
+  if (argc > 1 && (argv[1] == std::string("--help") || argv[1] == std::string("-h"))) {
+    std::cout << wf::kHelp;
+    return 0;
+  }
+  try {
+    const auto options = wf::parse(argc, argv);
+    at::set_num_threads(static_cast<int>(options.threads));
+    torch::manual_seed(0);
+    options.ops ? wf::bench_ops(options) : wf::bench_model(options);
+    return 0;
+  } catch (const wf::Error& problem) {
+    std::cerr << "error: " << problem.what() << std::endl;
+    return problem.exit_code();
+  } catch (const std::exception& problem) {
+    const std::string what = problem.what();
+    std::cerr << "error: " << what.substr(0, what.find('\n')) << std::endl;
+    return 1;
+  }
+}
