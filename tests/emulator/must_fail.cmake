@@ -1,0 +1,20 @@
+# cmake -DREPORT=… -P must_fail.cmake -- program arguments…
+# Runs the program, which must fail with REPORT among what it prints.
+set(command "")
+set(after_dashes OFF)
+math(EXPR last "${CMAKE_ARGC} - 1")
+foreach(i RANGE ${last})
+  if(after_dashes)
+    list(APPEND command "${CMAKE_ARGV${i}}")
+  elseif(CMAKE_ARGV${i} STREQUAL "--")
+    set(after_dashes ON)
+  endif()
+endforeach()
+
+execute_process(COMMAND ${command} RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
+if(status EQUAL 0)
+  message(FATAL_ERROR "'${command}' succeeded, though its bug should have been found:\n${output}")
+endif()
+if(NOT output MATCHES "${REPORT}")
+  message(FATAL_ERROR "'${command}' failed (${status}) without '${REPORT}':\n${output}")
+endif()
