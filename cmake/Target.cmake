@@ -9,7 +9,7 @@ function(wf_target_options target)
   # One precompiled header serves libraries and programs only when all are compiled alike (-fPIC,
   # where CMake would give programs -fPIE).
   set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
-  target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:-fPIC>")
+  target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:-fPIC>" "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-fPIC>")
   # The same for all, so that all can share the precompiled header.
   target_compile_definitions(${target} PRIVATE FMT_HEADER_ONLY=1)
   if(WF_PCH AND arg_PCH STREQUAL "CORE")
