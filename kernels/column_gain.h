@@ -20,6 +20,7 @@ inline ColumnGainShape check_column_gain(const char* op, const at::Tensor& gram,
                                          const at::Tensor& right) {
   WF_CHECK(right.dim() == 3 && right.is_floating_point(), "[", op,
            "] right: expected a floating (B, R, D), got ", right.sizes());
+  check_device(op, "gram", gram, right);
   check_shape(op, "gram", gram, {right.size(0), right.size(1), right.size(1)});
   WF_CHECK(gram.scalar_type() == accumulate_type(right.scalar_type()), "[", op,
            "] gram: expected the dtype ", accumulate_type(right.scalar_type()), ", got ",
@@ -33,6 +34,7 @@ std::tuple<at::Tensor, at::Tensor> column_gain_entry(const at::Tensor& gram,
                                                      const at::Tensor& right, Launch launch) {
   const auto shape = check_column_gain("column_gain", gram, right);
   const c10::DeviceGuard guard(right.device());
+  const NoAutocast no_autocast;
   const auto q = right.contiguous();
   auto gained = at::empty_like(q);
   auto norm = at::empty({shape.batch, shape.columns}, gram.options());
@@ -50,8 +52,11 @@ std::tuple<at::Tensor, at::Tensor> column_gain_backward_entry(const at::Tensor& 
                                                               Launch launch) {
   const auto shape = check_column_gain("column_gain_backward", gram, right);
   check_shape("column_gain_backward", "grad", grad, right.sizes());
+  check_device("column_gain_backward", "grad", grad, right);
+  check_device("column_gain_backward", "norm", norm, right);
   check_shape("column_gain_backward", "norm", norm, {shape.batch, shape.columns});
   const c10::DeviceGuard guard(right.device());
+  const NoAutocast no_autocast;
   const auto q = right.contiguous(), wide = q.to(gram.scalar_type());
   auto grad_right = at::empty_like(q), weighted = at::empty_like(wide);
   if (q.numel() > 0) {

@@ -64,14 +64,18 @@ inline void check_dynamic_dwconv(const char* op, const at::Tensor& x, int64_t he
                                  const at::Tensor& bias, const DwconvOptions& options) {
   check_tokens(op, x, height, width);
   const int64_t b = x.size(0), c = x.size(2);
-  check_shape(op, "weight", weight, {c, 1, 3, 3});
-  check_shape(op, "bias", bias, {c});
-  if (kernel) check_shape(op, "kernel", *kernel, {b, c, 3, 3});
+  const auto check = [&](const char* name, const at::Tensor& t, at::IntArrayRef expected) {
+    check_shape(op, name, t, expected);
+    check_device(op, name, t, x);
+  };
+  check("weight", weight, {c, 1, 3, 3});
+  check("bias", bias, {c});
+  if (kernel) check("kernel", *kernel, {b, c, 3, 3});
   WF_CHECK(options.shift.has_value() == options.scale.has_value(), "[", op,
            "] shift and scale: expected both or neither");
-  if (options.shift) check_shape(op, "shift", *options.shift, {b, c});
-  if (options.scale) check_shape(op, "scale", *options.scale, {b, c});
-  if (options.gate) check_shape(op, "gate", *options.gate, {b, c});
+  if (options.shift) check("shift", *options.shift, {b, c});
+  if (options.scale) check("scale", *options.scale, {b, c});
+  if (options.gate) check("gate", *options.gate, {b, c});
 }
 
 inline DwconvTensors lay_out_dwconv(const at::Tensor& x, int64_t height, int64_t width,
@@ -121,6 +125,7 @@ DwconvGrads dynamic_dwconv_backward_entry(const at::Tensor& grad, const at::Tens
   const char* op = "dynamic_dwconv_backward";
   check_dynamic_dwconv(op, x, height, width, kernel, weight, bias, options);
   check_shape(op, "grad", grad, x.sizes());
+  check_device(op, "grad", grad, x);
   const c10::DeviceGuard guard(x.device());
   const auto in = lay_out_dwconv(x, height, width, kernel, weight, bias, options);
   const int64_t b = x.size(0), c = x.size(2);

@@ -6,6 +6,7 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
 #include <c10/core/DeviceGuard.h>
+#include <c10/core/impl/LocalDispatchKeySet.h>
 
 #include <cstdint>
 
@@ -22,6 +23,23 @@ inline void check_shape(const char* op, const char* name, const at::Tensor& tens
   WF_CHECK(tensor.sizes() == expected, "[", op, "] ", name, ": expected ", expected, ", got ",
            tensor.sizes());
 }
+
+/// Throws unless `tensor` is where `x` is: kernels follow pointers blindly.
+inline void check_device(const char* op, const char* name, const at::Tensor& tensor,
+                         const at::Tensor& x) {
+  WF_CHECK(tensor.device() == x.device(), "[", op, "] ", name, ": expected on ", x.device(),
+           ", got on ", tensor.device());
+}
+
+/// Kernels call GEMMs in the dtypes they chose; autocast, which a caller's thread may be under,
+/// would change them.
+class NoAutocast {
+ public:
+  NoAutocast() : guard_(c10::autocast_dispatch_keyset) {}
+
+ private:
+  c10::impl::ExcludeDispatchKeyGuard guard_;
+};
 
 /// x: [B, height * width, C] of a floating dtype.
 inline void check_tokens(const char* op, const at::Tensor& x, int64_t height, int64_t width) {

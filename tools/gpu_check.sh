@@ -25,7 +25,9 @@ lines=$out/lines.jsonl
 : >"$lines"
 
 torch=$("$python" -c 'import torch; print(torch.__path__[0])') || die "$python has no torch; set PYTHON"
-options=(-DWF_TRAINER=OFF -DWF_TESTS=OFF -DWF_PCH=OFF "-DCMAKE_PREFIX_PATH=$torch")
+generator=()
+command -v ninja >/dev/null && generator=(-G Ninja)
+options=("${generator[@]}" -DWF_TRAINER=OFF -DWF_TESTS=OFF -DWF_PCH=OFF "-DCMAKE_PREFIX_PATH=$torch")
 if [[ $device == cuda ]]; then
   "$python" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' || die "torch sees no GPU here"
   options+=(-DWF_CUDA=ON -DWF_CUDA_ARCHITECTURES=native)
@@ -33,38 +35,42 @@ else
   options+=(-DWF_CUDA=OFF)
 fi
 # The C++ tests too, where their libraries are.
-tests=no
+tests=no targets=(weightformer_core wf_bench)
 if [[ -e /usr/include/gtest/gtest.h && -e /usr/include/nlohmann/json.hpp ]]; then
   tests=yes
+  targets+=(wf_core_tests)
   options+=(-DWF_TESTS=ON)
 fi
 build=build-gpu-check
 step gpu-configure.log "configuring (seconds)" cmake -S . -B $build "${options[@]}"
-step gpu-build.log "building (minutes)" cmake --build $build -j "$(nproc)"
+step gpu-build.log "building (minutes)" cmake --build $build -j "$(nproc)" --target "${targets[@]}"
 library=$(find "$root/$build" -name libweightformer.so | head -n 1)
 bench=$root/$build/bin/wf_bench
 
-step gpu-parity.log "comparing every operator with the CPU (a minute)" \
+# check LOG "what" COMMAND…: a step whose failure is told at the end, after the timings.
+failed=()
+check() {
+  local log=$1 what=$2
+  (step "$@") || failed+=("$what: $logs/$log")
+}
+check gpu-parity.log "comparing every operator with the CPU (a minute)" \
   "$python" tests/ops/device_parity.py "$library" "$device"
 tail -n 1 "$logs/gpu-parity.log"
 if [[ $device == cuda ]] && command -v compute-sanitizer >/dev/null; then
-  step gpu-memcheck.log "the same under compute-sanitizer (minutes)" \
-    compute-sanitizer --error-exitcode 1 "$python" tests/ops/device_parity.py "$library" "$device"
+  check gpu-memcheck.log "the same under compute-sanitizer (minutes)" \
+    compute-sanitizer --report-api-errors no --error-exitcode 1 "$python" tests/ops/device_parity.py "$library" "$device"
 fi
 [[ $tests == no ]] ||
-  step gpu-tests.log "running the C++ tests of the operators and models on $device (minutes)" \
+  check gpu-tests.log "running the C++ tests of the operators on $device (minutes)" \
     env WF_DEVICE="$device" "$build/bin/wf_core_tests"
 
-# run WHO COMMAND…: keeps the JSON lines; a run that fails is told and left out.
+# run WHO COMMAND…: keeps the JSON lines, and tells of a run that fails.
 run() {
   local log
   log=$logs/gpu-bench-$1.log
   shift
-  if "$@" >"$log" 2>&1; then
-    grep '^{' "$log" >>"$lines"
-  else
-    say "left out: $* ($(tail -n 1 "$log"))"
-  fi
+  "$@" >"$log" 2>&1 || say "did not end well: $* ($(tail -n 1 "$log"))"
+  grep '^{' "$log" >>"$lines" || true
 }
 
 models=(wfm_t wfm_s) batch=256 rounds=3 steps=10 dtypes=(bfloat16 float32)
@@ -87,3 +93,4 @@ for dtype in "${dtypes[@]}"; do
 done
 "$python" tests/bench/gpu_report.py "$lines" "$out" "$device"
 say "read $out/report.md, and copy it into docs/performance.md"
+[[ ${#failed[@]} -eq 0 ]] || die "these failed: ${failed[*]}"

@@ -7,6 +7,7 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 
 namespace wf {
@@ -75,11 +76,18 @@ std::vector<std::string> classes_of(const Safetensors& file) {
 }
 
 struct Found {
-  int64_t step;
+  int64_t serial, step;
   std::string path;
 };
 
-// The readable checkpoints of a run folder, the furthest last.
+int64_t serial_of(const Safetensors& file) {
+  const auto found = file.metadata.find("serial");
+  return found == file.metadata.end() ? 0 : std::strtoll(found->second.c_str(), nullptr, 10);
+}
+
+// The readable checkpoints of a run folder, the last saved last. Not by step: a run that went back
+// to an older checkpoint must not be overtaken by what it left behind. And not by a clock, which
+// may be wrong on the next machine.
 std::vector<Found> checkpoints_in(const std::string& folder) {
   std::vector<Found> found;
   std::error_code ignored;
@@ -89,20 +97,21 @@ std::vector<Found> checkpoints_in(const std::string& folder) {
     try {
       const auto file = read_safetensors(entry.path().string());
       WF_CHECK(is_checkpoint(file), entry.path().string(), ": not a checkpoint of this program");
-      found.push_back({progress_of(file, entry.path().string()).step, entry.path().string()});
+      found.push_back(
+          {serial_of(file), progress_of(file, entry.path().string()).step, entry.path().string()});
     } catch (const Error& problem) {
       log::warning("skipping a checkpoint: {}", problem.what());
     }
   }
   std::sort(found.begin(), found.end(), [](const Found& a, const Found& b) {
-    return std::tie(a.step, a.path) < std::tie(b.step, b.path);
+    return std::tie(a.serial, a.step, a.path) < std::tie(b.serial, b.step, b.path);
   });
   return found;
 }
 
 }  // namespace
 
-void save_checkpoint(const std::string& path, const TrainState& state) {
+void save_checkpoint(const std::string& path, const TrainState& state, int64_t serial) {
   Safetensors file;
   add(file.tensors, kModel, state_dict(*state.model));
   add(file.tensors, kOptimizer, state.optimizer->state());
@@ -110,6 +119,7 @@ void save_checkpoint(const std::string& path, const TrainState& state) {
   file.metadata["progress"] = to_json(state.progress).dump();
   file.metadata["classes"] = json(state.classes).dump();
   file.metadata["config"] = state.config;
+  file.metadata["serial"] = std::to_string(serial);
   write_safetensors(path, file);
 }
 
@@ -134,6 +144,11 @@ std::optional<std::string> newest_checkpoint(const std::string& folder) {
   const auto found = checkpoints_in(folder);
   if (found.empty()) return std::nullopt;
   return found.back().path;
+}
+
+int64_t last_serial(const std::string& folder) {
+  const auto found = checkpoints_in(folder);
+  return found.empty() ? 0 : found.back().serial;
 }
 
 void prune_checkpoints(const std::string& folder, size_t keep) {

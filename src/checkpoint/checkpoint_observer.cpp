@@ -4,6 +4,7 @@
 #include "weightformer/core/check.h"
 #include "weightformer/core/log.h"
 
+#include <exception>
 #include <filesystem>
 
 namespace wf {
@@ -14,6 +15,7 @@ constexpr size_t kKeep = 3;
 }  // namespace
 
 void CheckpointObserver::on_start(const TrainState&) {
+  serial_ = last_serial(folder_);
   // What a killed process left half-written.
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(folder_, ignored)) {
@@ -30,7 +32,7 @@ void CheckpointObserver::on_epoch(const TrainState& state, const EpochReport& re
       prune_checkpoints(folder_, kKeep);
     }
     if (report.best) save("max_acc", state);
-  } catch (const Error& problem) {
+  } catch (const std::exception& problem) {
     log::error("checkpoint not saved: {}; training goes on", problem.what());
   }
 }
@@ -40,10 +42,10 @@ void CheckpointObserver::on_stop(const TrainState& state) {
   prune_checkpoints(folder_, kKeep);
 }
 
-void CheckpointObserver::save(const std::string& name, const TrainState& state) const {
+void CheckpointObserver::save(const std::string& name, const TrainState& state) {
   const std::string path = folder_ + "/" + name + ".safetensors";
   const Stopwatch watch;
-  save_checkpoint(path, state);
+  save_checkpoint(path, state, ++serial_);
   log::info("saved {} in {:.2f} s", path, watch.seconds());
 }
 

@@ -4,6 +4,8 @@
 #include "weightformer/core/registry.h"
 #include "weightformer/data/decode.h"
 
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 #include <cctype>
 #include <filesystem>
@@ -22,13 +24,23 @@ bool is_picture(const fs::path& path) {
   return std::find(known.begin(), known.end(), extension) != known.end();
 }
 
+// Checkpoints and metrics are JSON, which holds nothing else.
+bool is_utf8(const std::string& text) {
+  using nlohmann::json;
+  const auto valid = json(text).dump(-1, ' ', false, json::error_handler_t::ignore);
+  return json::parse(valid).get<std::string>() == text;
+}
+
 std::vector<std::string> folders_in(const std::string& root) {
   std::error_code problem;
   std::vector<std::string> names;
   for (fs::directory_iterator it(root, problem), end; !problem && it != end;
        it.increment(problem)) {
     const std::string name = it->path().filename().string();
-    if (name.front() != '.' && it->is_directory(problem)) names.push_back(name);
+    if (name.front() == '.' || !it->is_directory(problem)) continue;
+    WF_CHECK(is_utf8(name), it->path().string(),
+             ": the name of a class must be UTF-8; rename the folder");
+    names.push_back(name);
   }
   WF_CHECK(!problem, root, ": cannot list the folder: ", problem.message(),
            "; expected class folders with pictures in it");

@@ -59,6 +59,7 @@ Outcome Trainer::run() {
     EpochReport report;
     report.epoch = state_.progress.epoch;
     if (!train_epoch(report) || !validate(report)) {
+      require_finite_weights();
       for (const auto& observer : observers_) observer->on_stop(state_);
       return Outcome::stopped;
     }
@@ -131,8 +132,11 @@ Trainer::Step Trainer::train_step(const Batch& batch) {
 
 void Trainer::require_finite(const Step& step) const {
   const auto& progress = state_.progress;
-  // Looking makes a GPU wait, so there it happens on measured steps only.
-  if (!options_.device.is_cpu() && (progress.batch + 1) % options_.print_freq != 0) return;
+  // Looking makes a GPU wait, so there it happens on measured steps only. The last of an epoch is
+  // one, as a checkpoint may follow.
+  const int64_t batch = progress.batch + 1;
+  const bool measured = batch % options_.print_freq == 0 || batch == train_.batches();
+  if (!options_.device.is_cpu() && !measured) return;
   const double loss = step.loss.item<double>(), norm = step.grad_norm.item<double>();
   if (std::isfinite(loss) && std::isfinite(norm)) return;
   throw Error(
@@ -141,6 +145,16 @@ void Trainer::require_finite(const Step& step) const {
               shown(norm), "; first bad parameter: ", first_bad_parameter(*state_.model),
               ". Nothing was saved since; lower TRAIN.BASE_LR or resume an older checkpoint"),
       Error::kDiverged);
+}
+
+// Before a save that no measured step came before.
+void Trainer::require_finite_weights() const {
+  for (const auto& item : state_.model->named_parameters()) {
+    if (item.value().isfinite().all().item<bool>()) continue;
+    throw Error(wf::str("training diverged before step ", state_.progress.step, ": ", item.key(),
+                        " is not finite. Not saved; resume an older checkpoint"),
+                Error::kDiverged);
+  }
 }
 
 bool Trainer::validate(EpochReport& report) {

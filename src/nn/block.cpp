@@ -3,6 +3,8 @@
 #include "weightformer/nn/fused_linear.h"
 #include "weightformer/ops/dynamic_dwconv.h"
 
+#include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
 #include <ATen/ops/gelu.h>
 
 namespace wf {
@@ -37,8 +39,14 @@ at::Tensor BlockImpl::forward(at::Tensor x, Grid grid) {
     x = dynamic_dwconv(x, grid, std::nullopt, dwc->weight, dwc->bias, around);
   }
   const auto normed = norm2->forward(x);
+  if (at::GradMode::is_enabled()) {
+    const auto hidden =
+        dynamic() ? dynamic_linear1->forward(normed, grid) : linear1->forward(normed);
+    return x + drop_path->forward(gelu_linear(hidden, linear2->weight, linear2->bias));
+  }
   const auto hidden = dynamic() ? at::gelu(dynamic_linear1->forward(normed, grid))
                                 : linear_gelu(normed, linear1->weight, linear1->bias);
+  // In training mode without gradients, too, samples may be dropped.
   if (drop_path->active()) return x + drop_path->forward(linear2->forward(hidden));
   return linear_add(x, hidden, linear2->weight, linear2->bias);
 }

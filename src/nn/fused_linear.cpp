@@ -5,8 +5,11 @@
 #include <ATen/autocast_mode.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/ops/gelu.h>
+#include <ATen/ops/gelu_backward.h>
 #include <ATen/ops/linear.h>
+#include <ATen/ops/mm.h>
 #include <c10/core/InferenceMode.h>
+#include <torch/csrc/autograd/custom_function.h>
 
 namespace wf {
 namespace {
@@ -31,7 +34,35 @@ bool fusable(const Tensor& x) {
          !at::autocast::is_autocast_enabled(at::kCPU);
 }
 
+// Casts by itself, so that autocast's cache of weights never sees one without a gradient.
+struct GeluLinear : torch::autograd::Function<GeluLinear> {
+  static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& x,
+                        const Tensor& weight, const Tensor& bias) {
+    const at::AutoDispatchBelowADInplaceOrView below;
+    const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
+    context->save_for_backward({x, weight});
+    context->saved_data["bias_dtype"] = bias.scalar_type();
+    return at::linear(at::gelu(x), weight.to(x.scalar_type()), bias.to(x.scalar_type()));
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 const torch::autograd::variable_list& grads) {
+    const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
+    const auto saved = context->get_saved_variables();
+    const auto &x = saved[0], &weight = saved[1];
+    const auto dy = grads[0].to(x.scalar_type()).reshape({-1, weight.size(0)});
+    const auto grad_weight = at::mm(dy.t(), at::gelu(x).reshape({-1, weight.size(1)}));
+    const auto grad_hidden = at::mm(dy, weight.to(x.scalar_type())).view(x.sizes());
+    return {at::gelu_backward(grad_hidden, x), grad_weight.to(weight.scalar_type()),
+            dy.sum(0).to(context->saved_data["bias_dtype"].toScalarType())};
+  }
+};
+
 }  // namespace
+
+Tensor gelu_linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  return GeluLinear::apply(x, weight, bias);
+}
 
 Tensor linear_gelu(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   static const auto fused = find<Unary>("");

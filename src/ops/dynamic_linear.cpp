@@ -3,7 +3,6 @@
 
 #include "weightformer/ops/dynamic_linear.h"
 
-#include "weightformer/core/registry.h"
 #include "weightformer/ops/column_gain.h"
 
 #include "dispatch.h"
@@ -20,7 +19,6 @@
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
-#include <algorithm>
 #include <cmath>
 
 namespace wf {
@@ -60,12 +58,13 @@ Tensor gram_of(const Tensor& left) {
 }
 
 bool merges(c10::string_view mode, const Tensor& x, const Tensor& weight) {
-  const auto& modes = dynamic_linear_modes();
-  WF_CHECK(std::find(modes.begin(), modes.end(), mode) != modes.end(),
-           "[dynamic_linear] mode: expected one of ", join(modes, ", "), ", got ", mode);
+  WF_CHECK(
+      mode == "auto" || mode == "factored" || mode == "merged",
+      "[dynamic_linear] mode: expected auto, factored or merged (or reference, from C++ alone), "
+      "got ",
+      mode);
   if (mode != "auto") return mode == "merged";
-  // Multiplications: factored N R (C + D), merged R C D. See docs/performance.md for the crossover
-  // that was measured.
+  // Multiplications besides x weight: factored N R (C + D), merged R C D.
   const int64_t c = weight.size(0), d = weight.size(1);
   return x.size(1) * (c + d) > c * d;
 }
@@ -90,6 +89,7 @@ Triple forward(const Tensor& x, const Tensor& left, const Tensor& right, const T
 Gradients backward(const Tensor& grad, const Tensor& x, const Tensor& left, const Tensor& right,
                    const Tensor& weight, const Tensor& gained, const Tensor& norm,
                    c10::string_view mode) {
+  const NoAutocast no_autocast;
   const auto dy = grad.contiguous();
   Tensor grad_x, grad_left, grad_gained, grad_weight;
   if (merges(mode, x, weight)) {

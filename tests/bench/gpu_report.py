@@ -19,7 +19,10 @@ models = defaultdict(lambda: defaultdict(list))
 for line in lines:
     if "who" in line:
         models[line["model"], line["mode"], line["dtype"], line["batch"], line["size"]][line["who"]].append(line)
-commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
+try:
+    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
+except OSError:  # no git on this machine
+    commit = ""
 about = {
     "device": torch.cuda.get_device_name() if device == "cuda" else platform.processor() or platform.machine(),
     "torch": torch.__version__,

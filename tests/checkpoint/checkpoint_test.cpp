@@ -121,6 +121,26 @@ TEST(CheckpointObserver, KeepsTheNewestThreeAndTheBest) {
   EXPECT_EQ(best.progress.epoch, 3);
 }
 
+TEST(CheckpointObserver, ARunThatWentBackIsNotOvertakenByWhatItLeftBehind) {
+  const TempDir folder;
+  auto state = nano_state();
+  const auto train_to = [&](int64_t first, int64_t last) {
+    CheckpointObserver observer(folder.path(), /*save_freq=*/1);
+    observer.on_start(state);
+    for (int64_t epoch = first; epoch <= last; ++epoch) {
+      state.progress.epoch = epoch;
+      state.progress.step = 10 * epoch;
+      observer.on_epoch(state, epoch_report(/*best=*/false, /*last=*/false));
+    }
+  };
+  train_to(8, 10);
+  train_to(2, 3);  // the user resumed an old checkpoint
+  EXPECT_EQ(newest_checkpoint(folder.path()), folder / "ckpt_epoch_3.safetensors");
+  EXPECT_EQ(files_in(folder.path()),
+            (std::set<std::string>{"ckpt_epoch_10.safetensors", "ckpt_epoch_2.safetensors",
+                                   "ckpt_epoch_3.safetensors"}));
+}
+
 TEST(CheckpointObserver, AFolderThatCannotBeWrittenDoesNotEndTheRun) {
   const TempDir folder;
   CheckpointObserver observer(folder / "gone", 1);

@@ -88,5 +88,16 @@ TEST(Sampler, TheOrderIsAFunctionOfSeedAndEpoch) {
   EXPECT_EQ(plain.epoch(9).back(), 49);
 }
 
+TEST(ImageFolder, AClassNameThatIsNotUtf8IsAnErrorAtTheStart) {
+  const TempDir folder;
+  write_file(folder / "caf\xe9/a.jpg", "x");
+  try {
+    ImageFolder(folder.path());
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("must be UTF-8"), std::string::npos) << error.what();
+  }
+}
+
 }  // namespace
 }  // namespace wf::testing

@@ -1,16 +1,21 @@
 """The operators as Python sees them: loads the library and asks torch.library.opcheck about each.
 
-    python opcheck.py libweightformer.so
+    python opcheck.py libweightformer.so [FOLDER_OF_LIBTORCH]
 
-Exit code 77: this Python has no torch.
+Exit code 77: this Python has no torch, or another one than the library was built with.
 """
 
+import os
 import sys
 
 try:
     import torch
 except ImportError as problem:
     print(f"skipped: Python's torch is not there ({problem}); tools/bootstrap.sh without --light installs it")
+    sys.exit(77)
+
+if len(sys.argv) > 2 and not os.path.samefile(torch.__path__[0], sys.argv[2]):
+    print(f"skipped: Python's torch is {torch.__path__[0]}, the library was built with {sys.argv[2]}")
     sys.exit(77)
 
 torch.ops.load_library(sys.argv[1])

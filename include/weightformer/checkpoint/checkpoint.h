@@ -11,7 +11,8 @@
 namespace wf {
 
 /// Writes all of `state`, atomically. Tensors "model.*" and "optimizer.*"; the rest as metadata.
-void save_checkpoint(const std::string& path, const TrainState& state);
+/// `serial` orders the checkpoints of a folder by when they were saved: see last_serial().
+void save_checkpoint(const std::string& path, const TrainState& state, int64_t serial = 0);
 
 /// Reads what save_checkpoint wrote into a state of the same model and optimizer; the schedule and
 /// the configuration stay those of the running program. Throws wf::Error when the file does not
@@ -25,11 +26,14 @@ struct Weights {
 };
 Weights read_weights(const std::string& path);
 
-/// The checkpoint in `folder` that is furthest in its run. A file that is damaged is skipped with a
+/// The checkpoint in `folder` that was saved last. A file that is damaged is skipped with a
 /// warning that says why.
 std::optional<std::string> newest_checkpoint(const std::string& folder);
 
-/// Removes all but the `keep` checkpoints that are furthest; "max_acc" is never among them.
+/// The highest serial number in `folder`; 0 when there is none.
+int64_t last_serial(const std::string& folder);
+
+/// Removes all but the `keep` checkpoints that were saved last; "max_acc" is never among them.
 void prune_checkpoints(const std::string& folder, size_t keep);
 
 }  // namespace wf

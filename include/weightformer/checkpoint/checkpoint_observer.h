@@ -21,10 +21,11 @@ class CheckpointObserver : public Observer {
   void on_stop(const TrainState& state) override;
 
  private:
-  void save(const std::string& name, const TrainState& state) const;
+  void save(const std::string& name, const TrainState& state);
 
   std::string folder_;
   int64_t save_freq_;
+  int64_t serial_ = 0;  // of the last save
 };
 
 }  // namespace wf

@@ -45,6 +45,7 @@ class Trainer {
   bool validate(EpochReport& report);     // false: stopped
   Step train_step(const Batch& batch);
   void require_finite(const Step& step) const;
+  void require_finite_weights() const;
   void finish_epoch(EpochReport& report);
 
   TrainState& state_;
