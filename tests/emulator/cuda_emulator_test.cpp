@@ -236,11 +236,7 @@ __global__ void ten_barriers() {
   for (int i = 0; i < 10; ++i) __syncthreads();
 }
 
-TEST(CudaEmulator, IsFastEnoughForHundredsOfBarriers) {
-  const auto begin = std::chrono::steady_clock::now();
-  launch(ten_barriers, 50, 256, 0);
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-  EXPECT_LT(took.count(), 30);  // 0.3 s on two free cores; ThreadSanitizer makes it 3 s
-}
+// Ends, or the emulator's own time-out ends it; 0.3 s on two free cores.
+TEST(CudaEmulator, RunsManyBlocksWithManyBarriersToTheEnd) { launch(ten_barriers, 50, 256, 0); }
 
 }  // namespace
