@@ -17,13 +17,13 @@
 namespace wf {
 namespace {
 
-uint32_t read_big(const std::string& bytes, size_t at) {
+uint32_t read_big(std::string_view bytes, size_t at) {
   uint32_t value = 0;
   for (size_t i = 0; i < 4; ++i) value = value << 8 | static_cast<uint8_t>(bytes[at + i]);
   return value;
 }
 
-uint32_t read_little(const std::string& bytes, size_t at, size_t count) {
+uint32_t read_little(std::string_view bytes, size_t at, size_t count) {
   uint32_t value = 0;
   for (size_t i = count; i-- > 0;) value = value << 8 | static_cast<uint8_t>(bytes[at + i]);
   return value;
@@ -31,7 +31,7 @@ uint32_t read_little(const std::string& bytes, size_t at, size_t count) {
 
 // The pixel count that the header of a PNG, BMP or WebP claims, so that an absurd one is refused
 // before OpenCV allocates for it. Other formats are left to OpenCV's own limit of 2^30 pixels.
-std::optional<uint64_t> claimed_pixels(const std::string& bytes) {
+std::optional<uint64_t> claimed_pixels(std::string_view bytes) {
   const auto starts = [&](const char* magic, size_t at = 0) {
     return bytes.size() >= 30 && bytes.compare(at, std::strlen(magic), magic) == 0;
   };
@@ -58,7 +58,7 @@ void silence_opencv() {
   (void)once;
 }
 
-cv::Mat decode_other(const std::string& bytes) try {
+cv::Mat decode_other(std::string_view bytes) try {
   silence_opencv();
   const cv::Mat raw(1, static_cast<int>(bytes.size()), CV_8UC1, const_cast<char*>(bytes.data()));
   return cv::imdecode(raw, cv::IMREAD_UNCHANGED);
@@ -92,7 +92,7 @@ cv::Mat to_rgb(cv::Mat picture) {
 
 }  // namespace
 
-Image decode_image(const std::string& bytes, const std::string& name) {
+Image decode_image(std::string_view bytes, const std::string& name) {
   if (bytes.empty()) throw UnreadableImage(str(name, ": the file is empty"));
   if (is_jpeg(bytes)) return decode_jpeg(bytes, name);
   const auto claimed = claimed_pixels(bytes);
@@ -114,16 +114,27 @@ Image decode_image(const std::string& bytes, const std::string& name) {
   return image;
 }
 
-Image read_image(const std::string& path) {
+Encoded read_file(const std::string& path) {
   errno = 0;
   std::ifstream in(path, std::ios::binary);
-  std::ostringstream bytes;
-  if (in) bytes << in.rdbuf();
+  std::ostringstream stream;
+  if (in) stream << in.rdbuf();
   if (!in || in.bad()) {
     throw UnreadableImage(
         str(path, ": cannot read: ", errno ? std::strerror(errno) : "the file is empty"));
   }
-  return decode_image(bytes.str(), path);
+  const auto bytes = std::make_shared<const std::string>(stream.str());
+  return {*bytes, bytes};
 }
+
+Encoded as_ppm(const Image& image) {
+  auto file = std::make_shared<std::string>(str("P6\n", image.width, " ", image.height, "\n255\n"));
+  file->append(reinterpret_cast<const char*>(image.pixels.data()), image.pixels.size());
+  return {*file, file};
+}
+
+Image read_image(const std::string& path) { return decode_image(read_file(path).bytes, path); }
+
+Image Dataset::load(int64_t i) const { return decode_image(read(i).bytes, name(i)); }
 
 }  // namespace wf

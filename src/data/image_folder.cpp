@@ -83,7 +83,7 @@ void ImageFolder::list_class(const std::string& name, int32_t label) {
 
 std::string ImageFolder::name(int64_t i) const { return root_ + "/" + entries_[i].file; }
 
-Image ImageFolder::load(int64_t i) const { return read_image(name(i)); }
+Encoded ImageFolder::read(int64_t i) const { return read_file(name(i)); }
 
 std::vector<std::string> ImageFolder::empty_classes() const {
   std::vector<bool> used(classes_.size());

@@ -50,7 +50,7 @@ struct Decoder {
 };
 
 // Nothing with a destructor may live in the functions that setjmp returns to: a jump skips it.
-bool read_header(Decoder& decoder, const std::string& bytes) {
+bool read_header(Decoder& decoder, std::string_view bytes) {
   if (setjmp(decoder.errors.jump)) return false;
   jpeg_create_decompress(&decoder.info);
   jpeg_mem_src(&decoder.info, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
@@ -90,11 +90,11 @@ std::vector<uint8_t> from_cmyk(const std::vector<uint8_t>& cmyk, bool inverted) 
 
 }  // namespace
 
-bool is_jpeg(const std::string& bytes) {
+bool is_jpeg(std::string_view bytes) {
   return bytes.size() >= 3 && bytes.compare(0, 3, "\xff\xd8\xff") == 0;
 }
 
-Image decode_jpeg(const std::string& bytes, const std::string& name) {
+Image decode_jpeg(std::string_view bytes, const std::string& name) {
   Decoder decoder;
   const auto unreadable = [&](const std::string& why) {
     return UnreadableImage(str(name, ": damaged JPEG: ", why));

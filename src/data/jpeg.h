@@ -3,12 +3,13 @@
 #include "weightformer/data/image.h"
 
 #include <string>
+#include <string_view>
 
 namespace wf {
 
-bool is_jpeg(const std::string& bytes);
+bool is_jpeg(std::string_view bytes);
 
 /// See decode_image().
-Image decode_jpeg(const std::string& bytes, const std::string& name);
+Image decode_jpeg(std::string_view bytes, const std::string& name);
 
 }  // namespace wf

@@ -20,6 +20,11 @@ TEST(Decode, EveryGoldenPictureIsWhatPilMakesOfIt) {
   EXPECT_EQ(count, 11);
 }
 
+TEST(Decode, APpmIsReadBackExactly) {
+  const auto image = read_image(WF_GOLDEN_DIR "/decoded/rgb_420.jpg.png");
+  EXPECT_EQ(decode_image(as_ppm(image).bytes, "ppm").pixels, image.pixels);
+}
+
 TEST(Decode, EveryDamagedPictureIsNamedInOneLine) {
   int count = 0;
   for (const auto& entry : std::filesystem::directory_iterator(WF_GOLDEN_DIR "/images_bad")) {

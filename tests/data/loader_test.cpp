@@ -117,9 +117,9 @@ TEST(Loader, ASetOfDamagedPicturesEndsInAnErrorAndNotInALoop) {
 class Failing : public ToyDataset {
  public:
   using ToyDataset::ToyDataset;
-  Image load(int64_t i) const override {
+  Encoded read(int64_t i) const override {
     if (i == 30) throw std::runtime_error("disk on fire");
-    return ToyDataset::load(i);
+    return ToyDataset::read(i);
   }
 };
 

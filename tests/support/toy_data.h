@@ -43,9 +43,9 @@ class ToyDataset : public Dataset {
   int64_t size() const override { return count_; }
   int64_t label(int64_t i) const override { return i % 2; }
   std::string name(int64_t i) const override { return "toy " + std::to_string(i); }
-  Image load(int64_t i) const override {
+  Encoded read(int64_t i) const override {
     if (unreadable_.count(i)) throw UnreadableImage(name(i) + ": damaged on purpose");
-    return toy_picture(i, side_);
+    return as_ppm(toy_picture(i, side_));
   }
 
  private:

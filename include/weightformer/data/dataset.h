@@ -3,10 +3,18 @@
 #include "weightformer/data/image.h"
 
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace wf {
+
+/// A picture as it is stored, in any format that decode_image() knows.
+struct Encoded {
+  std::string_view bytes;
+  std::shared_ptr<const void> owner;  ///< keeps the bytes where they are
+};
 
 /// Labelled pictures by number. Thread-safe for reading.
 class Dataset {
@@ -18,7 +26,9 @@ class Dataset {
   /// Where picture `i` is, for messages.
   virtual std::string name(int64_t i) const = 0;
   /// Throws UnreadableImage.
-  virtual Image load(int64_t i) const = 0;
+  virtual Encoded read(int64_t i) const = 0;
+  /// Picture `i` decoded. Throws UnreadableImage.
+  Image load(int64_t i) const;
 
   const std::vector<std::string>& classes() const { return classes_; }
 

@@ -1,9 +1,11 @@
 #pragma once
 
 #include "weightformer/core/check.h"
+#include "weightformer/data/dataset.h"
 #include "weightformer/data/image.h"
 
 #include <string>
+#include <string_view>
 
 namespace wf {
 
@@ -19,9 +21,15 @@ constexpr int64_t kMaxPixels = 178'956'970;
 /// Decodes JPEG (libjpeg-turbo, as PIL does), PNG, WebP, BMP, TIFF, PNM (OpenCV) to RGB: alpha is
 /// dropped, grey repeated, CMYK converted as PIL's convert("RGB"), the EXIF orientation not
 /// applied. `name` is for messages. Throws UnreadableImage.
-Image decode_image(const std::string& bytes, const std::string& name);
+Image decode_image(std::string_view bytes, const std::string& name);
 
-/// The same from a file.
+/// The bytes of a file. Throws UnreadableImage.
+Encoded read_file(const std::string& path);
+
+/// `image` as a PPM file, which decode_image() reads back exactly.
+Encoded as_ppm(const Image& image);
+
+/// decode_image() of a file.
 Image read_image(const std::string& path);
 
 }  // namespace wf

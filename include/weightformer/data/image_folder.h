@@ -19,7 +19,7 @@ class ImageFolder : public Dataset {
   int64_t size() const override { return static_cast<int64_t>(entries_.size()); }
   int64_t label(int64_t i) const override { return entries_[i].label; }
   std::string name(int64_t i) const override;
-  Image load(int64_t i) const override;
+  Encoded read(int64_t i) const override;
 
   /// Classes without a picture.
   std::vector<std::string> empty_classes() const;
