@@ -21,6 +21,12 @@ function(wf_cpu_kernels target)
     wf_target_options(${objects})
     # GCC 12 warns of its own AVX-512 intrinsics.
     target_compile_options(${objects} PRIVATE -Wno-uninitialized -Wno-maybe-uninitialized)
-    target_sources(${target} PRIVATE $<TARGET_OBJECTS:${objects}>)
+    if(capability STREQUAL "DEFAULT")
+      target_sources(${target} PRIVATE $<TARGET_OBJECTS:${objects}>)
+    else()
+      # Linked behind all others: of an inline function that both have, the first copy is kept, and
+      # that must be one that any processor can run.
+      target_link_libraries(${target} PRIVATE $<TARGET_OBJECTS:${objects}>)
+    endif()
   endforeach()
 endfunction()

@@ -37,11 +37,14 @@ add_library(weightformer_trainer STATIC
   src/checkpoint/resume.cpp
   src/data/loader.cpp
   src/engine/build.cpp
+  src/engine/evaluation_report.cpp
   src/engine/evaluator.cpp
   src/engine/observers.cpp
   src/engine/predictor.cpp
   src/engine/stop_signal.cpp
   src/engine/trainer.cpp
+  src/optim/ema.cpp
+  src/optim/grad_scaler.cpp
   src/optim/optimizer.cpp
   src/optim/param_groups.cpp
   $<TARGET_OBJECTS:weightformer_log>)

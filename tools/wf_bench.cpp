@@ -1,11 +1,11 @@
 // Times a model or its operators, one JSON line each. Needs weightformer::core alone. See --help.
 
 #include "weightformer/models/model.h"
+#include "weightformer/nn/autocast.h"
 #include "weightformer/optim/optimizer.h"
 
 #include "bench.h"
 
-#include <ATen/autocast_mode.h>
 #include <fmt/format.h>
 #include <torch/cuda.h>
 #include <torch/torch.h>
@@ -93,30 +93,15 @@ double peak_mib(c10::Device device) {
   return static_cast<double>(usage.ru_maxrss) / 1024;
 }
 
-class Autocast {
- public:
-  Autocast(c10::DeviceType device, c10::ScalarType dtype) : device_(device) {
-    if (dtype != at::kFloat) at::autocast::set_autocast_dtype(device, dtype);
-    at::autocast::set_autocast_enabled(device, dtype != at::kFloat);
-  }
-  ~Autocast() {
-    at::autocast::set_autocast_enabled(device_, false);
-    at::autocast::clear_cache();
-  }
-  Autocast(const Autocast&) = delete;
-  Autocast& operator=(const Autocast&) = delete;
-
- private:
-  c10::DeviceType device_;
-};
-
 Timing time_model(const BenchOptions& o, int64_t size, Classifier& model) {
   const auto device = o.torch_device();
   const auto x = torch::randn({o.batch, 3, size, size}, device);
   const auto y =
       torch::randint(0, model.num_classes(), {o.batch}, torch::dtype(torch::kLong).device(device));
+  std::optional<at::ScalarType> amp;
+  if (o.type() != at::kFloat) amp = o.type();
   const auto forward = [&] {
-    const Autocast autocast(device.type(), o.type());
+    const Autocast autocast(amp, device.type());
     return model.forward(x);
   };
   if (o.mode == "infer") {

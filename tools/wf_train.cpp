@@ -11,6 +11,7 @@
 #include "weightformer/core/registry.h"
 #include "weightformer/dist/launch_env.h"
 #include "weightformer/engine/build.h"
+#include "weightformer/engine/evaluation_report.h"
 #include "weightformer/engine/stop_signal.h"
 
 #include "tool.h"
@@ -39,14 +40,19 @@ int evaluate_or_time(const Config& config, const std::shared_ptr<Classifier>& mo
       config.model.resume.empty() ? config.model.pretrained : config.model.resume;
   std::vector<std::string> classes;
   if (!file.empty()) {
-    auto weights = read_weights(file);
+    auto weights = read_weights(file, config.test.ema);
     load_weights(*model, weights.tensors, file);
     classes = std::move(weights.classes);  // the numbering that the model was trained with
   }
   const auto loaders = build_validation_loader(config, std::move(classes));
-  const EvaluateOptions options{device, config.amp, nullptr};
+  EvaluateOptions options;
+  options.device = device;
+  options.amp = build_amp(config);
   if (config.eval_mode) {
-    say_evaluation(evaluate(*model, *loaders.validation, options));
+    options.confusion = true;
+    const auto result = evaluate(*model, *loaders.validation, options);
+    write_evaluation(run_folder(config), result, loaders.classes);
+    say_evaluation(result);
     return 0;
   }
   Batch batch;

@@ -39,7 +39,7 @@ void gain(const T* right, const Accumulate<T>* product, T* gained, Accumulate<T>
     }
     // Rounding may leave a little below zero.
     const auto nu = at::vec::maximum(square, Vec<T>(0)).sqrt() * Vec<T>(scale);
-    const auto factor = Vec<T>(scale) / (nu + Vec<T>(1));
+    const auto factor = Vec<T>(1) / (nu + Vec<T>(1));
     store(norm + b * s.columns + first, nu, count);
     for (int64_t r = 0; r < s.rows; ++r) {
       const int64_t at = base + r * s.columns;
@@ -61,10 +61,9 @@ void gain_backward(const T* grad, const T* right, const Accumulate<T>* product,
                            load<whole.value>(grad + at, count), dot);
     }
     const auto nu = load<whole.value>(norm + b * s.columns + first, count);
-    const auto factor = Vec<T>(scale) / (nu + Vec<T>(1));
-    // gained = right * factor(ν) gives dν = -dot * scale / (1 + ν)²; a = scale² dν / (2ν), 0 at ν =
-    // 0.
-    const auto d_nu = dot * factor / (nu + Vec<T>(1)) * Vec<T>(-1);
+    const auto factor = Vec<T>(1) / (nu + Vec<T>(1));
+    // gained = right * factor(ν) gives dν = -dot / (1 + ν)²; a = scale² dν / (2ν), 0 at ν = 0.
+    const auto d_nu = dot * factor * factor * Vec<T>(-1);
     const auto a =
         Vec<T>::blendv(d_nu * Vec<T>(scale * scale / 2) / nu, Vec<T>(0), nu == Vec<T>(0));
     for (int64_t r = 0; r < s.rows; ++r) {

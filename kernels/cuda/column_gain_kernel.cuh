@@ -58,7 +58,7 @@ __global__ void __launch_bounds__(kTileThreads, 8) column_gain_kernel(ColumnGain
   for (int i = 0; i < N; ++i) {
     // Rounding may leave a little below zero.
     norm.lane[i] = square.lane[i] < 0 ? 0 : std::sqrt(square.lane[i]) * p.scale;
-    factor.lane[i] = p.scale / (norm.lane[i] + 1);
+    factor.lane[i] = 1 / (norm.lane[i] + 1);
   }
   if (threadIdx.y == 0 && tile.first < p.columns) {
     store(p.norm + tile.sample * p.columns + tile.first, norm);
@@ -83,11 +83,10 @@ __global__ void __launch_bounds__(kTileThreads, 8)
   const V norm = load<N>(p.norm + tile.sample * p.columns + tile.first);
   V factor, a;
   for (int i = 0; i < N; ++i) {
-    // gained = right * factor(ν) gives dν = -dot * scale / (1 + ν)²; a = scale² dν / (2ν), 0 where
-    // ν = 0.
+    // gained = right * factor(ν) gives dν = -dot / (1 + ν)²; a = scale² dν / (2ν), 0 where ν = 0.
     const A nu = norm.lane[i];
-    factor.lane[i] = p.scale / (nu + 1);
-    const A d_nu = -dot.lane[i] * factor.lane[i] / (nu + 1);
+    factor.lane[i] = 1 / (nu + 1);
+    const A d_nu = -dot.lane[i] * factor.lane[i] * factor.lane[i];
     a.lane[i] = nu == 0 ? 0 : d_nu * (p.scale * p.scale / 2) / nu;
   }
   for_each_row(p, tile, [&](int64_t at) {

@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 constexpr const char* kFormat = "weightformer-checkpoint-1";
-const std::string kModel = "model.", kOptimizer = "optimizer.";
+const std::string kModel = "model.", kOptimizer = "optimizer.", kEma = "ema.", kScaler = "scaler.";
 
 void add(TensorMap& to, const std::string& prefix, const TensorMap& from) {
   for (const auto& [name, tensor] : from) to[prefix + name] = tensor;
@@ -115,6 +115,8 @@ void save_checkpoint(const std::string& path, const TrainState& state, int64_t s
   Safetensors file;
   add(file.tensors, kModel, state_dict(*state.model));
   add(file.tensors, kOptimizer, state.optimizer->state());
+  if (state.ema) add(file.tensors, kEma, state.ema->state());
+  if (state.scaler) add(file.tensors, kScaler, state.scaler->state());
   file.metadata["format"] = kFormat;
   file.metadata["progress"] = to_json(state.progress).dump();
   file.metadata["classes"] = json(state.classes).dump();
@@ -131,11 +133,24 @@ void load_checkpoint(const std::string& path, TrainState& state) {
   const auto weights = with_prefix(file.tensors, kModel);
   state.optimizer->load_state(with_prefix(file.tensors, kOptimizer), path);
   load_weights(*state.model, weights, path);
+  const auto averages = with_prefix(file.tensors, kEma), scale = with_prefix(file.tensors, kScaler);
+  if (state.ema && averages.empty()) {
+    log::warning("{}: no averaged weights in it; the average starts from its weights", path);
+    state.ema->reset();
+  } else if (state.ema) {
+    state.ema->load_state(averages, path);
+  }
+  if (state.scaler && !scale.empty()) state.scaler->load_state(scale, path);
   state.progress = progress;
 }
 
-Weights read_weights(const std::string& path) {
+Weights read_weights(const std::string& path, bool averaged) {
   auto file = read_safetensors(path);
+  if (averaged) {
+    auto averages = with_prefix(file.tensors, kEma);
+    WF_CHECK(!averages.empty(), path, ": holds no averaged weights; leave TEST.EMA off");
+    return {std::move(averages), classes_of(file)};
+  }
   if (!is_checkpoint(file)) return {std::move(file.tensors), classes_of(file)};
   return {with_prefix(file.tensors, kModel), classes_of(file)};
 }

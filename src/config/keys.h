@@ -81,6 +81,14 @@ void visit_train(C& c, V&& v) {
   v(c.train.min_lr, "TRAIN.MIN_LR", 5e-6, "last rate of cosine; it scales too", at_least(0));
   v(c.train.clip_grad, "TRAIN.CLIP_GRAD", 5.0, "largest total gradient norm; 0: no limit",
     at_least(0));
+  v(c.train.accumulation_steps, "TRAIN.ACCUMULATION_STEPS", 1,
+    "batches whose gradients make one step; the rates scale with it", between(1, 1 << 20));
+  v(c.train.ema_decay, "TRAIN.EMA_DECAY", 0.0,
+    "keep averaged weights too, with this decay a step (0.9999); 0: none", from_to_below(0, 1));
+  v(c.train.layer_decay, "TRAIN.LAYER_DECAY", 1.0,
+    "each layer learns this much slower than the one above it; 1: all alike", between(0.01, 1));
+  v(c.train.freeze, "TRAIN.FREEZE", "",
+    "parameters that stay as they are: names or their beginnings, by commas", Rule{});
   v(c.train.auto_resume, "TRAIN.AUTO_RESUME", true, "go on from the run folder's checkpoint",
     Rule{});
   v(c.train.use_checkpoint, "TRAIN.USE_CHECKPOINT", false,
@@ -126,7 +134,10 @@ void visit_aug(C& c, V&& v) {
 template <typename C, typename V>
 void visit_run(C& c, V&& v) {
   v(c.test.crop, "TEST.CROP", true, "evaluate the centre of a larger resize", Rule{});
-  v(c.amp, "AMP", false, "mixed precision (bfloat16)", Rule{});
+  v(c.test.ema, "TEST.EMA", false, "evaluate the averaged weights of a checkpoint", Rule{});
+  v(c.amp, "AMP", false, "mixed precision", Rule{});
+  v(c.amp_dtype, "AMP_DTYPE", "bfloat16", "of mixed precision; float16 scales the loss",
+    one_of({"bfloat16", "float16"}));
   v(c.output, "OUTPUT", "output", "runs go to OUTPUT/NAME/TAG", Rule{});
   v(c.tag, "TAG", "default", "name of the run", Rule{});
   v(c.save_freq, "SAVE_FREQ", 1, "epochs between checkpoints", at_least(1));

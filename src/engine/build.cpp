@@ -61,6 +61,7 @@ std::shared_ptr<Classifier> build_classifier(const Config& config, c10::Device d
   overrides.depth = config.model.depth;
   overrides.patch_size = config.model.patch_size;
   overrides.drop_path_rate = config.model.drop_path_rate;
+  overrides.recompute = config.train.use_checkpoint;
   auto model = create_classifier(config.model.name, overrides);
   model->to(device);
   return model;
@@ -93,17 +94,24 @@ Loaders build_validation_loader(const Config& config, std::vector<std::string> c
   return loaders;
 }
 
+std::optional<at::ScalarType> build_amp(const Config& config) {
+  if (!config.amp) return std::nullopt;
+  return config.amp_dtype == "float16" ? at::kHalf : at::kBFloat16;
+}
+
 LrScheduleOptions build_schedule(const Config& config, int64_t batches_per_epoch, int world) {
   const auto& train = config.train;
-  const double scale = static_cast<double>(config.data.batch_size) * world / 512.0;
+  const double scale =
+      static_cast<double>(config.data.batch_size) * train.accumulation_steps * world / 512.0;
+  const int64_t steps = batches_per_epoch / train.accumulation_steps;
   LrScheduleOptions schedule;
   schedule.name = train.lr_scheduler.name;
   schedule.base_lr = train.base_lr * scale;
   schedule.warmup_lr = train.warmup_lr * scale;
   schedule.min_lr = train.min_lr * scale;
-  schedule.total_steps = train.epochs * batches_per_epoch;
-  schedule.warmup_steps = train.warmup_epochs * batches_per_epoch;
-  schedule.decay_steps = train.lr_scheduler.decay_epochs * batches_per_epoch;
+  schedule.total_steps = train.epochs * steps;
+  schedule.warmup_steps = train.warmup_epochs * steps;
+  schedule.decay_steps = train.lr_scheduler.decay_epochs * steps;
   schedule.decay_rate = train.lr_scheduler.decay_rate;
   return schedule;
 }
@@ -117,11 +125,19 @@ TrainState build_train_state(const Config& config, std::shared_ptr<Classifier> m
   options.beta1 = config.train.optimizer.betas[0];
   options.beta2 = config.train.optimizer.betas[1];
   options.momentum = config.train.optimizer.momentum;
-  state.optimizer = make_optimizer(options, param_groups(*model, config.train.weight_decay));
+  const auto& train = config.train;
+  if (!train.freeze.empty()) {
+    log::info("{} parameters are frozen by TRAIN.FREEZE", freeze(*model, train.freeze));
+  }
+  state.optimizer =
+      make_optimizer(options, param_groups(*model, train.weight_decay, train.layer_decay));
+  const auto device = model->parameters()[0].device();
+  if (build_amp(config) == at::kHalf) state.scaler = std::make_unique<GradScaler>(device);
+  if (train.ema_decay > 0) state.ema = std::make_unique<Ema>(*model, train.ema_decay);
   state.model = std::move(model);
   state.schedule = build_schedule(config, loaders.train->batches(), world);
   state.progress.epoch = config.train.start_epoch;
-  state.progress.step = config.train.start_epoch * loaders.train->batches();
+  state.progress.step = train.start_epoch * (loaders.train->batches() / train.accumulation_steps);
   state.classes = loaders.classes;
   state.config = dump_yaml(config);
   return state;
@@ -132,7 +148,8 @@ TrainerOptions build_trainer_options(const Config& config, c10::Device device) {
   options.epochs = config.train.epochs + config.train.cooldown_epochs;
   options.clip_grad = config.train.clip_grad;
   options.label_smoothing = config.model.label_smoothing;
-  options.amp = config.amp;
+  options.amp = build_amp(config);
+  options.accumulation_steps = config.train.accumulation_steps;
   options.device = device;
   options.print_freq = config.print_freq;
   options.seed = static_cast<uint64_t>(config.seed);
@@ -153,7 +170,6 @@ std::vector<std::string> settings_not_built(const Config& config) {
        str("AUG.COLOR_JITTER ", aug.color_jitter));
   note(aug.reprob > 0, str("AUG.REPROB ", aug.reprob));
   note(config.model.drop_rate > 0, str("MODEL.DROP_RATE ", config.model.drop_rate));
-  note(config.train.use_checkpoint, "TRAIN.USE_CHECKPOINT");
   return out;
 }
 

@@ -2,11 +2,12 @@
 
 #include "weightformer/core/check.h"
 #include "weightformer/engine/meters.h"
-#include "weightformer/engine/precision.h"
+#include "weightformer/nn/autocast.h"
 
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace wf {
 namespace {
@@ -26,13 +27,88 @@ class EvalMode {
   bool before_;
 };
 
+// What an evaluation counts. It stays on the device: one wait at the end instead of one a batch.
+class Sums {
+ public:
+  Sums(const EvaluateOptions& options, int64_t classes)
+      : options_(options),
+        sums_(torch::zeros({kCount}, torch::dtype(torch::kDouble).device(options.device))) {
+    const auto counts = torch::dtype(torch::kLong).device(options.device);
+    if (options.confusion) confusion_ = torch::zeros({classes * classes}, counts);
+    if (options.real_labels) real_ = table(*options.real_labels).to(options.device);
+  }
+
+  // logits: [B, classes] float32.
+  void add(const at::Tensor& logits, const Batch& batch) {
+    const auto labels = batch.labels.to(options_.device, /*non_blocking=*/true);
+    const auto readable = labels >= 0;
+    const auto top = std::get<1>(logits.topk(std::min<int64_t>(5, logits.size(1)), 1));
+    const auto first = top.select(1, 0), hits = top.eq(labels.unsqueeze(1));
+    std::vector<at::Tensor> now(kCount, torch::zeros({}, sums_.options()));
+    now[kLoss] = at::cross_entropy_loss(logits, labels, {}, at::Reduction::Sum, -1);
+    now[kTop1] = hits.slice(1, 0, 1).sum();
+    now[kTop5] = hits.sum();
+    now[kReadable] = readable.sum();
+    now[kImages].fill_(static_cast<double>(labels.size(0)));
+    if (real_.defined()) {
+      const auto indices = torch::tensor(batch.indices).to(options_.device);
+      const auto right =
+          real_.index_select(0, indices);  // [B, most labels], -1 where there is none
+      now[kReal] = (right.eq(first.unsqueeze(1)).any(1) & readable).sum();
+      now[kRealImages] = right.select(1, 0).ge(0).sum();
+    }
+    for (auto& value : now) value = value.to(torch::kDouble);
+    sums_ += torch::stack(now);
+    if (confusion_.defined()) {
+      const auto cell = labels.clamp_min(0) * logits.size(1) + first;
+      confusion_.scatter_add_(0, cell, readable.to(torch::kLong));
+    }
+  }
+
+  void write(Evaluation& result) const {
+    const auto total = sums_.cpu();
+    const double* values = total.data_ptr<double>();
+    const double readable = values[kReadable], images = values[kImages], real = values[kRealImages];
+    result.images = static_cast<int64_t>(images);
+    result.unreadable = static_cast<int64_t>(images - readable);
+    result.real_images = static_cast<int64_t>(real);
+    if (readable > 0) result.loss = values[kLoss] / readable;
+    if (images > 0) {
+      result.acc1 = 100 * values[kTop1] / images;
+      result.acc5 = 100 * values[kTop5] / images;
+    }
+    if (real > 0) result.real_acc1 = 100 * values[kReal] / real;
+    if (confusion_.defined()) {
+      const auto classes = static_cast<int64_t>(std::lround(std::sqrt(confusion_.numel())));
+      result.confusion = confusion_.cpu().view({classes, classes});
+    }
+  }
+
+ private:
+  enum { kLoss, kTop1, kTop5, kReadable, kImages, kReal, kRealImages, kCount };
+
+  // [pictures, most labels of one] int64, filled up with -1.
+  static at::Tensor table(const std::vector<std::vector<int64_t>>& labels) {
+    size_t most = 1;
+    for (const auto& one : labels) most = std::max(most, one.size());
+    const auto count = static_cast<int64_t>(labels.size());
+    auto out = torch::full({count, static_cast<int64_t>(most)}, -1, torch::kLong);
+    for (size_t i = 0; i < labels.size(); ++i) {
+      std::copy(labels[i].begin(), labels[i].end(), out.data_ptr<int64_t>() + i * most);
+    }
+    return out;
+  }
+
+  const EvaluateOptions& options_;
+  at::Tensor sums_, confusion_, real_;
+};
+
 }  // namespace
 
 Evaluation evaluate(Classifier& model, Loader& loader, const EvaluateOptions& options) {
   const torch::InferenceMode inference;
   const EvalMode mode(model);
-  // Sums stay on the device: one wait at the end instead of one a batch.
-  auto sums = torch::zeros({4}, torch::dtype(torch::kDouble).device(options.device));
+  Sums sums(options, model.num_classes());
   Evaluation result;
   Batch batch;
   loader.start(0);
@@ -42,30 +118,14 @@ Evaluation evaluate(Classifier& model, Loader& loader, const EvaluateOptions& op
       return result;
     }
     const auto images = batch.images.to(options.device, /*non_blocking=*/true);
-    const auto labels = batch.labels.to(options.device, /*non_blocking=*/true);
     at::Tensor logits;
     {
       const Autocast autocast(options.amp, options.device.type());
       logits = model.forward(images);
     }
-    logits = logits.to(torch::kFloat);
-    const auto readable = labels >= 0;
-    const auto loss = at::cross_entropy_loss(logits, labels, {}, at::Reduction::Sum, -1);
-    const auto top = std::get<1>(logits.topk(std::min<int64_t>(5, logits.size(1)), 1));
-    const auto hits = top.eq(labels.unsqueeze(1));
-    sums += torch::stack({loss.to(torch::kDouble), hits.slice(1, 0, 1).sum().to(torch::kDouble),
-                          hits.sum().to(torch::kDouble), readable.sum().to(torch::kDouble)});
-    result.images += labels.size(0);
+    sums.add(logits.to(torch::kFloat), batch);
   }
-  const auto total = sums.cpu();
-  const double* values = total.data_ptr<double>();
-  const double readable = values[3];
-  result.unreadable = result.images - static_cast<int64_t>(readable);
-  if (readable > 0) result.loss = values[0] / readable;
-  if (result.images > 0) {
-    result.acc1 = 100 * values[1] / result.images;
-    result.acc5 = 100 * values[2] / result.images;
-  }
+  sums.write(result);
   return result;
 }
 

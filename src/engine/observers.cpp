@@ -48,6 +48,11 @@ void ConsoleObserver::on_epoch(const TrainState& state, const EpochReport& repor
       "best top-1 {:.2f} %",
       report.epoch + 1, report.train_loss, v.loss, v.acc1, v.acc5, v.images,
       state.progress.max_accuracy);
+  if (report.averaged) {
+    log::info("epoch {}: averaged weights: val loss {:.4f}, top-1 {:.2f} %, top-5 {:.2f} %",
+              report.epoch + 1, report.averaged->loss, report.averaged->acc1,
+              report.averaged->acc5);
+  }
   if (report.unreadable > 0 || v.unreadable > 0) {
     log::warning(
         "unreadable pictures: {} in training (replaced by others), {} in validation (counted as "
@@ -79,6 +84,11 @@ void MetricsObserver::on_epoch(const TrainState&, const EpochReport& report) {
   line["val_loss"] = report.validation.loss;
   line["val_acc1"] = report.validation.acc1;
   line["val_acc5"] = report.validation.acc5;
+  if (report.averaged) {
+    line["val_ema_loss"] = report.averaged->loss;
+    line["val_ema_acc1"] = report.averaged->acc1;
+    line["val_ema_acc5"] = report.averaged->acc5;
+  }
   line["lr"] = report.lr;
   line["images_per_s"] = report.images_per_s;
   line["data_wait"] = report.data_wait;

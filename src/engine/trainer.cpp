@@ -2,17 +2,21 @@
 
 #include "weightformer/core/check.h"
 #include "weightformer/core/random.h"
-#include "weightformer/engine/precision.h"
 #include "weightformer/engine/stop_signal.h"
+#include "weightformer/nn/autocast.h"
 
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace wf {
 namespace {
 
 constexpr uint64_t kDropPathStream = 0x64726f70;  // keeps these draws apart from the loader's
+
+// Thirty overflows in a row lead from the first scale to here: that is no longer bad luck.
+constexpr double kLowestScale = 1e-4;
 
 // "gradient of blocks.0.linear1.weight (nan)": the first parameter, in the model's order, that is
 // not finite itself or whose gradient is not.
@@ -39,18 +43,23 @@ std::string shown(double value) { return std::isnan(value) ? "nan" : wf::str(val
 
 Trainer::Trainer(TrainState& state, Loader& train, Loader& validation, TrainerOptions options)
     : state_(state), train_(train), validation_(validation), options_(options) {
-  WF_CHECK(train_.batches() > 0,
-           "the training set has fewer pictures than one batch: lower DATA.BATCH_SIZE");
+  WF_CHECK(batches_per_epoch() > 0,
+           "the training set has fewer pictures than one step takes: lower DATA.BATCH_SIZE or "
+           "TRAIN.ACCUMULATION_STEPS");
   generator_ = torch::globalContext().defaultGenerator(options_.device).clone();
   state_.model->set_generator(generator_);
   auto& progress = state_.progress;
   WF_CHECK(
-      progress.batch == 0 || progress.batches == train_.batches(),
+      progress.batch == 0 || progress.batches == batches_per_epoch(),
       "the checkpoint stands at batch ", progress.batch, " of ", progress.batches,
-      " in its epoch, and an epoch now has ", train_.batches(),
+      " in its epoch, and an epoch now has ", batches_per_epoch(),
       " batches: resume with the batch size and pictures it was made with, or from a checkpoint "
       "at the end of an epoch");
-  progress.batches = train_.batches();
+  progress.batches = batches_per_epoch();
+}
+
+int64_t Trainer::batches_per_epoch() const {
+  return train_.batches() / options_.accumulation_steps * options_.accumulation_steps;
 }
 
 Outcome Trainer::run() {
@@ -76,26 +85,25 @@ bool Trainer::train_epoch(EpochReport& report) {
       torch::full({}, progress.loss_sum, torch::dtype(torch::kDouble).device(options_.device));
   const Stopwatch watch;
   int64_t images = 0;
-  Batch batch;
   train_.start(progress.epoch, progress.batch);
-  while (train_.next(batch)) {
-    const auto step = train_step(batch);
-    const int64_t count = batch.labels.size(0);
-    loss_sum += step.loss.to(torch::kDouble) * count;
-    images += count;
-    progress.batch += 1;
+  while (const auto step = next_step()) {
+    loss_sum += step->loss.to(torch::kDouble) * step->images;
+    images += step->images;
+    progress.batch += options_.accumulation_steps;
     progress.step += 1;
-    progress.loss_count += count;
+    progress.loss_count += step->images;
 
-    StepReport at{progress.epoch, options_.epochs, progress.batch, train_.batches(), step.lr};
+    StepReport at{progress.epoch, options_.epochs, progress.batch, progress.batches, step->lr};
     const double seconds = watch.seconds();
     at.images_per_s = images / seconds;
     at.data_wait = train_.wait_seconds() / seconds;
-    at.seconds_left = static_cast<double>(at.batches - at.batch) * count / at.images_per_s;
-    at.measured = at.batch % options_.print_freq == 0 || at.batch == at.batches;
+    at.seconds_left = static_cast<double>(at.batches - at.batch) *
+                      (static_cast<double>(step->images) / options_.accumulation_steps) /
+                      at.images_per_s;
+    at.measured = step->measured;
     if (at.measured) {
       at.loss = loss_sum.item<double>() / static_cast<double>(progress.loss_count);
-      at.grad_norm = step.grad_norm.item<double>();
+      at.grad_norm = step->grad_norm.item<double>();
     }
     for (const auto& observer : observers_) observer->on_step(state_, at);
     report.images_per_s = at.images_per_s;
@@ -106,39 +114,69 @@ bool Trainer::train_epoch(EpochReport& report) {
   return !stop_requested();
 }
 
-Trainer::Step Trainer::train_step(const Batch& batch) {
-  const auto images = batch.images.to(options_.device, /*non_blocking=*/true);
-  const auto labels = batch.labels.to(options_.device, /*non_blocking=*/true);
-  generator_.set_current_seed(
-      CounterRng{options_.seed, kDropPathStream, static_cast<uint64_t>(state_.progress.step)}
-          .next());
-  state_.optimizer->zero_grad();
+std::optional<Trainer::Step> Trainer::next_step() {
+  const auto& progress = state_.progress;
+  const int64_t parts = options_.accumulation_steps, end = progress.batch + parts;
+  if (end > progress.batches) return std::nullopt;
   Step step;
-  {
-    const Autocast autocast(options_.amp, options_.device.type());
-    const auto logits = state_.model->forward(images).to(torch::kFloat);
-    step.loss = at::cross_entropy_loss(logits, labels, {}, at::Reduction::Mean, -100,
-                                       options_.label_smoothing);
+  // Every print_freq batches, or the first step after. The last of an epoch is one too, as a
+  // checkpoint may follow.
+  step.measured =
+      end / options_.print_freq > progress.batch / options_.print_freq || end == progress.batches;
+  state_.optimizer->zero_grad();
+  std::vector<at::Tensor> losses;
+  Batch batch;
+  for (int64_t part = 0; part < parts; ++part) {
+    WF_CHECK(train_.next(batch), "the loader ended before the epoch did");
+    losses.push_back(accumulate(batch, progress.step * parts + part));
+    step.images += batch.labels.size(0);
   }
-  step.loss.backward();
-  step.loss = step.loss.detach();
-  step.grad_norm = grad_norm(state_.optimizer->groups());
-  step.lr = learning_rate(state_.schedule, state_.progress.step - 1);
-  require_finite(step);  // before clipping, which would spread one bad gradient to all
-  clip_gradients(state_.optimizer->groups(), step.grad_norm, options_.clip_grad);
-  state_.optimizer->step(step.lr);
+  step.loss = parts == 1 ? losses[0] : torch::stack(losses).mean();
+  step.lr = learning_rate(state_.schedule, progress.step - 1);
+  update(step);
   return step;
 }
 
+// Adds the gradients of one batch; `number` counts batches over the whole run. Returns its loss.
+at::Tensor Trainer::accumulate(const Batch& batch, int64_t number) {
+  const auto images = batch.images.to(options_.device, /*non_blocking=*/true);
+  const auto labels = batch.labels.to(options_.device, /*non_blocking=*/true);
+  generator_.set_current_seed(
+      CounterRng{options_.seed, kDropPathStream, static_cast<uint64_t>(number)}.next());
+  at::Tensor loss;
+  {
+    const Autocast autocast(options_.amp, options_.device.type());
+    const auto logits = state_.model->forward(images).to(torch::kFloat);
+    loss = at::cross_entropy_loss(logits, labels, {}, at::Reduction::Mean, -100,
+                                  options_.label_smoothing);
+  }
+  auto share = loss;
+  if (options_.accumulation_steps > 1) share = share / options_.accumulation_steps;
+  if (state_.scaler) share = state_.scaler->scale(share);
+  share.backward();
+  return loss.detach();
+}
+
+void Trainer::update(Step& step) {
+  const auto& groups = state_.optimizer->groups();
+  std::optional<at::Tensor> found_inf;
+  if (state_.scaler) found_inf = state_.scaler->unscale(groups);
+  step.grad_norm = grad_norm(groups);
+  require_finite(step);  // before clipping, which would spread one bad gradient to all
+  clip_gradients(groups, step.grad_norm, options_.clip_grad);
+  state_.optimizer->step(step.lr, found_inf);
+  if (state_.scaler) state_.scaler->update(*found_inf);
+  if (state_.ema) state_.ema->update();
+}
+
 void Trainer::require_finite(const Step& step) const {
-  const auto& progress = state_.progress;
-  // Looking makes a GPU wait, so there it happens on measured steps only. The last of an epoch is
-  // one, as a checkpoint may follow.
-  const int64_t batch = progress.batch + 1;
-  const bool measured = batch % options_.print_freq == 0 || batch == train_.batches();
-  if (!options_.device.is_cpu() && !measured) return;
+  // Looking makes a GPU wait, so there it happens on measured steps only.
+  if (!options_.device.is_cpu() && !step.measured) return;
   const double loss = step.loss.item<double>(), norm = step.grad_norm.item<double>();
   if (std::isfinite(loss) && std::isfinite(norm)) return;
+  // An overflow in float16 is an ordinary thing: the scaler leaves the step out and goes lower.
+  if (state_.scaler && state_.scaler->current() > kLowestScale) return;
+  const auto& progress = state_.progress;
   throw Error(
       wf::str("training diverged at step ", progress.step, " (epoch ", progress.epoch + 1,
               ", batch ", progress.batch + 1, "): loss ", shown(loss), ", gradient norm ",
@@ -158,9 +196,15 @@ void Trainer::require_finite_weights() const {
 }
 
 bool Trainer::validate(EpochReport& report) {
-  EvaluateOptions options{options_.device, options_.amp, stop_requested};
+  EvaluateOptions options;
+  options.device = options_.device;
+  options.amp = options_.amp;
+  options.cancelled = stop_requested;
   report.validation = evaluate(*state_.model, validation_, options);
-  return report.validation.complete;
+  if (!state_.ema || !report.validation.complete) return report.validation.complete;
+  const AveragedWeights averaged(state_.ema.get());
+  report.averaged = evaluate(*state_.model, validation_, options);
+  return report.averaged->complete;
 }
 
 void Trainer::finish_epoch(EpochReport& report) {
@@ -169,8 +213,10 @@ void Trainer::finish_epoch(EpochReport& report) {
   report.train_loss = progress.loss_sum / static_cast<double>(progress.loss_count);
   report.unreadable = train_.unreadable();
   // ">=": among equals the later one, which has trained longer.
-  report.best = report.validation.acc1 >= progress.max_accuracy;
-  if (report.best) progress.max_accuracy = report.validation.acc1;
+  double accuracy = report.validation.acc1;
+  if (report.averaged) accuracy = std::max(accuracy, report.averaged->acc1);
+  report.best = accuracy >= progress.max_accuracy;
+  if (report.best) progress.max_accuracy = accuracy;
   progress.epoch += 1;
   progress.batch = 0;
   progress.loss_sum = 0;

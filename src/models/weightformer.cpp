@@ -3,6 +3,7 @@
 #include "weightformer/core/check.h"
 #include "weightformer/nn/block.h"
 #include "weightformer/nn/init.h"
+#include "weightformer/nn/recompute.h"
 
 namespace wf {
 
@@ -29,7 +30,19 @@ WeightFormerImpl::WeightFormerImpl(const WeightFormerOptions& options) : options
 at::Tensor WeightFormerImpl::forward(const at::Tensor& images) {
   auto [x, grid] = patch_embed->forward(images);
   x = init_norm->forward(x);
-  for (const auto& block : *blocks) x = block->as<Block>()->forward(x, grid);
+  for (const auto& module : *blocks) {
+    const auto block = std::dynamic_pointer_cast<BlockImpl>(module);
+    if (!options.recompute() || !is_training()) {
+      x = block->forward(x, grid);
+      continue;
+    }
+    const auto forward = [block, grid = grid](const at::Tensor& input) {
+      return block->forward(input, grid);
+    };
+    // A block that draws nothing needs no generator put back.
+    const auto& drop_path = *block->drop_path;
+    x = recompute(*block, forward, x, drop_path.active() ? drop_path.draws(x) : at::Generator());
+  }
   return head->forward(norm->forward(x).mean(1));
 }
 

@@ -2,10 +2,9 @@
 
 #include "weightformer/core/check.h"
 
+#include <ATen/Context.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
-
-#include <optional>
 
 namespace wf {
 
@@ -17,10 +16,12 @@ DropPathImpl::DropPathImpl(DropPathOptions options) : options(options) {
 at::Tensor DropPathImpl::forward(const at::Tensor& x) {
   if (!active()) return x;
   const double keep = 1 - options.rate();
-  const auto kept =
-      at::empty({x.size(0), 1, 1}, x.options())
-          .bernoulli_(keep, generator.defined() ? std::optional(generator) : std::nullopt);
+  const auto kept = at::empty({x.size(0), 1, 1}, x.options()).bernoulli_(keep, draws(x));
   return x * (kept / keep);
+}
+
+at::Generator DropPathImpl::draws(const at::Tensor& x) const {
+  return generator.defined() ? generator : at::globalContext().defaultGenerator(x.device());
 }
 
 }  // namespace wf

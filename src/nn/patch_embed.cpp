@@ -19,7 +19,8 @@ std::pair<at::Tensor, Grid> PatchEmbedImpl::forward(const at::Tensor& image) {
                image.size(2) >= options.patch() && image.size(3) >= options.patch(),
            "PatchEmbed: expected images (B, ", options.channels(), ", H, W) of at least ",
            options.patch(), " x ", options.patch(), " pixels, got ", image.sizes());
-  const auto embedded = proj->forward(image);  // [B, dim, H/patch, W/patch]
+  // Channels last, so that the result, [B, dim, H/patch, W/patch], lies in memory as tokens do.
+  const auto embedded = proj->forward(image.contiguous(at::MemoryFormat::ChannelsLast));
   return {embedded.flatten(2).transpose(1, 2), Grid{embedded.size(2), embedded.size(3)}};
 }
 

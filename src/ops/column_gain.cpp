@@ -20,9 +20,9 @@ Pair backward_fallback(const at::Tensor& grad, const at::Tensor& gram, const at:
       grad, gram, right, norm,
       [&](const at::Tensor& g, const at::Tensor& q, const at::Tensor& product, const at::Tensor& nu,
           at::Tensor& grad_right, at::Tensor& weighted, const ColumnGainShape&) {
-        const auto factor = (scale / (nu + 1)).unsqueeze(1);
+        const auto factor = (nu + 1).reciprocal().unsqueeze(1);
         const auto d_nu =
-            -(q * g.to(nu.scalar_type())).sum({1}, /*keepdim=*/true) * factor * factor / scale;
+            -(q * g.to(nu.scalar_type())).sum({1}, /*keepdim=*/true) * factor * factor;
         const auto half = d_nu * (scale * scale / 2) / nu.unsqueeze(1);
         const auto a = at::where(nu.unsqueeze(1) == 0, at::zeros_like(half), half);
         grad_right.copy_(g * factor + product * a * 2);
@@ -77,7 +77,7 @@ Pair reference::column_gain(const at::Tensor& gram, const at::Tensor& right, dou
   check_column_gain("column_gain", gram, right);
   const auto q = right.to(gram.scalar_type());
   const auto norm = (q * at::bmm(gram, q)).sum({1}).clamp_min(0).sqrt() * scale;
-  return {(q * (scale / (norm + 1)).unsqueeze(1)).to(right.scalar_type()), norm};
+  return {(q / (norm + 1).unsqueeze(1)).to(right.scalar_type()), norm};
 }
 
 TORCH_LIBRARY_FRAGMENT(wf, m) {

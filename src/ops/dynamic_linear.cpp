@@ -13,6 +13,7 @@
 #include <ATen/ops/addmm.h>
 #include <ATen/ops/baddbmm.h>
 #include <ATen/ops/bmm.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/mm.h>
@@ -69,20 +70,28 @@ bool merges(c10::string_view mode, const Tensor& x, const Tensor& weight) {
   return x.size(1) * (c + d) > c * d;
 }
 
+// scale * a b, scaled before it is rounded to the dtype.
+Tensor scaled_bmm(const Tensor& a, const Tensor& b, double scale) {
+  auto out = at::empty({a.size(0), a.size(1), b.size(2)}, a.options());
+  return out.baddbmm_(a, b, /*beta=*/0, scale);
+}
+
 Tensor rows(const Tensor& x) { return x.reshape({x.size(0) * x.size(1), x.size(2)}); }
 
 Triple forward(const Tensor& x, const Tensor& left, const Tensor& right, const Tensor& weight,
                const Tensor& bias, c10::string_view mode) {
   check_shapes("dynamic_linear", x, left, right, weight, bias);
   check_dtypes("dynamic_linear", x, {left, right, weight, bias});
-  auto [gained, norm] = column_gain(gram_of(left), right, scale_of(x));
+  const double scale = scale_of(x);
+  auto [gained, norm] = column_gain(gram_of(left), right, scale);
   const auto batch = x.size(0), tokens = x.size(1), d = weight.size(1);
   if (merges(mode, x, weight)) {
-    const auto merged = at::baddbmm(weight.unsqueeze(0), left.transpose(1, 2), gained);
+    const auto merged =
+        at::baddbmm(weight.unsqueeze(0), left.transpose(1, 2), gained, /*beta=*/1, scale);
     return {at::baddbmm(bias.view({1, 1, d}), x, merged), gained, norm};
   }
   auto y = at::addmm(bias, rows(x), weight).view({batch, tokens, d});
-  y.baddbmm_(at::bmm(x, left.transpose(1, 2)), gained);
+  y.baddbmm_(at::bmm(x, left.transpose(1, 2)), gained, /*beta=*/1, scale);
   return {y, gained, norm};
 }
 
@@ -90,26 +99,28 @@ Gradients backward(const Tensor& grad, const Tensor& x, const Tensor& left, cons
                    const Tensor& weight, const Tensor& gained, const Tensor& norm,
                    c10::string_view mode) {
   const NoAutocast no_autocast;
+  const double scale = scale_of(x);
   const auto dy = grad.contiguous();
   Tensor grad_x, grad_left, grad_gained, grad_weight;
   if (merges(mode, x, weight)) {
     const auto per_sample = at::bmm(x.transpose(1, 2), dy);  // [B, C, D]
     grad_weight = per_sample.sum(0);
-    grad_gained = at::bmm(left, per_sample);
-    grad_left = at::bmm(gained, per_sample.transpose(1, 2));
-    const auto merged = at::baddbmm(weight.unsqueeze(0), left.transpose(1, 2), gained);
+    grad_gained = scaled_bmm(left, per_sample, scale);
+    grad_left = scaled_bmm(gained, per_sample.transpose(1, 2), scale);
+    const auto merged =
+        at::baddbmm(weight.unsqueeze(0), left.transpose(1, 2), gained, /*beta=*/1, scale);
     grad_x = at::bmm(dy, merged.transpose(1, 2));
   } else {
     grad_weight = at::mm(rows(x).t(), rows(dy));
-    const auto seen = at::bmm(x, left.transpose(1, 2));      // [B, N, R]
-    const auto asked = at::bmm(dy, gained.transpose(1, 2));  // [B, N, R]
-    grad_gained = at::bmm(seen.transpose(1, 2), dy);
+    const auto seen = at::bmm(x, left.transpose(1, 2));                // [B, N, R]
+    const auto asked = scaled_bmm(dy, gained.transpose(1, 2), scale);  // [B, N, R]
+    grad_gained = scaled_bmm(seen.transpose(1, 2), dy, scale);
     grad_left = at::bmm(asked.transpose(1, 2), x);
     grad_x = at::mm(rows(dy), weight.t()).view(x.sizes());
     grad_x.baddbmm_(asked, left);
   }
   const auto gram = gram_of(left);
-  auto [grad_gram, grad_right] = column_gain_backward(grad_gained, gram, right, norm, scale_of(x));
+  auto [grad_gram, grad_right] = column_gain_backward(grad_gained, gram, right, norm, scale);
   // gram = left leftᵀ, and its gradient is symmetric.
   grad_left =
       grad_left + (at::bmm(grad_gram, left.to(gram.scalar_type())) * 2).to(left.scalar_type());

@@ -27,15 +27,6 @@ struct Active {
   }
 };
 
-std::vector<at::Tensor> all_gradients(const std::vector<ParamGroup>& groups) {
-  std::vector<at::Tensor> out;
-  for (const auto& group : groups) {
-    const Active active(group);
-    out.insert(out.end(), active.grads.begin(), active.grads.end());
-  }
-  return out;
-}
-
 std::vector<at::Tensor> zeros_like(const std::vector<at::Tensor>& tensors) {
   std::vector<at::Tensor> out;
   for (const auto& tensor : tensors) out.push_back(torch::zeros_like(tensor));
@@ -57,7 +48,7 @@ class AdamW : public Optimizer {
     }
   }
 
-  void step(double lr) override {
+  void step(double lr, const std::optional<at::Tensor>& found_inf) override {
     const torch::NoGradGuard no_grad;
     for (size_t g = 0; g < groups_.size(); ++g) {
       const Active active(groups_[g]);
@@ -65,9 +56,14 @@ class AdamW : public Optimizer {
       const auto steps = active.of(step_[g]);
       at::_foreach_add_(steps, 1);
       at::_fused_adamw_(active.params, active.grads, active.of(exp_avg_[g]),
-                        active.of(exp_avg_sq_[g]), /*max_exp_avg_sqs=*/{}, steps, lr,
-                        options_.beta1, options_.beta2, groups_[g].weight_decay, options_.eps,
-                        /*amsgrad=*/false, /*maximize=*/false);
+                        active.of(exp_avg_sq_[g]), /*max_exp_avg_sqs=*/{}, steps,
+                        lr * groups_[g].lr_scale, options_.beta1, options_.beta2,
+                        groups_[g].weight_decay, options_.eps, /*amsgrad=*/false,
+                        /*maximize=*/false, /*grad_scale=*/{}, found_inf);
+      // A step that was left out does not count.
+      if (found_inf) {
+        at::_foreach_sub_(steps, std::vector<at::Tensor>(steps.size(), found_inf->squeeze()));
+      }
     }
   }
 
@@ -96,15 +92,16 @@ class Sgd : public Optimizer {
     for (const auto& group : groups_) buffers_.push_back(zeros_like(group.params));
   }
 
-  void step(double lr) override {
+  void step(double lr, const std::optional<at::Tensor>& found_inf) override {
     const torch::NoGradGuard no_grad;
     for (size_t g = 0; g < groups_.size(); ++g) {
       const Active active(groups_[g]);
       if (active.params.empty()) continue;
       // A zero buffer makes the first step what PyTorch's first step is, momentum * 0 + gradient.
       at::_fused_sgd_(active.params, active.grads, active.of(buffers_[g]), groups_[g].weight_decay,
-                      momentum_, lr, /*dampening=*/0.0,
-                      /*nesterov=*/momentum_ > 0, /*maximize=*/false, /*is_first_step=*/false);
+                      momentum_, lr * groups_[g].lr_scale, /*dampening=*/0.0,
+                      /*nesterov=*/momentum_ > 0, /*maximize=*/false, /*is_first_step=*/false,
+                      /*grad_scale=*/{}, found_inf);
     }
   }
 

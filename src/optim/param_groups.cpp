@@ -1,9 +1,21 @@
 #include "weightformer/optim/param_groups.h"
 
+#include "weightformer/core/registry.h"
+
 #include <torch/nn/module.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <map>
+#include <sstream>
 
 namespace wf {
 namespace {
+
+bool starts_with(const std::string& text, const std::string& head) {
+  return text.rfind(head, 0) == 0;
+}
 
 bool is_bias(const std::string& name) {
   constexpr std::string_view kEnd = ".bias";
@@ -11,17 +23,78 @@ bool is_bias(const std::string& name) {
          name.compare(name.size() - kEnd.size(), kEnd.size(), kEnd) == 0;
 }
 
+// The number of the block that a parameter belongs to, from 1; 0 for what comes before the blocks,
+// -1 for what comes after.
+int64_t layer_of(const std::string& name) {
+  if (starts_with(name, "patch_embed.") || starts_with(name, "init_norm.")) return 0;
+  const std::string blocks = "blocks.";
+  if (!starts_with(name, blocks)) return -1;
+  int64_t block = 0;
+  std::from_chars(name.data() + blocks.size(), name.data() + name.size(), block);
+  return block + 1;
+}
+
+bool names(const std::string& pattern, const std::string& parameter) {
+  return parameter == pattern || starts_with(parameter, pattern + ".");
+}
+
 }  // namespace
 
-std::vector<ParamGroup> param_groups(const torch::nn::Module& module, double weight_decay) {
-  ParamGroup decayed{{}, {}, weight_decay}, plain{{}, {}, 0};
+std::vector<ParamGroup> param_groups(const torch::nn::Module& module, double weight_decay,
+                                     double layer_decay) {
+  int64_t last = 0;
+  for (const auto& item : module.named_parameters()) last = std::max(last, layer_of(item.key()));
+  last += 1;
+  std::map<std::pair<int64_t, bool>, ParamGroup> groups;  // by layer; of a layer the decayed first
+  if (layer_decay >= 1) groups = {{{0, false}, {{}, {}, weight_decay}}, {{0, true}, {}}};
   for (const auto& item : module.named_parameters()) {
     if (!item.value().requires_grad()) continue;
-    auto& group = item.value().dim() > 1 && !is_bias(item.key()) ? decayed : plain;
+    const int64_t found = layer_of(item.key()), layer = found < 0 ? last : found;
+    const bool plain = item.value().dim() < 2 || is_bias(item.key());
+    auto& group = groups[{layer_decay < 1 ? layer : 0, plain}];
+    group.weight_decay = plain ? 0 : weight_decay;
+    if (layer_decay < 1) group.lr_scale = std::pow(layer_decay, last - layer);
     group.names.push_back(item.key());
     group.params.push_back(item.value());
   }
-  return {std::move(decayed), std::move(plain)};
+  std::vector<ParamGroup> out;
+  for (auto& [place, group] : groups) out.push_back(std::move(group));
+  return out;
+}
+
+int64_t freeze(torch::nn::Module& module, const std::string& patterns) {
+  std::istringstream words(patterns);
+  int64_t frozen = 0, left = 0;
+  for (std::string pattern; std::getline(words, pattern, ',');) {
+    pattern.erase(0, pattern.find_first_not_of(' '));
+    pattern.erase(pattern.find_last_not_of(' ') + 1);
+    int64_t found = 0;
+    for (const auto& item : module.named_parameters()) {
+      if (!names(pattern, item.key())) continue;
+      found += 1;
+      frozen += item.value().requires_grad();
+      at::Tensor(item.value()).requires_grad_(false);
+    }
+    if (found > 0) continue;
+    std::vector<std::string> known;
+    for (const auto& item : module.named_parameters()) known.push_back(item.key());
+    for (const auto& item : module.named_modules()) known.push_back(item.key());
+    throw Error(str("freeze: no parameter is named ", pattern, ", did you mean ",
+                    nearest(pattern, known), "?"));
+  }
+  for (const auto& parameter : module.parameters()) left += parameter.requires_grad();
+  WF_CHECK(left > 0, "freeze: ", patterns, " leaves nothing to train");
+  return frozen;
+}
+
+std::vector<at::Tensor> all_gradients(const std::vector<ParamGroup>& groups) {
+  std::vector<at::Tensor> out;
+  for (const auto& group : groups) {
+    for (const auto& param : group.params) {
+      if (param.grad().defined()) out.push_back(param.grad());
+    }
+  }
+  return out;
 }
 
 }  // namespace wf

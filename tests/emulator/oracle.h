@@ -110,7 +110,7 @@ struct ColumnGain {
     Numbers out = right, nu = norm();
     for (int b = 0; b < batch; ++b) {
       for (int r = 0; r < rows; ++r) {
-        for (int j = 0; j < columns; ++j) out[at(b, r, j)] *= scale / (1 + nu[b * columns + j]);
+        for (int j = 0; j < columns; ++j) out[at(b, r, j)] /= 1 + nu[b * columns + j];
       }
     }
     return out;
@@ -125,10 +125,10 @@ struct ColumnGain {
     const Numbers nu = norm();
     for (int b = 0; b < batch; ++b) {
       for (int j = 0; j < columns; ++j) {
-        const double n = nu[b * columns + j], factor = scale / (1 + n);
+        const double n = nu[b * columns + j], factor = 1 / (1 + n);
         double d_factor = 0;
         for (int r = 0; r < rows; ++r) d_factor += grad[at(b, r, j)] * right[at(b, r, j)];
-        const double d_norm = -d_factor * scale / ((1 + n) * (1 + n));
+        const double d_norm = -d_factor / ((1 + n) * (1 + n));
         const double d_square = n == 0 ? 0 : d_norm * scale * scale / (2 * n);
         for (int r = 0; r < rows; ++r) {
           out.right[at(b, r, j)] += grad[at(b, r, j)] * factor;

@@ -3,7 +3,9 @@
 #include "weightformer/checkpoint/checkpoint.h"
 #include "weightformer/core/check.h"
 #include "weightformer/data/transforms.h"
+#include "weightformer/engine/evaluation_report.h"
 #include "weightformer/engine/stop_signal.h"
+#include "weightformer/nn/drop_path.h"
 
 #include "support/temp_dir.h"
 #include "support/toy_data.h"
@@ -12,6 +14,7 @@
 #include <nlohmann/json.hpp>
 #include <torch/torch.h>
 
+#include <cmath>
 #include <sstream>
 
 namespace wf::testing {
@@ -135,7 +138,7 @@ TEST(Trainer, MixedPrecisionFollowsFloat32AndKeepsTheWeightsInIt) {
   std::vector<double> losses;
   for (bool amp : {false, true}) {
     TrainerOptions options;
-    options.amp = amp;
+    if (amp) options.amp = torch::kBFloat16;
     ToyRun run(options);
     const auto collected = std::make_shared<Collect>();
     run.trainer->add(collected);
@@ -145,6 +148,90 @@ TEST(Trainer, MixedPrecisionFollowsFloat32AndKeepsTheWeightsInIt) {
   }
   EXPECT_NEAR(losses[0], losses[1], 0.02);
   EXPECT_NE(losses[0], losses[1]) << "autocast did nothing";
+}
+
+TEST(Trainer, Float16FollowsFloat32AndLeavesOutStepsThatOverflow) {
+  ToyRun plain;
+  const auto expected = std::make_shared<Collect>();
+  plain.trainer->add(expected);
+  plain.trainer->run();
+
+  TrainerOptions options;
+  options.amp = torch::kHalf;
+  ToyRun run(options);
+  // Too high for float16, so that the first steps overflow.
+  GradScalerOptions scaler;
+  scaler.init_scale = 0x1p26;
+  run.state.scaler = std::make_unique<GradScaler>(torch::kCPU, scaler);
+  const auto start = run.state.model->named_parameters()["head.weight"].clone();
+  const auto collected = std::make_shared<Collect>();
+  run.trainer->add(collected);
+  run.trainer->run();
+  const double lower = run.state.scaler->current();
+  EXPECT_LT(lower, scaler.init_scale);
+  EXPECT_GE(lower, 1);
+  EXPECT_FALSE(torch::equal(start, run.state.model->named_parameters()["head.weight"]));
+  const double left_out = std::log2(scaler.init_scale / lower);
+  EXPECT_EQ(run.state.optimizer->state()["step.head.weight"].item<double>(), 15 - left_out);
+  EXPECT_NEAR(collected->reports.back().train_loss, expected->reports.back().train_loss, 0.05);
+}
+
+TEST(Trainer, AnOverflowThatNeverEndsIsADivergence) {
+  TrainerOptions options;
+  options.amp = torch::kHalf;
+  ToyRun run(options);
+  GradScalerOptions scaler;
+  scaler.init_scale = 2e-4;
+  run.state.scaler = std::make_unique<GradScaler>(torch::kCPU, scaler);
+  {
+    const torch::NoGradGuard no_grad;
+    run.state.model->named_parameters()["blocks.2.norm2.weight"][0] = NAN;
+  }
+  EXPECT_THROW(run.trainer->run(), Error);
+}
+
+TEST(Trainer, AccumulatedBatchesMakeTheStepOfOneLargeBatch) {
+  // No flips and shifts differ: the same pictures in the same order, in batches of 8 and of 16.
+  std::vector<TrainState> states;
+  for (int64_t parts : {1, 2}) {
+    ToyRun run;
+    for (auto& block : run.state.model->modules()) {
+      if (auto* drop = block->as<DropPath>()) drop->options.rate(0);
+    }
+    LoaderOptions loader;
+    loader.batch_size = 16 / parts;
+    loader.train = loader.drop_last = true;
+    TransformOptions transform;
+    transform.size = kSide;
+    const auto data = std::make_shared<ToyDataset>(44, kSide);
+    Loader train(data, make_train_transform(transform), Sampler(44, true, 0), loader);
+    TrainerOptions options;
+    options.epochs = 3;
+    options.accumulation_steps = parts;
+    Trainer trainer(run.state, train, *run.validation, options);
+    trainer.run();
+    EXPECT_EQ(run.state.progress.step, 6);  // 44 pictures: two steps an epoch, 12 left out
+    states.push_back(std::move(run.state));
+  }
+  const auto large = state_dict(*states[0].model), parts = state_dict(*states[1].model);
+  for (const auto& [name, tensor] : large) {
+    EXPECT_TRUE(torch::allclose(tensor, parts.at(name), 1e-4, 1e-6)) << name;
+  }
+  EXPECT_NEAR(states[0].progress.max_accuracy, states[1].progress.max_accuracy, 1e-9);
+}
+
+TEST(Trainer, AveragedWeightsAreEvaluatedTooAndTheModelKeepsItsOwn) {
+  ToyRun run;
+  run.state.ema = std::make_unique<Ema>(*run.state.model, 0.9);
+  const auto collected = std::make_shared<Collect>();
+  run.trainer->add(collected);
+  run.trainer->run();
+  const auto& last = collected->reports.back();
+  ASSERT_TRUE(last.averaged.has_value());
+  EXPECT_NE(last.averaged->loss, last.validation.loss);
+  EXPECT_DOUBLE_EQ(evaluate(*run.state.model, *run.validation, {}).loss, last.validation.loss);
+  const AveragedWeights averaged(run.state.ema.get());
+  EXPECT_DOUBLE_EQ(evaluate(*run.state.model, *run.validation, {}).loss, last.averaged->loss);
 }
 
 TEST(Trainer, ALossThatIsNotFiniteStopsWithTheStepAndTheFirstBadParameter) {
@@ -211,6 +298,44 @@ TEST(Evaluate, CountsEveryPictureOnceAndUnreadableOnesAsWrong) {
   EXPECT_DOUBLE_EQ(result.acc1, 100 * right / 21);
   EXPECT_DOUBLE_EQ(result.acc5, 100.0 * 19 / 21)
       << "two classes: every readable one is a top-5 hit";
+}
+
+TEST(Evaluate, TheConfusionTableAndTheReassessedLabelsCountWhatTheModelSays) {
+  ToyRun run;
+  const auto data = std::make_shared<ToyDataset>(21, kSide, std::set<int64_t>{3});
+  const auto loader = toy_loader(false, data);
+  EvaluateOptions options;
+  options.confusion = true;
+  // Both classes are right for the first picture, none is for the second.
+  std::vector<std::vector<int64_t>> real(21);
+  for (int64_t i = 0; i < 21; ++i) real[i] = {i % 2};
+  real[0] = {0, 1};
+  real[1] = {};
+  options.real_labels = &real;
+  const auto result = evaluate(*run.state.model, *loader, options);
+  EXPECT_EQ(result.confusion.sum().item<int64_t>(), 20);
+  EXPECT_EQ(result.confusion.sum(1)[0].item<int64_t>(), 11);
+  const auto right = result.confusion.diagonal().sum().item<int64_t>();
+  EXPECT_DOUBLE_EQ(result.acc1, 100.0 * right / 21);
+  EXPECT_EQ(result.real_images, 20);
+  const auto single = [&](int64_t i) {
+    run.state.model->eval();
+    const torch::NoGradGuard no_grad;
+    TransformOptions transform;
+    transform.size = kSide;
+    auto x = torch::empty({1, 3, kSide, kSide});
+    CounterRng unused{0};
+    (*make_eval_transform(transform))(data->load(i), unused, x.data_ptr<float>());
+    return run.state.model->forward(x).argmax(1).item<int64_t>() == i % 2;
+  };
+  const int64_t expected = right + (single(0) ? 0 : 1) - (single(1) ? 1 : 0);
+  EXPECT_DOUBLE_EQ(result.real_acc1, 100.0 * expected / 20);
+
+  const TempDir folder;
+  write_evaluation(folder / "", result, {"up,right", "level"});
+  const std::string classes = read_file(folder / "classes.csv");
+  EXPECT_NE(classes.find("\"up,right\",11,"), std::string::npos) << classes;
+  EXPECT_NE(read_file(folder / "confusion.csv").find("level,"), std::string::npos);
 }
 
 TEST(MetricsObserver, WritesALineAnEpochAndDropsThoseThatComeAgain) {

@@ -2,6 +2,7 @@
 
 #include "weightformer/core/check.h"
 #include "weightformer/models/model.h"
+#include "weightformer/nn/autocast.h"
 
 #include "support/fill.h"
 #include "support/golden.h"
@@ -105,6 +106,46 @@ TEST(WeightFormer, AnUnknownNameListsTheKnownOnes) {
     EXPECT_NE(std::string(error.what()).find("did you mean 'wfm_tiny'? known: wfm_tiny, wfm_small"),
               std::string::npos)
         << error.what();
+  }
+}
+
+TEST(WeightFormer, RecomputedBlocksGiveTheSameBitsAndKeepLess) {
+  // With drop path on, and for each precision: the second pass must draw and round as the first.
+  for (const bool amp : {false, true}) {
+    std::vector<std::vector<at::Tensor>> gradients;
+    std::vector<at::Tensor> logits;
+    for (const bool recompute : {false, true}) {
+      torch::manual_seed(5);
+      ClassifierOverrides overrides;
+      overrides.recompute = recompute;
+      overrides.drop_path_rate = 0.5;
+      const auto model =
+          std::dynamic_pointer_cast<WeightFormerImpl>(create_classifier("wfm_nano", overrides));
+      auto generator = torch::globalContext().defaultGenerator(torch::kCPU).clone();
+      model->set_generator(generator);
+      // The first block's input then needs no gradient.
+      for (auto& p : model->patch_embed->parameters()) p.requires_grad_(false);
+      for (auto& p : model->init_norm->parameters()) p.requires_grad_(false);
+      generator.set_current_seed(11);
+      const auto x = torch::ones({8, 3, 40, 24});
+      {
+        const Autocast autocast(amp ? std::optional(torch::kBFloat16) : std::nullopt, torch::kCPU);
+        logits.push_back(model->forward(x).to(torch::kFloat));
+      }
+      const auto drawn = generator.get_state();
+      logits.back().square().sum().backward();
+      EXPECT_TRUE(torch::equal(generator.get_state(), drawn)) << "the backward pass drew too";
+      auto& all = gradients.emplace_back();
+      for (const auto& p : model->parameters()) {
+        if (p.requires_grad()) all.push_back(p.grad());
+      }
+    }
+    EXPECT_TRUE(torch::equal(logits[0], logits[1]));
+    ASSERT_EQ(gradients[0].size(), gradients[1].size());
+    for (size_t i = 0; i < gradients[0].size(); ++i) {
+      ASSERT_TRUE(gradients[1][i].defined()) << i;
+      EXPECT_TRUE(torch::equal(gradients[0][i], gradients[1][i])) << i;
+    }
   }
 }
 

@@ -51,10 +51,9 @@ TEST(ColumnGain, AColumnOfZerosHasAFiniteGradient) {
   const auto result = run_with_gradients(op, {gram_of(left), right});
   EXPECT_TRUE(result.grads[0].isfinite().all().item<bool>());
   EXPECT_TRUE(result.grads[1].isfinite().all().item<bool>());
-  // There the gain is the constant `scale`.
+  // There the gain is the constant 1.
   const auto weights = output_weights(result.y).cpu();
-  expect_close(result.grads[1].cpu().slice(2, 3, 10), kScale * weights.slice(2, 3, 10), 1e-6,
-               "gradient");
+  expect_close(result.grads[1].cpu().slice(2, 3, 10), weights.slice(2, 3, 10), 1e-6, "gradient");
 }
 
 TEST(ColumnGain, Float16SquaresDoNotOverflow) {

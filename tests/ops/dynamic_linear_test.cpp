@@ -140,5 +140,25 @@ TEST(DynamicLinear, AShapeErrorNamesTheOpAndTheShapes) {
   }
 }
 
+// The scale of 4096 tokens is 3e-5: a factor that held it would lose most of its bits.
+TEST(DynamicLinear, Float16KeepsItsBitsWithManyTokens) {
+  const int64_t n = 4096, c = 64, d = 32, r = 64;
+  torch::manual_seed(2);
+  const auto x = 64 * torch::randn({1, n, c}, torch::kDouble);
+  const auto left = torch::randn({1, r, c}, torch::kDouble);
+  const auto right = 0.05 * torch::randn({1, r, d}, torch::kDouble);
+  const auto weight = torch::zeros({c, d}, torch::kDouble),
+             bias = torch::zeros({d}, torch::kDouble);
+  const auto half = [](const at::Tensor& t) { return t.to(test_device(), at::kHalf); };
+  const auto whole = [&](const at::Tensor& t) { return half(t).to(at::kCPU, at::kDouble); };
+  const auto expected =
+      reference::dynamic_linear(whole(x), whole(left), whole(right), weight, bias);
+  for (const char* mode : {"factored", "merged"}) {
+    const auto y = dynamic_linear(half(x), half(left), half(right), half(weight), half(bias), mode);
+    const auto error = (y.to(at::kCPU, at::kDouble) - expected).norm() / expected.norm();
+    EXPECT_LT(error.item<double>(), 2e-3) << mode;
+  }
+}
+
 }  // namespace
 }  // namespace wf::testing

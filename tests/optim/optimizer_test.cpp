@@ -2,6 +2,8 @@
 
 #include "weightformer/core/check.h"
 #include "weightformer/models/model.h"
+#include "weightformer/optim/ema.h"
+#include "weightformer/optim/grad_scaler.h"
 
 #include "support/fill.h"
 #include "support/golden.h"
@@ -10,6 +12,8 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <cmath>
+#include <map>
 
 namespace wf::testing {
 namespace {
@@ -79,6 +83,98 @@ TEST(ParamGroups, VectorsAndBiasesDoNotDecay) {
     EXPECT_TRUE(has(groups[1], name)) << name;
   }
   EXPECT_EQ(groups[0].params.size() + groups[1].params.size(), model->parameters().size());
+}
+
+TEST(ParamGroups, LayerDecayMakesEachLayerSlowerThanTheOneAbove) {
+  const auto model = create_classifier("wfm_nano");  // five blocks: layers 0 to 6
+  const auto groups = param_groups(*model, 0.05, 0.5);
+  std::map<std::string, double> scale;
+  size_t count = 0;
+  for (const auto& group : groups) {
+    for (const auto& name : group.names) scale[name] = group.lr_scale;
+    count += group.names.size();
+  }
+  EXPECT_EQ(count, model->parameters().size());
+  EXPECT_DOUBLE_EQ(scale.at("head.weight"), 1);
+  EXPECT_DOUBLE_EQ(scale.at("norm.bias"), 1);
+  EXPECT_DOUBLE_EQ(scale.at("blocks.4.linear2.weight"), 0.5);
+  EXPECT_DOUBLE_EQ(scale.at("blocks.0.linear2.bias"), std::pow(0.5, 5));
+  EXPECT_DOUBLE_EQ(scale.at("patch_embed.proj.weight"), std::pow(0.5, 6));
+}
+
+TEST(ParamGroups, FrozenParametersAreNamedAndLeftOut) {
+  const auto model = create_classifier("wfm_nano");
+  const auto before = model->parameters().size();
+  EXPECT_EQ(freeze(*model, "patch_embed, blocks.0,head.bias"), 2 + 10 - 2 + 1);
+  size_t left = 0;
+  for (const auto& group : param_groups(*model, 0.05)) {
+    for (const auto& name : group.names) {
+      EXPECT_NE(name.rfind("blocks.0.", 0), 0u) << name;
+      ++left;
+    }
+  }
+  EXPECT_EQ(left, before - 11);
+  EXPECT_THROW(freeze(*model, "block.0"), Error);
+  EXPECT_THROW(freeze(*model, "patch_embed,init_norm,blocks,norm,head"), Error);
+}
+
+TEST(GradScaler, ScalesUnscalesAndMovesAsPyTorchsDoes) {
+  GradScalerOptions options;
+  options.init_scale = 8;
+  options.growth_interval = 2;
+  GradScaler scaler(torch::kCPU, options);
+  auto weight = torch::ones({3}, torch::requires_grad());
+  const std::vector<ParamGroup> groups = {{{"weight"}, {weight}, 0}};
+  const auto optimizer = make_optimizer({}, groups);
+  const auto step = [&](double slope) {
+    optimizer->zero_grad();
+    scaler.scale((weight * slope).sum()).backward();
+    const auto found_inf = scaler.unscale(groups);
+    if (std::isfinite(slope)) EXPECT_EQ(weight.grad()[0].item<double>(), slope);
+    optimizer->step(0.1, found_inf);
+    scaler.update(found_inf);
+  };
+  step(2);
+  EXPECT_EQ(scaler.current(), 8);
+  step(3);
+  EXPECT_EQ(scaler.current(), 16) << "two good steps in a row";
+  const auto before = weight.detach().clone();
+  step(INFINITY);
+  EXPECT_EQ(scaler.current(), 8);
+  EXPECT_TRUE(torch::equal(before, weight)) << "the step was to be left out";
+  EXPECT_EQ(optimizer->state()["step.weight"].item<double>(), 2);
+
+  GradScaler other(torch::kCPU);
+  other.load_state(scaler.state(), "test");
+  EXPECT_EQ(other.current(), 8);
+  EXPECT_THROW(other.load_state({}, "test"), Error);
+}
+
+TEST(Ema, FollowsTheWeightsAndExchangesPlacesWithThem) {
+  const torch::nn::Linear layer(2, 2);
+  const auto start = layer->weight.detach().clone();
+  Ema ema(*layer, 0.75);
+  {
+    const torch::NoGradGuard no_grad;
+    layer->weight.add_(4);
+  }
+  ema.update();
+  const auto average = start * 0.75 + (start + 4) * 0.25;
+  EXPECT_TRUE(torch::allclose(ema.state()["weight"], average));
+  const void* place = layer->weight.data_ptr();
+  {
+    const AveragedWeights swapped(&ema);
+    EXPECT_TRUE(torch::allclose(layer->weight, average));
+    EXPECT_EQ(layer->weight.data_ptr(), place);
+  }
+  EXPECT_TRUE(torch::allclose(layer->weight, start + 4));
+
+  Ema other(*layer, 0.5);
+  other.load_state(ema.state(), "test");
+  EXPECT_TRUE(torch::equal(other.state()["weight"], ema.state()["weight"]));
+  EXPECT_THROW(other.load_state({}, "test"), Error);
+  ema.reset();
+  EXPECT_TRUE(torch::equal(ema.state()["weight"], layer->weight));
 }
 
 TEST(Optimizer, StateOfAnotherModelIsRefused) {

@@ -24,7 +24,8 @@ struct Weights {
   TensorMap tensors;
   std::vector<std::string> classes;  ///< names of the outputs; empty when the file has none
 };
-Weights read_weights(const std::string& path);
+/// `averaged`: the averaged weights; throws wf::Error when the file has none.
+Weights read_weights(const std::string& path, bool averaged = false);
 
 /// The checkpoint in `folder` that was saved last. A file that is damaged is skipped with a
 /// warning that says why.

@@ -37,8 +37,10 @@ struct OptimizerConfig {
 
 struct TrainConfig {
   int64_t start_epoch, epochs, warmup_epochs, cooldown_epochs;
-  double weight_decay, base_lr, warmup_lr, min_lr, clip_grad;
+  int64_t accumulation_steps;
+  double weight_decay, base_lr, warmup_lr, min_lr, clip_grad, ema_decay, layer_decay;
   bool auto_resume, use_checkpoint;
+  std::string freeze;
   LrSchedulerConfig lr_scheduler;
   OptimizerConfig optimizer;
 };
@@ -52,7 +54,7 @@ struct AugConfig {
 };
 
 struct TestConfig {
-  bool crop;
+  bool crop, ema;
 };
 
 /// Everything that decides a run. A fresh one holds the published defaults.
@@ -65,7 +67,7 @@ struct Config {
   AugConfig aug;
   TestConfig test;
   bool amp, eval_mode, throughput_mode;
-  std::string output, tag, device;
+  std::string amp_dtype, output, tag, device;
   int64_t save_freq, print_freq, seed, threads, local_rank;
 
   /// Where a value came from ("cfg/a.yaml:7", "--opts"), for those that are not defaults.

@@ -8,6 +8,7 @@
 #include "weightformer/engine/trainer.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,7 +32,11 @@ Loaders build_validation_loader(const Config& config, std::vector<std::string> c
 
 std::unique_ptr<Transform> build_eval_transform(const Config& config);
 
-/// TRAIN.*: schedule in steps; the rates are scaled by the total batch / 512, as published.
+/// AMP and AMP_DTYPE: the dtype of autocast, if any.
+std::optional<at::ScalarType> build_amp(const Config& config);
+
+/// TRAIN.*: schedule in steps; the rates are scaled by the pictures of a step over all processes
+/// and accumulated batches / 512, as published.
 LrScheduleOptions build_schedule(const Config& config, int64_t batches_per_epoch, int world);
 
 TrainState build_train_state(const Config& config, std::shared_ptr<Classifier> model,

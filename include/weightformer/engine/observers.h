@@ -5,6 +5,7 @@
 #include "weightformer/engine/meters.h"
 #include "weightformer/engine/train_state.h"
 
+#include <optional>
 #include <string>
 
 namespace wf {
@@ -26,11 +27,12 @@ struct EpochReport {
   int64_t epoch = 0;
   double train_loss = 0;
   Evaluation validation;
+  std::optional<Evaluation> averaged;  ///< of the averaged weights, where a run has them
   double lr = 0;
   double images_per_s = 0;  ///< training
   double data_wait = 0;     ///< share of training time spent waiting for pictures, 0…1
   int64_t unreadable = 0;   ///< training pictures replaced so far
-  bool best = false;        ///< highest top-1 so far
+  bool best = false;        ///< highest top-1 so far, of either weights
   bool last = false;        ///< of the run
 };
 
@@ -58,7 +60,8 @@ class ConsoleObserver : public Observer {
 };
 
 /// One JSON object a line and epoch: epoch, train_loss, val_loss, val_acc1, val_acc5 (percent), lr,
-/// images_per_s, data_wait, and the counts of unreadable pictures. A resumed run first drops the
+/// images_per_s, data_wait, the counts of unreadable pictures, and val_ema_loss, val_ema_acc1 and
+/// val_ema_acc5 in a run with averaged weights. A resumed run first drops the
 /// lines of epochs that it will train again.
 class MetricsObserver : public Observer {
  public:

@@ -1,6 +1,8 @@
 #pragma once
 
 #include "weightformer/models/model.h"
+#include "weightformer/optim/ema.h"
+#include "weightformer/optim/grad_scaler.h"
 #include "weightformer/optim/lr_schedule.h"
 #include "weightformer/optim/optimizer.h"
 
@@ -20,13 +22,15 @@ struct Progress {
   int64_t step = 0;     ///< optimizer steps since the start of the run
   double loss_sum = 0;  ///< over the samples of this epoch so far
   int64_t loss_count = 0;   ///< samples in loss_sum
-  double max_accuracy = 0;  ///< best validation top-1 so far, percent
+  double max_accuracy = 0;  ///< best validation top-1 so far, percent; of averaged weights too
 };
 
 /// All that a checkpoint holds.
 struct TrainState {
   std::shared_ptr<Classifier> model;
   std::unique_ptr<Optimizer> optimizer;
+  std::unique_ptr<GradScaler> scaler;  ///< null unless the precision is float16
+  std::unique_ptr<Ema> ema;            ///< null without TRAIN.EMA_DECAY
   LrScheduleOptions schedule;
   Progress progress;
   std::vector<std::string> classes;  ///< names, in the order of the model's outputs

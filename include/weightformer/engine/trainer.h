@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace wf {
@@ -13,7 +14,8 @@ struct TrainerOptions {
   int64_t epochs = 300;  ///< all of them, cool-down included
   double clip_grad = 5;  ///< largest total gradient norm; 0: no limit
   double label_smoothing = 0.1;
-  bool amp = false;  ///< bfloat16 autocast
+  int64_t accumulation_steps = 1;     ///< batches whose gradients make one step
+  std::optional<at::ScalarType> amp;  ///< dtype of autocast
   c10::Device device = c10::kCPU;
   int64_t print_freq = 100;  ///< batches between two measured steps
   uint64_t seed = 0;
@@ -25,7 +27,8 @@ enum class Outcome { finished, stopped };
 /// after each, and tells the observers. Knows no files.
 ///
 /// Every draw is a function of (seed, step) or (seed, epoch, sample), so a run that was stopped and
-/// resumed computes what the unbroken one computes.
+/// resumed computes what the unbroken one computes. With accumulation, batches that do not fill a
+/// step at the end of an epoch are left out, as pictures are that do not fill a batch.
 class Trainer {
  public:
   Trainer(TrainState& state, Loader& train, Loader& validation, TrainerOptions options);
@@ -38,13 +41,18 @@ class Trainer {
 
  private:
   struct Step {
-    at::Tensor loss, grad_norm;  // scalars on the device
+    at::Tensor loss, grad_norm;  // scalars on the device; the loss is the mean over the samples
     double lr = 0;
+    int64_t images = 0;
+    bool measured = false;  // printed: the device may be waited for
   };
   bool train_epoch(EpochReport& report);  // false: stopped
   bool validate(EpochReport& report);     // false: stopped
-  Step train_step(const Batch& batch);
+  std::optional<Step> next_step();        // none: the epoch's end
+  at::Tensor accumulate(const Batch& batch, int64_t number);
+  void update(Step& step);
   void require_finite(const Step& step) const;
+  int64_t batches_per_epoch() const;
   void require_finite_weights() const;
   void finish_epoch(EpochReport& report);
 

@@ -17,6 +17,8 @@ struct WeightFormerOptions {
   TORCH_ARG(int64_t, num_classes) = 1000;
   TORCH_ARG(double, drop_path_rate) = 0;            ///< of the last block; it grows linearly from 0
   TORCH_ARG(std::string, dynamic_linear) = "auto";  ///< see ops/dynamic_linear.h
+  /// Training keeps the input of each block alone and computes the rest again in the backward pass.
+  TORCH_ARG(bool, recompute) = false;
 };
 
 /// WeightFormer: patches → init_norm → blocks → norm → mean over tokens → head.

@@ -24,6 +24,9 @@ class DropPathImpl : public torch::nn::Cloneable<DropPathImpl> {
   /// x: [B, N, C] → [B, N, C].
   at::Tensor forward(const at::Tensor& x);
 
+  /// The generator that forward(x) draws from.
+  at::Generator draws(const at::Tensor& x) const;
+
   /// Draws come from here; undefined (the default) means the device's default generator.
   at::Generator generator;
   DropPathOptions options;

@@ -6,6 +6,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,8 +25,9 @@ class Optimizer {
  public:
   virtual ~Optimizer() = default;
 
-  /// One update of all parameters from their gradients; those without a gradient stay.
-  virtual void step(double lr) = 0;
+  /// One update of all parameters from their gradients; those without a gradient stay. `found_inf`
+  /// ([1] float32, from GradScaler::unscale) makes it none at all when it is 1.
+  virtual void step(double lr, const std::optional<at::Tensor>& found_inf = {}) = 0;
 
   /// Sets all gradients to "none".
   void zero_grad();

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <ATen/autocast_mode.h>
+
+#include <optional>
+
+namespace wf {
+
+/// PyTorch's autocast for as long as it lives: matrix products run in `dtype` (bfloat16 or
+/// float16), what needs range or precision in float32. Without a dtype autocast is off.
+class Autocast {
+ public:
+  Autocast(std::optional<at::ScalarType> dtype, c10::DeviceType device)
+      : device_(device),
+        enabled_before_(at::autocast::is_autocast_enabled(device)),
+        dtype_before_(at::autocast::get_autocast_dtype(device)) {
+    if (dtype) at::autocast::set_autocast_dtype(device_, *dtype);
+    at::autocast::set_autocast_enabled(device_, dtype.has_value());
+  }
+  ~Autocast() {
+    at::autocast::set_autocast_enabled(device_, enabled_before_);
+    at::autocast::set_autocast_dtype(device_, dtype_before_);
+    // Outside Python nobody else empties the cache of cast weights, and the next step would run
+    // with the old ones.
+    at::autocast::clear_cache();
+  }
+  Autocast(const Autocast&) = delete;
+  Autocast& operator=(const Autocast&) = delete;
+
+  /// What is in force on `device` now, to be put in force again elsewhere.
+  static std::optional<at::ScalarType> current(c10::DeviceType device) {
+    if (!at::autocast::is_autocast_enabled(device)) return std::nullopt;
+    return at::autocast::get_autocast_dtype(device);
+  }
+
+ private:
+  c10::DeviceType device_;
+  bool enabled_before_;
+  at::ScalarType dtype_before_;
+};
+
+}  // namespace wf
