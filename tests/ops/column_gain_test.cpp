@@ -17,7 +17,7 @@ at::Tensor op(const Tensors& t) { return std::get<0>(column_gain(t[0], t[1], kSc
 // The definition: norms of the columns of the predicted weight itself. Input: left, right.
 at::Tensor definition(const Tensors& t) {
   const auto predicted = at::matmul(t[0].transpose(1, 2), t[1]) * kScale;
-  return t[1] * kScale / (predicted.norm(2, {1}, /*keepdim=*/true) + 1);
+  return t[1] / (predicted.norm(2, {1}, /*keepdim=*/true) + 1);
 }
 
 TEST(ColumnGain, IsTheGainOfThePredictedWeightInEveryDtype) {
