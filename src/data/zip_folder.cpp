@@ -78,23 +78,25 @@ void ZipFolder::read_map(const std::string& map) {
 }
 
 void ZipFolder::find_pictures(const std::string& map) {
-  std::unordered_map<std::string_view, std::pair<ZipEntry, bool>> in_archive;  // and: is it used
-  for (const auto& entry : zip_entries(archive_->bytes(), archive_->path())) {
-    in_archive[entry.name] = {entry, false};  // of two by one name the last counts, as in Python
-  }
+  const auto entries = zip_entries(archive_->bytes(), archive_->path());
+  std::unordered_map<std::string_view, size_t> by_name;
+  by_name.reserve(entries.size());
+  // Of two entries by one name the last counts, as in Python.
+  for (size_t i = 0; i < entries.size(); ++i) by_name[entries[i].name] = i;
+  std::vector<bool> used(entries.size());
   int64_t missing = 0;
   std::string example;
   for (auto& picture : pictures_) {
-    const auto at = in_archive.find(picture.entry.name);
-    picture.missing = at == in_archive.end();
+    const auto name = picture.entry.name;
+    const auto at = by_name.find(name);
+    picture.missing = at == by_name.end();
     if (picture.missing) {
-      if (missing++ == 0) example = picture.entry.name;
+      if (missing++ == 0) example = name;
       continue;
     }
-    const auto name = picture.entry.name;
-    picture.entry = at->second.first;
+    picture.entry = entries[at->second];
     picture.entry.name = name;
-    at->second.second = true;
+    used[at->second] = true;
   }
   WF_CHECK(missing < size(), archive_->path(), ": holds none of the ", size(), " pictures that ",
            map, " names, such as ", example);
@@ -104,9 +106,10 @@ void ZipFolder::find_pictures(const std::string& map) {
         "as unreadable",
         archive_->path(), missing, size(), map, example);
   }
-  const auto unused = std::count_if(in_archive.begin(), in_archive.end(), [](const auto& item) {
-    return !item.second.second && is_picture(item.first.substr(item.first.rfind('/') + 1));
-  });
+  int64_t unused = 0;
+  for (const auto& [name, i] : by_name) {
+    unused += !used[i] && is_picture(name.substr(name.rfind('/') + 1));
+  }
   if (unused > 0) {
     log::warning("{}: {} pictures are left out, as {} does not name them", archive_->path(), unused,
                  map);

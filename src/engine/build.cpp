@@ -161,6 +161,7 @@ std::vector<std::string> settings_not_built(const Config& config) {
   note(aug.reprob > 0, str("AUG.REPROB ", aug.reprob));
   note(config.model.drop_rate > 0, str("MODEL.DROP_RATE ", config.model.drop_rate));
   note(config.train.use_checkpoint, "TRAIN.USE_CHECKPOINT");
+  note(!config.data.real_labels.empty(), "DATA.REAL_LABELS");
   return out;
 }
 
