@@ -22,11 +22,22 @@ set(wf_trainer_plain_sources
   src/config/describe.cpp
   src/config/load.cpp
   src/config/values.cpp
+  src/data/cifar.cpp
+  src/data/class_names.cpp
   src/data/decode.cpp
   src/data/image_folder.cpp
   src/data/jpeg.cpp
+  src/data/listing.cpp
+  src/data/listing_cache.cpp
+  src/data/mapped_file.cpp
+  src/data/open_dataset.cpp
+  src/data/pack.cpp
+  src/data/packed_file.cpp
+  src/data/real_labels.cpp
   src/data/resize.cpp
   src/data/transforms.cpp
+  src/data/zip_directory.cpp
+  src/data/zip_folder.cpp
   src/dist/launch_env.cpp
   src/optim/lr_schedule.cpp)
 
@@ -53,10 +64,10 @@ set_source_files_properties(${wf_trainer_plain_sources} PROPERTIES SKIP_PRECOMPI
 target_include_directories(weightformer_trainer SYSTEM PRIVATE "${WF_NLOHMANN_INCLUDE}")
 target_link_libraries(weightformer_trainer
   PUBLIC weightformer_core Threads::Threads
-  PRIVATE ${OpenCV_LIBS} JPEG::JPEG yaml-cpp spdlog::spdlog)
+  PRIVATE ${OpenCV_LIBS} JPEG::JPEG ZLIB::ZLIB yaml-cpp spdlog::spdlog)
 wf_target_options(weightformer_trainer PCH REUSE)
 
-foreach(tool wf_train wf_infer wf_prepare wf_report)
+foreach(tool wf_train wf_infer wf_prepare wf_report wf_pack)
   add_executable(${tool} tools/${tool}.cpp)
   target_include_directories(${tool} SYSTEM PRIVATE "${WF_NLOHMANN_INCLUDE}")
   target_link_libraries(${tool} PRIVATE weightformer_trainer ${OpenCV_LIBS})

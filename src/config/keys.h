@@ -31,17 +31,25 @@ inline Rule one_of(std::vector<std::string> choices) {
 template <typename C, typename V>
 void visit_data(C& c, V&& v) {
   v(c.data.batch_size, "DATA.BATCH_SIZE", 128, "pictures a step, per process", at_least(1));
-  v(c.data.data_path, "DATA.DATA_PATH", "", "folder with train/CLASS/* and val/CLASS/*", Rule{});
-  v(c.data.dataset, "DATA.DATASET", "imagenet", "imagenet: any image folder",
+  v(c.data.data_path, "DATA.DATA_PATH", "",
+    "folder with train/CLASS/* and val/CLASS/*, or train.wfpack and val.wfpack", Rule{});
+  v(c.data.dataset, "DATA.DATASET", "imagenet",
+    "imagenet: any folder, zip or packed file; cifar100: its binary version",
     one_of({"imagenet", "cifar100"}));
   v(c.data.img_size, "DATA.IMG_SIZE", 224, "side of the square the model sees, pixels",
     between(1, 16384));
   v(c.data.interpolation, "DATA.INTERPOLATION", "bicubic", "how pictures are resized",
     one_of({"bicubic", "bilinear"}));
-  v(c.data.zip_mode, "DATA.ZIP_MODE", false, "read train.zip and val.zip instead of folders",
-    Rule{});
-  v(c.data.cache_mode, "DATA.CACHE_MODE", "part", "what of a zip is kept in memory",
+  v(c.data.zip_mode, "DATA.ZIP_MODE", false,
+    "read train.zip by train_map.txt, and val the same, instead of folders", Rule{});
+  v(c.data.cache_mode, "DATA.CACHE_MODE", "part",
+    "what of a zip or packed file is read into memory ahead: nothing, all, or 1 / processes of it "
+    "by each process; a machine's processes share one copy",
     one_of({"no", "full", "part"}));
+  v(c.data.cache_listing, "DATA.CACHE_LISTING", true,
+    "keep the list of a folder's files in the user's cache folder, for the next start", Rule{});
+  v(c.data.real_labels, "DATA.REAL_LABELS", "",
+    "real.json of ImageNet's validation set, to evaluate with its labels too", Rule{});
   v(c.data.pin_memory, "DATA.PIN_MEMORY", true, "page-locked batches for a GPU", Rule{});
   v(c.data.num_workers, "DATA.NUM_WORKERS", 8, "decoding threads; 0: the training thread decodes",
     between(0, 1024));

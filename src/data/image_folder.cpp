@@ -1,98 +1,45 @@
 #include "weightformer/data/image_folder.h"
 
 #include "weightformer/core/check.h"
-#include "weightformer/core/registry.h"
+#include "weightformer/core/log.h"
 #include "weightformer/data/decode.h"
+#include "weightformer/data/listing.h"
 
-#include <nlohmann/json.hpp>
+#include "class_names.h"
 
-#include <algorithm>
-#include <cctype>
-#include <filesystem>
+#include <chrono>
 
 namespace wf {
 namespace {
 
-namespace fs = std::filesystem;
-
-bool is_picture(const fs::path& path) {
-  static const std::vector<std::string> known = {".jpg", ".jpeg", ".png", ".bmp", ".webp",
-                                                 ".ppm", ".pgm",  ".tif", ".tiff"};
-  if (path.filename().string().front() == '.') return false;
-  std::string extension = path.extension().string();
-  for (char& c : extension) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return std::find(known.begin(), known.end(), extension) != known.end();
-}
-
-// Checkpoints and metrics are JSON, which holds nothing else.
-bool is_utf8(const std::string& text) {
-  using nlohmann::json;
-  const auto valid = json(text).dump(-1, ' ', false, json::error_handler_t::ignore);
-  return json::parse(valid).get<std::string>() == text;
-}
-
-std::vector<std::string> folders_in(const std::string& root) {
-  std::error_code problem;
-  std::vector<std::string> names;
-  for (fs::directory_iterator it(root, problem), end; !problem && it != end;
-       it.increment(problem)) {
-    const std::string name = it->path().filename().string();
-    if (name.front() == '.' || !it->is_directory(problem)) continue;
-    WF_CHECK(is_utf8(name), it->path().string(),
-             ": the name of a class must be UTF-8; rename the folder");
-    names.push_back(name);
-  }
-  WF_CHECK(!problem, root, ": cannot list the folder: ", problem.message(),
-           "; expected class folders with pictures in it");
-  std::sort(names.begin(), names.end());
-  return names;
+int64_t nanoseconds_now() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(now).count();
 }
 
 }  // namespace
 
-ImageFolder::ImageFolder(const std::string& root, std::vector<std::string> classes) : root_(root) {
-  const auto found = folders_in(root);
+ImageFolder::ImageFolder(const std::string& root, ImageFolderOptions options) : root_(root) {
+  listing_ = std::make_shared<const Listing>(
+      list_folder_cached(root, options.listing_cache, nanoseconds_now()));
+  const auto& found = listing_->classes;
   WF_CHECK(!found.empty(), root, ": no class folders in it; expected ", root, "/CLASS/*.jpg");
-  classes_ = classes.empty() ? found : std::move(classes);
-  for (const auto& name : found) {
-    const auto at = std::find(classes_.begin(), classes_.end(), name);
-    WF_CHECK(at != classes_.end(), root, "/", name,
-             ": a class that the training folder does not have");
-    list_class(name, static_cast<int32_t>(at - classes_.begin()));
-  }
-  WF_CHECK(!entries_.empty(), root, ": no pictures in its ", found.size(),
+  classes_ = std::move(options.classes);
+  const auto numbers = number_classes(found, classes_, root);
+  WF_CHECK(!listing_->ends.empty(), root, ": no pictures in its ", found.size(),
            " class folders (jpg, jpeg, png, bmp, webp, ppm, pgm, tif, tiff)");
-}
-
-void ImageFolder::list_class(const std::string& name, int32_t label) {
-  std::error_code problem;
-  const fs::path folder = fs::path(root_) / name;
-  std::vector<std::string> files;
-  // Links are followed, as people keep parts of large sets elsewhere.
-  const auto options = fs::directory_options::follow_directory_symlink;
-  for (fs::recursive_directory_iterator it(folder, options, problem), end; !problem && it != end;
-       it.increment(problem)) {
-    if (is_picture(it->path()) && !it->is_directory(problem)) {
-      files.push_back(name + "/" + it->path().lexically_relative(folder).string());
-    }
+  labels_.reserve(listing_->ends.size());
+  for (size_t i = 0; i < found.size(); ++i) labels_.resize(listing_->class_ends[i], numbers[i]);
+  if (listing_->others > 0) {
+    log::info("{}: {} files that are no pictures by their name are left out, such as {}", root,
+              listing_->others, listing_->first_other);
   }
-  WF_CHECK(!problem, folder.string(), ": cannot list the folder: ", problem.message());
-  std::sort(files.begin(), files.end());
-  for (auto& file : files) entries_.push_back({std::move(file), label});
 }
 
-std::string ImageFolder::name(int64_t i) const { return root_ + "/" + entries_[i].file; }
+std::string ImageFolder::name(int64_t i) const {
+  return root_ + "/" + std::string(listing_->name(static_cast<size_t>(i)));
+}
 
 Encoded ImageFolder::read(int64_t i) const { return read_file(name(i)); }
-
-std::vector<std::string> ImageFolder::empty_classes() const {
-  std::vector<bool> used(classes_.size());
-  for (const auto& entry : entries_) used[entry.label] = true;
-  std::vector<std::string> empty;
-  for (size_t i = 0; i < used.size(); ++i) {
-    if (!used[i]) empty.push_back(classes_[i]);
-  }
-  return empty;
-}
 
 }  // namespace wf

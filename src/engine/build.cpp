@@ -2,8 +2,8 @@
 
 #include "weightformer/config/describe.h"
 #include "weightformer/core/check.h"
-#include "weightformer/core/log.h"
-#include "weightformer/data/image_folder.h"
+#include "weightformer/data/open_dataset.h"
+#include "weightformer/dist/launch_env.h"
 
 #include <torch/torch.h>
 
@@ -34,13 +34,23 @@ std::unique_ptr<Loader> make_loader(const Config& config, std::shared_ptr<const 
                                   options);
 }
 
-const std::string& checked_data_path(const Config& config) {
-  WF_CHECK(!config.data.data_path.empty(),
+DataSourceOptions data_source(const Config& config) {
+  const auto& data = config.data;
+  WF_CHECK(!data.data_path.empty(),
            "DATA.DATA_PATH is not set: give --data-path FOLDER, which holds train/CLASS/* and "
            "val/CLASS/*");
-  WF_CHECK(config.data.dataset == "imagenet" && !config.data.zip_mode,
-           "DATA.DATASET cifar100 and DATA.ZIP_MODE are not built yet: use an image folder");
-  return config.data.data_path;
+  DataSourceOptions source;
+  source.path = data.data_path;
+  source.dataset = data.dataset;
+  source.zip = data.zip_mode;
+  source.cache_listing = data.cache_listing;
+  source.cache.mode = data.cache_mode == "no"     ? CacheMode::no
+                      : data.cache_mode == "full" ? CacheMode::full
+                                                  : CacheMode::part;
+  const auto env = read_launch_env();
+  source.cache.rank = env.rank;
+  source.cache.world = env.world;
+  return source;
 }
 
 }  // namespace
@@ -72,20 +82,17 @@ std::unique_ptr<Transform> build_eval_transform(const Config& config) {
 }
 
 Loaders build_loaders(const Config& config) {
-  const auto train = std::make_shared<ImageFolder>(checked_data_path(config) + "/train");
-  for (const auto& name : train->empty_classes()) {
-    log::warning("{}/train/{}: a class without pictures", config.data.data_path, name);
-  }
+  const auto train = open_dataset(data_source(config), "train");
   auto loaders = build_validation_loader(config, train->classes());
   loaders.train = make_loader(config, train, make_train_transform(transform_options(config)), true);
   return loaders;
 }
 
 Loaders build_validation_loader(const Config& config, std::vector<std::string> classes) {
-  const std::string root = checked_data_path(config);
-  const auto validation = std::make_shared<ImageFolder>(root + "/val", std::move(classes));
+  const auto source = data_source(config);
+  const auto validation = open_dataset(source, "val", std::move(classes));
   const auto count = static_cast<int64_t>(validation->classes().size());
-  WF_CHECK(count == config.model.num_classes, root, " has ", count,
+  WF_CHECK(count == config.model.num_classes, source.path, " has ", count,
            " classes and MODEL.NUM_CLASSES is ", config.model.num_classes,
            ": set it with --opts MODEL.NUM_CLASSES ", count);
   Loaders loaders;

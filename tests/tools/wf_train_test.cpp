@@ -1,10 +1,12 @@
 // The program itself, on a small folder: trained, killed, resumed, evaluated.
 
 #include "weightformer/checkpoint/safetensors.h"
+#include "weightformer/data/image_folder.h"
 
 #include "support/process.h"
 #include "support/temp_dir.h"
 #include "support/toy_data.h"
+#include "support/zip_writer.h"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -18,7 +20,7 @@ namespace {
 class WfTrain : public ::testing::Test {
  protected:
   static constexpr const char* kConfig = R"(
-DATA: {IMG_SIZE: 16, BATCH_SIZE: 8, NUM_WORKERS: 2}
+DATA: {IMG_SIZE: 16, BATCH_SIZE: 8, NUM_WORKERS: 2, CACHE_LISTING: false}
 MODEL: {NAME: wfm_nano, PATCH_SIZE: 4, NUM_CLASSES: 2, DROP_PATH_RATE: 0.2}
 TRAIN: {EPOCHS: 2, WARMUP_EPOCHS: 1}
 AUG: {MIXUP: 0, CUTMIX: 0, AUTO_AUGMENT: none, COLOR_JITTER: 0, REPROB: 0}
@@ -142,6 +144,34 @@ TEST_F(WfTrain, UnreadablePicturesAreNamedCountedAndDoNotEndTheRun) {
   const auto lines = metrics("run");
   EXPECT_EQ(lines.back()["train_unreadable"], 1);
   EXPECT_EQ(lines.back()["val_unreadable"], 1);
+}
+
+TEST_F(WfTrain, APackedFileAndAZipTrainToTheSameWeightsAsTheFolder) {
+  ASSERT_EQ(run(command("folder")).code, 0);
+  for (const std::string split : {"train", "val"}) {
+    const ImageFolder pictures(folder_ / ("data/" + split));
+    std::vector<ZipItem> items;
+    std::string map;
+    for (int64_t i = 0; i < pictures.size(); ++i) {
+      const auto name = pictures.name(i).substr((folder_ / ("data/" + split)).size() + 1);
+      items.push_back({name, std::string(pictures.read(i).bytes), i % 3 == 0});
+      map += name + "\t" + std::to_string(pictures.label(i)) + "\n";
+    }
+    write_file(folder_ / ("zip/" + split + ".zip"), zip_bytes(items));
+    write_file(folder_ / ("zip/" + split + "_map.txt"), map);
+    std::filesystem::create_directories(folder_ / "packed");
+    ASSERT_EQ(run({program("wf_pack"), "--input", folder_ / ("data/" + split), "--output",
+                   folder_ / ("packed/" + split + ".wfpack")})
+                  .code,
+              0);
+  }
+  std::filesystem::remove_all(folder_ / "data");
+  const auto packed = run(command("packed", {"--data-path", folder_ / "packed"}));
+  ASSERT_EQ(packed.code, 0) << packed.err;
+  expect_equal_runs("folder", "packed");
+  const auto zip = run(command("zip", {"--data-path", folder_ / "zip", "--zip"}));
+  ASSERT_EQ(zip.code, 0) << zip.err;
+  expect_equal_runs("folder", "zip");
 }
 
 TEST_F(WfTrain, BadInputIsOneLineAndExitCodeTwo) {

@@ -13,8 +13,8 @@ using Pair = std::array<double, 2>;
 
 struct DataConfig {
   int64_t batch_size, img_size, num_workers;
-  std::string data_path, dataset, interpolation, cache_mode;
-  bool zip_mode, pin_memory;
+  std::string data_path, dataset, interpolation, cache_mode, real_labels;
+  bool zip_mode, cache_listing, pin_memory;
 };
 
 struct ModelConfig {

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <sys/stat.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace wf {
+
+/// What tells that a folder is still what it was: any file added, removed or renamed in it moves
+/// both times, and nobody can set `changed` back.
+struct FolderStamp {
+  std::string path;  // below the root; "" is the root itself
+  uint64_t device = 0, inode = 0;
+  int64_t modified = 0, changed = 0;  // nanoseconds since 1970
+};
+
+FolderStamp stamp_of(const struct stat& info, std::string path);
+
+/// The pictures of root/CLASS/**, classes and the files of a class in bytewise order.
+struct Listing {
+  std::vector<std::string> classes;
+  std::vector<uint64_t> class_ends;  // pictures of all classes up to and with this one
+  std::string names;                 // "CLASS/file.jpg", one after another: a million of them
+  std::vector<uint64_t> ends;        // as strings of their own would take twice the memory
+  uint64_t others = 0;               // files that are no pictures, hidden ones not counted
+  std::string first_other;           // one of them, below the root
+  std::vector<FolderStamp> folders;  // all that were read
+
+  std::string_view name(size_t i) const {
+    const uint64_t begin = i == 0 ? 0 : ends[i - 1];
+    return std::string_view(names).substr(begin, ends[i] - begin);
+  }
+};
+
+/// Whether the ending is that of a known picture format and the file is not hidden.
+bool is_picture(std::string_view file);
+
+/// Reads the folders with several threads, without a stat() for each file. Throws wf::Error.
+Listing list_folder(const std::string& root);
+
+/// The same through a file in `cache` ("" for none): what was listed before is taken when every
+/// folder still bears the stamp it had. `now`, nanoseconds since 1970: a folder that changed less
+/// than two seconds before is not trusted, as some file systems' clocks are no finer.
+Listing list_folder_cached(const std::string& root, const std::string& cache, int64_t now);
+
+/// $XDG_CACHE_HOME/weightformer, ~/.cache/weightformer, or "" where there is neither.
+std::string listing_cache_folder();
+
+/// The cache file of `root`: its name is a hash of the root's full path. "" when `cache` is.
+std::string listing_cache_file(const std::string& root, const std::string& cache);
+
+}  // namespace wf

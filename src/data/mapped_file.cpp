@@ -1,0 +1,107 @@
+#include "weightformer/data/mapped_file.h"
+
+#include "weightformer/core/check.h"
+#include "weightformer/core/log.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace wf {
+
+MappedFile::MappedFile(const std::string& path) : path_(path) {
+  // Not blocking, so that a pipe by that name is told and not waited for.
+  descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  WF_CHECK(descriptor_ >= 0, path, ": cannot read: ", std::strerror(errno));
+  struct stat info {};
+  const char* problem = nullptr;
+  if (::fstat(descriptor_, &info) != 0) {
+    problem = std::strerror(errno);
+  } else if (!S_ISREG(info.st_mode)) {
+    problem = "not a plain file";
+  } else if (info.st_size > 0) {
+    size_ = static_cast<size_t>(info.st_size);
+    void* at = ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, descriptor_, 0);
+    if (at == MAP_FAILED) {
+      problem = std::strerror(errno);
+    } else {
+      data_ = static_cast<const char*>(at);
+    }
+  }
+  if (problem) {
+    ::close(descriptor_);
+    throw Error(str(path, ": cannot read: ", problem));
+  }
+}
+
+MappedFile::~MappedFile() {
+  if (data_) ::munmap(const_cast<char*>(data_), size_);
+  ::close(descriptor_);
+}
+
+bool MappedFile::whole() const {
+  struct stat info {};
+  return ::fstat(descriptor_, &info) == 0 && static_cast<size_t>(info.st_size) >= size_;
+}
+
+void MappedFile::will_need(size_t begin, size_t length) const {
+  static const size_t page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  if (length == 0 || begin >= size_) return;
+  const size_t from = begin / page * page, to = begin + std::min(length, size_ - begin);
+  ::madvise(const_cast<char*>(data_) + from, to - from, MADV_WILLNEED);  // advice: may fail
+}
+
+std::vector<std::pair<size_t, size_t>> read_ahead_ranges(size_t size, const CacheOptions& options,
+                                                         size_t memory) {
+  if (options.mode == CacheMode::no || size == 0) return {};
+  // Divided first: the product could leave 64 bits.
+  const auto bound = [&](int rank) {
+    const size_t world = static_cast<size_t>(options.world), at = static_cast<size_t>(rank);
+    return size / world * at + size % world * at / world;
+  };
+  const size_t begin = bound(options.rank), end = bound(options.rank + 1);
+  std::vector<std::pair<size_t, size_t>> ranges{{begin, end - begin}};
+  if (options.mode == CacheMode::full) ranges = {{begin, size - begin}, {0, begin}};
+  size_t total = 0;
+  for (const auto& range : ranges) total += range.second;
+  if (total > memory) return {};
+  return ranges;
+}
+
+ReadAhead::ReadAhead(std::shared_ptr<const MappedFile> file, const CacheOptions& options)
+    : file_(std::move(file)) {
+  const auto memory =
+      static_cast<size_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  const auto ranges = read_ahead_ranges(file_->bytes().size(), options, memory);
+  if (ranges.empty()) {
+    if (options.mode != CacheMode::no && !file_->bytes().empty()) {
+      log::warning(
+          "{}: larger than the memory of {} GB, so nothing is read ahead (DATA.CACHE_MODE no "
+          "says the same without this line)",
+          file_->path(), memory >> 30);
+    }
+    return;
+  }
+  thread_ = std::thread([this, ranges] {
+    // Pieces, so that the destructor never waits long.
+    constexpr size_t kPiece = size_t{8} << 20;
+    for (const auto& [begin, length] : ranges) {
+      for (size_t at = 0; at < length; at += kPiece) {
+        if (stopping_) return;
+        file_->will_need(begin + at, std::min(kPiece, length - at));
+      }
+    }
+  });
+}
+
+ReadAhead::~ReadAhead() {
+  stopping_ = true;
+  if (thread_.joinable()) thread_.join();
+}
+
+}  // namespace wf

@@ -1,0 +1,25 @@
+// What a call says when it fails.
+#pragma once
+
+#include "weightformer/core/check.h"
+
+#include <string>
+
+namespace wf::testing {
+
+/// The message of the wf::Error that `call` ends in; "" when it ends well. Anything else passes.
+template <typename Call>
+std::string error_of(Call call) {
+  try {
+    call();
+  } catch (const Error& problem) {
+    return problem.what();
+  }
+  return "";
+}
+
+inline bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace wf::testing

@@ -1,0 +1,107 @@
+// Puts a set of pictures into one file that wf_train reads, lists such a file, checks it.
+
+#include "weightformer/core/check.h"
+#include "weightformer/core/log.h"
+#include "weightformer/data/decode.h"
+#include "weightformer/data/image_folder.h"
+#include "weightformer/data/pack.h"
+#include "weightformer/data/packed_file.h"
+#include "weightformer/data/zip_folder.h"
+
+#include "tool.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+#include <thread>
+
+namespace {
+
+using namespace wf;
+
+bool ends_with(const std::string& text, const std::string& end) {
+  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+std::unique_ptr<Dataset> open_input(const std::string& input) {
+  const auto stem = input.substr(0, input.rfind('.'));
+  if (ends_with(input, ".zip")) return std::make_unique<ZipFolder>(input, stem + "_map.txt");
+  if (ends_with(input, ".wfpack")) return std::make_unique<PackedFile>(input);
+  return std::make_unique<ImageFolder>(input);
+}
+
+int make(std::string input, const std::string& output, PackOptions options) {
+  while (input.size() > 1 && input.back() == '/') input.pop_back();
+  std::error_code ignored;
+  WF_CHECK(!std::filesystem::equivalent(input, output, ignored), output,
+           ": would replace what it is made of; choose another --output");
+  const auto pictures = open_input(input);
+  options.root = input;
+  options.progress = [&](int64_t done, int64_t all) {
+    log::status(fmt::format("{}: {} of {} pictures", output, done, all));
+  };
+  const auto report = pack(*pictures, output, options);
+  log::status("");
+  for (const auto& problem : report.skipped) log::warning("left out: {}", problem);
+  std::cout << fmt::format(
+      "{}: {} pictures in {} classes, {} of them reduced, {:.1f} MB; {} unreadable ones left out\n",
+      output, report.packed, pictures->classes().size(), report.reduced,
+      static_cast<double>(report.bytes) / 1e6, report.skipped.size());
+  return 0;
+}
+
+int list(const std::string& path) {
+  const PackedFile file(path);
+  for (int64_t i = 0; i < file.size(); ++i) {
+    std::cout << file.entry_name(i) << '\t' << file.classes()[file.label(i)] << '\t'
+              << file.length(i) << '\n';
+  }
+  return 0;
+}
+
+int verify(const std::string& path) {
+  const PackedFile file(path);
+  int64_t damaged = 0;
+  for (int64_t i = 0; i < file.size(); ++i) {
+    try {
+      file.read(i);
+    } catch (const UnreadableImage& problem) {
+      std::cout << problem.what() << '\n';
+      ++damaged;
+    }
+  }
+  WF_CHECK(damaged == 0, path, ": ", damaged, " of ", file.size(), " pictures are damaged");
+  std::cout << path << ": all " << file.size() << " pictures are as they were packed\n";
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app(
+      "Puts the pictures of an image folder, a zip with its map, or a packed file into one file; "
+      "wf_train takes train.wfpack and val.wfpack in DATA.DATA_PATH by themselves.");
+  return wf::run_tool(&app, [&] {
+    std::string input, output, listed, verified;
+    wf::PackOptions options;
+    options.threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+    auto* from = app.add_option("--input", input, "FOLDER/train, train.zip or train.wfpack");
+    auto* to = app.add_option("--output", output, "the file to write, such as FOLDER/train.wfpack");
+    app.add_option("--side", options.side, "reduce longer shorter sides to this; 0: keep all bytes")
+        ->check(CLI::Range(0, 16384));
+    app.add_option("--quality", options.quality, "of reduced pictures' JPEG (90)")
+        ->check(CLI::Range(1, 100));
+    app.add_option("--threads", options.threads, "that reduce")->check(CLI::Range(1, 1024));
+    app.add_option("--list", listed, "print name, class and bytes of a packed file's pictures");
+    app.add_option("--verify", verified, "compare all checksums of a packed file");
+    from->needs(to);
+    to->needs(from);
+    app.parse(argc, argv);
+    WF_CHECK(input.empty() + listed.empty() + verified.empty() == 2,
+             "give one of --input with --output, --list, --verify; --help says more");
+    if (!listed.empty()) return list(listed);
+    return input.empty() ? verify(verified) : make(input, output, options);
+  });
+}
