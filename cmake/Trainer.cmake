@@ -25,6 +25,9 @@ set(wf_trainer_plain_sources
   src/data/decode.cpp
   src/data/image_folder.cpp
   src/data/jpeg.cpp
+  src/data/picture.cpp
+  src/data/pixel_kernels.cpp
+  src/data/pixel_kernels_avx2.cpp
   src/data/resize.cpp
   src/data/transforms.cpp
   src/dist/launch_env.cpp
@@ -35,6 +38,8 @@ add_library(weightformer_trainer STATIC
   src/checkpoint/checkpoint.cpp
   src/checkpoint/checkpoint_observer.cpp
   src/checkpoint/resume.cpp
+  src/data/batch_memory.cpp
+  src/data/device_copy.cpp
   src/data/loader.cpp
   src/engine/build.cpp
   src/engine/evaluator.cpp

@@ -30,6 +30,7 @@ Loaders build_loaders(const Config& config);
 Loaders build_validation_loader(const Config& config, std::vector<std::string> classes);
 
 std::unique_ptr<Transform> build_eval_transform(const Config& config);
+std::unique_ptr<Transform> build_train_transform(const Config& config);
 
 /// TRAIN.*: schedule in steps; the rates are scaled by the total batch / 512, as published.
 LrScheduleOptions build_schedule(const Config& config, int64_t batches_per_epoch, int world);
