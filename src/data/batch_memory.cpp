@@ -14,8 +14,10 @@ at::Tensor BatchMemory::take(at::IntArrayRef sizes, at::ScalarType type) {
       return tensor;
     }
   }
-  auto tensor = at::empty(sizes, type);
-  if (tensors_.size() < kept_) tensors_.push_back(tensor);
+  const auto tensor = at::empty(sizes, type);
+  // Those at hand are held by others, or of the last batch's size; the oldest is let go.
+  if (tensors_.size() == kept_) tensors_.erase(tensors_.begin());
+  tensors_.push_back(tensor);
   return tensor;
 }
 

@@ -34,7 +34,7 @@ class Loader::Impl {
         transform_(std::move(transform)),
         sampler_(std::move(sampler)),
         options_(options),
-        memory_(options.pin_memory && !options.device.is_cpu(), options.prefetch + 2) {
+        memory_(options.pin_memory && !options.device.is_cpu(), 2 * (options.prefetch + 2)) {
     if (!options_.device.is_cpu()) copy_.emplace(options_.device);
     WF_CHECK(options_.batch_size > 0 && options_.workers >= 0 && options_.prefetch > 0,
              "Loader: batch_size and prefetch must be positive and workers not negative");

@@ -75,7 +75,7 @@ TEST(ResizeInto, ABoxOrAPartOutsideIsAnError) {
   EXPECT_THROW(resize_into(image, {{0, 0, 8, 8}, 0, 4, {0, 0, 1, 4}}, out.data()), Error);
 }
 
-// Windows as a bicubic resize has them, with weights that reach far beyond its own.
+// Windows as a resize has them, with weights whose sums go below 0 and beyond 255.
 ResizeWeights random_weights(int in, int out, int taps, CounterRng& rng) {
   ResizeWeights weights;
   weights.stride = (taps + 3) / 4 * 4;
@@ -87,7 +87,7 @@ ResizeWeights random_weights(int in, int out, int taps, CounterRng& rng) {
     weights.windows.push_back({first, count});
     for (int k = 0; k < count; ++k) {
       const size_t at = static_cast<size_t>(i) * weights.stride + k;
-      weights.set(at, static_cast<int32_t>(rng.below(1 << 23)) - (1 << 21));
+      weights.set(at, static_cast<int32_t>(rng.below((1 << 23) / taps)) - (1 << 21) / taps);
     }
   }
   return weights;
