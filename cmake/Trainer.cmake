@@ -34,6 +34,9 @@ set(wf_trainer_plain_sources
   src/data/pack.cpp
   src/data/packed_file.cpp
   src/data/real_labels.cpp
+  src/data/picture.cpp
+  src/data/pixel_kernels.cpp
+  src/data/pixel_kernels_avx2.cpp
   src/data/resize.cpp
   src/data/transforms.cpp
   src/data/zip_directory.cpp
@@ -46,6 +49,8 @@ add_library(weightformer_trainer STATIC
   src/checkpoint/checkpoint.cpp
   src/checkpoint/checkpoint_observer.cpp
   src/checkpoint/resume.cpp
+  src/data/batch_memory.cpp
+  src/data/device_copy.cpp
   src/data/loader.cpp
   src/engine/build.cpp
   src/engine/evaluation_report.cpp

@@ -19,6 +19,10 @@ struct BenchOptions {
   std::string dynamic_linear = "auto", sweep;
   int64_t batch = 8, size = 0, steps = 5, warmup = 2, threads = 2;
   bool ops = false;
+  bool model_given = false;
+
+  std::string data;  ///< a folder of pictures
+  int64_t workers = 1, images = 512, passes = 3, data_batch = 64;
 
   c10::Device torch_device() const { return c10::Device(device); }
   c10::ScalarType type() const;
@@ -48,5 +52,8 @@ Timing time_steps(const BenchOptions& options, Step step) {
 
 /// A line for every operator: gigabytes a second, and the ratio to its ATen reference.
 void bench_ops(const BenchOptions& options);
+
+/// A line for the loader: pictures per second of CPU time.
+void bench_data(const BenchOptions& options);
 
 }  // namespace wf

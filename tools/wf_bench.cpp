@@ -1,4 +1,5 @@
-// Times a model or its operators, one JSON line each. Needs weightformer::core alone. See --help.
+// Times a model, its operators or the loader, one JSON line each. Needs weightformer::core
+// alone, but for the loader. See --help.
 
 #include "weightformer/models/model.h"
 #include "weightformer/nn/autocast.h"
@@ -30,7 +31,8 @@ void synchronize(c10::Device device) {
 
 namespace {
 
-constexpr const char* kHelp = R"(wf_bench: times a model, or its operators, on random numbers.
+constexpr const char* kHelp =
+    R"(wf_bench: times a model, or its operators, on random numbers; or the loader.
   --model NAME           wfm_tiny, wfm_small, wfm_base, wfm_nano (wfm_tiny)
   --mode infer|train     train: forward, loss, backward, clipping, AdamW (infer)
   --batch B --size PX    pictures a step, their side (8; the model's own)
@@ -40,6 +42,11 @@ constexpr const char* kHelp = R"(wf_bench: times a model, or its operators, on r
   --dynamic-linear M     auto, factored, merged, reference (auto)
   --sweep resolution     one line for each of several sides: seconds a token
   --ops                  one line for each operator and its ATen reference
+  --data FOLDER          the loader on the pictures below it: per second of CPU time, by random
+                         crop and flip (crop), by the whole recipe, by the transform of evaluation
+                         (eval); with --model also the share of a step that waits (data_wait)
+  --workers N            its threads; 0: the one that trains (1)
+  --images N --passes N  at most so many pictures, so many times (512, 3)
 Prints images_per_s_best and _median, and peak_mib: the process's memory, or the GPU allocator's.
 )";
 
@@ -47,12 +54,12 @@ BenchOptions parse(int argc, char** argv) {
   BenchOptions o;
   const std::pair<const char*, std::string*> words[] = {
       {"--model", &o.model},   {"--mode", &o.mode},   {"--dtype", &o.dtype},
-      {"--device", &o.device}, {"--sweep", &o.sweep}, {"--dynamic-linear", &o.dynamic_linear}};
-  const std::pair<const char*, int64_t*> numbers[] = {{"--batch", &o.batch},
-                                                      {"--size", &o.size},
-                                                      {"--steps", &o.steps},
-                                                      {"--warmup", &o.warmup},
-                                                      {"--threads", &o.threads}};
+      {"--device", &o.device}, {"--sweep", &o.sweep}, {"--dynamic-linear", &o.dynamic_linear},
+      {"--data", &o.data}};
+  const std::pair<const char*, int64_t*> numbers[] = {
+      {"--batch", &o.batch},   {"--size", &o.size},       {"--steps", &o.steps},
+      {"--warmup", &o.warmup}, {"--threads", &o.threads}, {"--workers", &o.workers},
+      {"--images", &o.images}, {"--passes", &o.passes}};
   for (int i = 1; i < argc; ++i) {
     const std::string flag = argv[i];
     if (flag == "--ops") {
@@ -73,6 +80,7 @@ BenchOptions parse(int argc, char** argv) {
       *to = std::stoll(value);
       known = true;
     }
+    o.model_given |= flag == "--model";
     WF_CHECK(known, "unknown flag ", flag, "; --help lists the flags");
   }
   WF_CHECK(o.mode == "infer" || o.mode == "train", "--mode: expected infer or train, got ", o.mode);
@@ -154,7 +162,11 @@ int main(int argc, char** argv) {
     const auto options = wf::parse(argc, argv);
     at::set_num_threads(static_cast<int>(options.threads));
     torch::manual_seed(0);
-    options.ops ? wf::bench_ops(options) : wf::bench_model(options);
+    if (!options.data.empty()) {
+      wf::bench_data(options);
+    } else {
+      options.ops ? wf::bench_ops(options) : wf::bench_model(options);
+    }
     return 0;
   } catch (const wf::Error& problem) {
     std::cerr << "error: " << problem.what() << std::endl;

@@ -40,6 +40,8 @@ void visit_data(C& c, V&& v) {
     between(1, 16384));
   v(c.data.interpolation, "DATA.INTERPOLATION", "bicubic", "how pictures are resized",
     one_of({"bicubic", "bilinear"}));
+  v(c.data.fast_decode, "DATA.FAST_DECODE", true,
+    "training decodes what a crop needs, large pictures at a reduced size", Rule{});
   v(c.data.zip_mode, "DATA.ZIP_MODE", false,
     "read train.zip by train_map.txt, and val the same, instead of folders", Rule{});
   v(c.data.cache_mode, "DATA.CACHE_MODE", "part",

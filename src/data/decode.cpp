@@ -1,18 +1,22 @@
 #include "weightformer/data/decode.h"
 
 #include "jpeg.h"
+#include "scratch.h"
 
 #include <opencv2/core/utils/logger.hpp>
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <cerrno>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
+#include <memory>
 #include <optional>
-#include <sstream>
 
 namespace wf {
 namespace {
@@ -48,6 +52,17 @@ std::optional<uint64_t> claimed_pixels(std::string_view bytes) {
   }
   return std::nullopt;  // plain WebP holds at most 16384 x 16384
 }
+
+struct Descriptor {
+  explicit Descriptor(const std::string& path)
+      : number(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {}
+  ~Descriptor() {
+    if (number >= 0) ::close(number);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  const int number;
+};
 
 // OpenCV's own warnings about broken files would go to the terminal, past our log.
 void silence_opencv() {
@@ -90,6 +105,15 @@ cv::Mat to_rgb(cv::Mat picture) {
   return rgb;
 }
 
+Image decode_jpeg(std::string_view bytes, const std::string& name) {
+  Jpeg file(bytes, name);
+  Scratch scratch;
+  const auto view = file.decode(8, {0, 0, file.height(), file.width()}, scratch);
+  Image image{view.height, view.width, {}};
+  image.pixels.assign(view.data, view.data + view.stride * view.height);
+  return image;
+}
+
 }  // namespace
 
 Image decode_image(std::string_view bytes, const std::string& name) {
@@ -115,16 +139,24 @@ Image decode_image(std::string_view bytes, const std::string& name) {
 }
 
 Encoded read_file(const std::string& path) {
-  errno = 0;
-  std::ifstream in(path, std::ios::binary);
-  std::ostringstream stream;
-  if (in) stream << in.rdbuf();
-  if (!in || in.bad()) {
-    throw UnreadableImage(
-        str(path, ": cannot read: ", errno ? std::strerror(errno) : "the file is empty"));
+  const auto fail = [&](const char* why) {
+    return UnreadableImage(str(path, ": cannot read: ", why));
+  };
+  const Descriptor file(path);
+  struct stat status {};
+  if (file.number < 0 || ::fstat(file.number, &status) != 0) throw fail(std::strerror(errno));
+  const auto size = static_cast<size_t>(status.st_size);
+  const std::shared_ptr<char> bytes(new char[size + 1], std::default_delete<char[]>());
+  size_t have = 0;
+  while (have < size) {
+    const auto count = ::read(file.number, bytes.get() + have, size - have);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) throw fail(std::strerror(errno));
+    if (count == 0) break;
+    have += static_cast<size_t>(count);
   }
-  const auto bytes = std::make_shared<const std::string>(stream.str());
-  return {*bytes, bytes};
+  if (have == 0) throw fail("the file is empty");
+  return {{bytes.get(), have}, bytes};
 }
 
 Encoded as_ppm(const Image& image) {

@@ -2,8 +2,10 @@
 
 #include "weightformer/core/log.h"
 #include "weightformer/data/decode.h"
+#include "weightformer/data/picture.h"
 
-#include <ATen/ops/empty.h>
+#include "batch_memory.h"
+#include "device_copy.h"
 
 #include <algorithm>
 #include <chrono>
@@ -31,7 +33,9 @@ class Loader::Impl {
       : dataset_(std::move(dataset)),
         transform_(std::move(transform)),
         sampler_(std::move(sampler)),
-        options_(options) {
+        options_(options),
+        memory_(options.pin_memory && !options.device.is_cpu(), 2 * (options.prefetch + 2)) {
+    if (!options_.device.is_cpu()) copy_.emplace(options_.device);
     WF_CHECK(options_.batch_size > 0 && options_.workers >= 0 && options_.prefetch > 0,
              "Loader: batch_size and prefetch must be positive and workers not negative");
   }
@@ -54,6 +58,40 @@ class Loader::Impl {
   }
 
   bool next(Batch& batch) {
+    if (!copy_) return take(batch);
+    if (!copy_->under_way() && !begin_copy()) return false;
+    batch = copy_->finish();
+    if (next_is_ready()) begin_copy();
+    return true;
+  }
+
+  double wait_seconds() const { return std::chrono::duration<double>(waited_).count(); }
+
+  int64_t unreadable() const {
+    const std::lock_guard lock(mutex_);
+    return static_cast<int64_t>(unreadable_.size());
+  }
+
+ private:
+  struct Pending {
+    Batch batch;
+    int64_t remaining = 0;
+    std::exception_ptr problem;
+  };
+
+  bool begin_copy() {
+    Batch host;
+    if (!take(host)) return false;
+    copy_->begin(std::move(host));
+    return true;
+  }
+
+  bool next_is_ready() {
+    const std::lock_guard lock(mutex_);
+    return front_ready() && !pending_.front().problem;
+  }
+
+  bool take(Batch& batch) {
     if (front_ >= batches()) return false;
     const auto begin = std::chrono::steady_clock::now();
     std::unique_lock lock(mutex_);
@@ -73,20 +111,6 @@ class Loader::Impl {
     return true;
   }
 
-  double wait_seconds() const { return std::chrono::duration<double>(waited_).count(); }
-
-  int64_t unreadable() const {
-    const std::lock_guard lock(mutex_);
-    return static_cast<int64_t>(unreadable_.size());
-  }
-
- private:
-  struct Pending {
-    Batch batch;
-    int64_t remaining = 0;
-    std::exception_ptr problem;
-  };
-
   // With `mutex_` held from here …
   bool front_ready() const { return !pending_.empty() && pending_.front().remaining == 0; }
 
@@ -100,8 +124,8 @@ class Loader::Impl {
         std::min<int64_t>(options_.batch_size, static_cast<int64_t>(order_.size()) - begin);
     const int64_t side = transform_->size();
     Pending pending;
-    pending.batch.images = at::empty({count, 3, side, side}, at::kFloat);
-    pending.batch.labels = at::empty({count}, at::kLong);
+    pending.batch.images = memory_.take({count, 3, side, side}, at::kFloat);
+    pending.batch.labels = memory_.take({count}, at::kLong);
     pending.batch.indices.assign(order_.begin() + begin, order_.begin() + begin + count);
     pending.remaining = count;
     pending_.push_back(std::move(pending));
@@ -147,11 +171,15 @@ class Loader::Impl {
     for (auto& thread : threads_) thread.join();
     threads_.clear();
     pending_.clear();
+    if (copy_) copy_->drop();
   }
 
-  std::optional<Image> try_load(int64_t index) {
+  // False for a picture that cannot be read, wherever that is noticed.
+  bool try_sample(int64_t index, CounterRng rng, float* out) {
     try {
-      return dataset_->load(index);
+      Picture picture(dataset_->read(index), dataset_->name(index));
+      (*transform_)(picture, rng, out);
+      return true;
     } catch (const UnreadableImage& problem) {
       bool first = false;
       {
@@ -159,31 +187,27 @@ class Loader::Impl {
         first = unreadable_.insert(index).second;
       }
       if (first) log::warning("unreadable picture: {}", problem.what());
-      return std::nullopt;
+      return false;
     }
   }
 
   void fill(Batch& batch, int64_t slot) {
     int64_t index = batch.indices[slot];
     const auto key = static_cast<uint64_t>(index), epoch = static_cast<uint64_t>(epoch_);
+    const CounterRng augment{options_.seed, kAugment, epoch, key};
     const int64_t side = transform_->size();
     float* out = batch.images.data_ptr<float>() + slot * 3 * side * side;
-    auto image = try_load(index);
-    for (int attempt = 0; !image && options_.train; ++attempt) {
+    bool done = try_sample(index, augment, out);
+    for (int attempt = 0; !done && options_.train; ++attempt) {
       WF_CHECK(attempt < kReplacements, dataset_->name(index), ": unreadable, and so were ",
                kReplacements, " pictures tried in its place");
       CounterRng rng{options_.seed, kReplace, epoch, key, static_cast<uint64_t>(attempt)};
       index = rng.below(dataset_->size());
-      image = try_load(index);
+      done = try_sample(index, augment, out);
     }
     batch.indices[slot] = index;
-    batch.labels.data_ptr<int64_t>()[slot] = image ? dataset_->label(index) : -1;
-    if (!image) {
-      std::fill(out, out + 3 * side * side, 0.0f);
-      return;
-    }
-    CounterRng rng{options_.seed, kAugment, epoch, key};
-    (*transform_)(*image, rng, out);
+    batch.labels.data_ptr<int64_t>()[slot] = done ? dataset_->label(index) : -1;
+    if (!done) std::fill(out, out + 3 * side * side, 0.0f);
   }
 
   const std::shared_ptr<const Dataset> dataset_;
@@ -191,12 +215,15 @@ class Loader::Impl {
   const Sampler sampler_;
   const LoaderOptions options_;
 
+  std::optional<DeviceCopy> copy_;  // to a GPU
+
   int64_t epoch_ = 0;
   std::vector<int64_t> order_;
   std::vector<std::thread> threads_;
   std::chrono::steady_clock::duration waited_{};
 
-  mutable std::mutex mutex_;
+  mutable std::mutex mutex_;  // for all that follows
+  BatchMemory memory_;
   std::condition_variable changed_;
   std::deque<Pending> pending_;  // batches begun and not yet handed out; the first is front_
   int64_t front_ = 0;            // the batch that next() hands out

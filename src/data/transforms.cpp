@@ -26,39 +26,70 @@ const Table& normalised() {
   return table;
 }
 
-// Copies a window of `image` that may reach beyond it; what lies outside is black.
-// out: [3, size, size].
-void write_window(const Image& image, int top, int left, int size, bool flip, float* out) {
-  const auto& table = normalised();
-  for (int channel = 0; channel < 3; ++channel) {
-    const auto& values = table[channel];
-    for (int y = 0; y < size; ++y) {
-      const int row = top + y;
-      for (int x = 0; x < size; ++x) {
-        const int column = left + (flip ? size - 1 - x : x);
-        const bool inside = row >= 0 && row < image.height && column >= 0 && column < image.width;
-        *out++ =
-            values[inside ? image.pixels[(static_cast<size_t>(row) * image.width + column) * 3 +
-                                         channel]
-                          : 0];
-      }
-    }
+// Writes `count` normalised pixels; `step` is 3, or -3 to go left.
+void write_pixels(const uint8_t* pixel, ptrdiff_t step, int count, float* out, size_t plane) {
+  const auto& [red, green, blue] = normalised();
+  for (int x = 0; x < count; ++x, pixel += step) {
+    out[x] = red[pixel[0]];
+    out[x + plane] = green[pixel[1]];
+    out[x + 2 * plane] = blue[pixel[2]];
   }
 }
 
-Image to_square(const Image& image, int side, Interpolation interpolation) {
-  return resize(image, {0, 0, image.height, image.width}, side, side, interpolation);
+// Copies a window of `image` that may reach beyond it; what lies outside is black.
+// out: [3, size, size].
+void write_window(const ImageView& image, int top, int left, int size, bool flip, float* out) {
+  const size_t plane = static_cast<size_t>(size) * size;
+  if (top < 0 || left < 0 || top + size > image.height || left + size > image.width) {
+    for (int channel = 0; channel < 3; ++channel) {
+      std::fill_n(out + channel * plane, plane, normalised()[channel][0]);
+    }
+  }
+  const int begin = std::max(0, left), end = std::min(image.width, left + size);
+  if (begin >= end) return;
+  for (int row = std::max(0, top); row < std::min(image.height, top + size); ++row) {
+    const int column = flip ? end - 1 : begin;
+    const int to = flip ? left + size - end : begin - left;
+    write_pixels(image.data + row * image.stride + static_cast<size_t>(column) * 3, flip ? -3 : 3,
+                 end - begin, out + static_cast<size_t>(row - top) * size + to, plane);
+  }
+}
+
+Image to_square(const ImageView& image, int side, Interpolation interpolation) {
+  Image out{side, side, std::vector<uint8_t>(static_cast<size_t>(side) * side * 3)};
+  resize_into(image,
+              {whole_box(image.height, image.width), side, side, {0, 0, side, side}, interpolation},
+              out.pixels.data());
+  return out;
+}
+
+// The box at the side of the result; the filter sees nothing outside it, as in torchvision.
+Image crop_and_resize(Picture& picture, const Box& box, const TransformOptions& options) {
+  Picture::Part part;
+  if (options.fast_decode) {
+    part = picture.part(box, options.size, options.size);
+  } else {
+    const auto whole = picture.whole();
+    part.pixels = {whole.data + box.top * whole.stride + static_cast<size_t>(box.left) * 3,
+                   whole.stride, box.height, box.width};
+    part.box = whole_box(box.height, box.width);
+  }
+  const int side = options.size;
+  Image out{side, side, std::vector<uint8_t>(static_cast<size_t>(side) * side * 3)};
+  resize_into(part.pixels, {part.box, side, side, {0, 0, side, side}, options.interpolation},
+              out.pixels.data());
+  return out;
 }
 
 class RandomResizedCrop : public Transform {
  public:
   explicit RandomResizedCrop(const TransformOptions& options) : options_(options) {}
   int size() const override { return options_.size; }
-  void operator()(const Image& image, CounterRng& rng, float* out) const override {
-    const Box box = random_resized_box(image.height, image.width, rng);
+  void operator()(Picture& picture, CounterRng& rng, float* out) const override {
+    const Box box = random_resized_box(picture.height(), picture.width(), rng);
     const bool flip = rng.uniform() < options_.hflip;
-    const int side = options_.size;
-    write_window(resize(image, box, side, side, options_.interpolation), 0, 0, side, flip, out);
+    const Image crop = crop_and_resize(picture, box, options_);
+    write_window(crop, 0, 0, options_.size, flip, out);
   }
 
  private:
@@ -69,11 +100,12 @@ class PaddedCrop : public Transform {
  public:
   explicit PaddedCrop(const TransformOptions& options) : options_(options) {}
   int size() const override { return options_.size; }
-  void operator()(const Image& image, CounterRng& rng, float* out) const override {
+  void operator()(Picture& picture, CounterRng& rng, float* out) const override {
     const int side = options_.size, pad = options_.crop_padding;
     const int top = static_cast<int>(rng.below(2 * pad + 1)) - pad;
     const int left = static_cast<int>(rng.below(2 * pad + 1)) - pad;
     const bool flip = rng.uniform() < options_.hflip;
+    const auto image = picture.whole();
     if (image.height == side && image.width == side) {
       write_window(image, top, left, side, flip, out);
     } else {
@@ -89,8 +121,8 @@ class Evaluation : public Transform {
  public:
   explicit Evaluation(const TransformOptions& options) : options_(options) {}
   int size() const override { return options_.size; }
-  void operator()(const Image& image, CounterRng&, float* out) const override {
-    write_window(eval_crop(image, options_), 0, 0, options_.size, /*flip=*/false, out);
+  void operator()(Picture& picture, CounterRng&, float* out) const override {
+    write_window(eval_crop(picture.whole(), options_), 0, 0, options_.size, /*flip=*/false, out);
   }
 
  private:
@@ -120,20 +152,26 @@ Box random_resized_box(int height, int width, CounterRng& rng) {
   return {(height - h) / 2, (width - w) / 2, h, w};
 }
 
-Image eval_crop(const Image& image, const TransformOptions& options) {
+Image eval_crop(const ImageView& image, const TransformOptions& options) {
   const int size = options.size;
   if (!options.crop || size <= kSmallSide) return to_square(image, size, options.interpolation);
   const int larger = static_cast<int>(256.0 / 224.0 * size);
-  const Image square = to_square(image, larger, options.interpolation);
   // torchvision's centre: half the rest, rounded to even at .5.
   const int margin = static_cast<int>(std::nearbyint((larger - size) / 2.0));
   Image out{size, size, std::vector<uint8_t>(static_cast<size_t>(size) * size * 3)};
-  const size_t row = static_cast<size_t>(size) * 3;
-  for (int y = 0; y < size; ++y) {
-    const auto* from = &square.pixels[(static_cast<size_t>(y + margin) * larger + margin) * 3];
-    std::copy(from, from + row, &out.pixels[y * row]);
-  }
+  resize_into(image,
+              {whole_box(image.height, image.width),
+               larger,
+               larger,
+               {margin, margin, size, size},
+               options.interpolation},
+              out.pixels.data());
   return out;
+}
+
+void Transform::operator()(const Image& image, CounterRng& rng, float* out) const {
+  Picture picture{ImageView(image)};
+  (*this)(picture, rng, out);
 }
 
 std::unique_ptr<Transform> make_train_transform(const TransformOptions& options) {

@@ -18,6 +18,7 @@ TransformOptions transform_options(const Config& config) {
   options.crop = config.test.crop;
   options.crop_padding = static_cast<int>(config.aug.crop_padding);
   options.hflip = config.aug.hflip;
+  options.fast_decode = config.data.fast_decode;
   return options;
 }
 
@@ -29,6 +30,8 @@ std::unique_ptr<Loader> make_loader(const Config& config, std::shared_ptr<const 
   options.train = train;
   options.drop_last = train;
   options.seed = static_cast<uint64_t>(config.seed);
+  options.device = build_device(config);
+  options.pin_memory = config.data.pin_memory;
   Sampler sampler(dataset->size(), /*shuffle=*/train, options.seed);
   return std::make_unique<Loader>(std::move(dataset), std::move(transform), std::move(sampler),
                                   options);
@@ -81,10 +84,14 @@ std::unique_ptr<Transform> build_eval_transform(const Config& config) {
   return make_eval_transform(transform_options(config));
 }
 
+std::unique_ptr<Transform> build_train_transform(const Config& config) {
+  return make_train_transform(transform_options(config));
+}
+
 Loaders build_loaders(const Config& config) {
   const auto train = open_dataset(data_source(config), "train");
   auto loaders = build_validation_loader(config, train->classes());
-  loaders.train = make_loader(config, train, make_train_transform(transform_options(config)), true);
+  loaders.train = make_loader(config, train, build_train_transform(config), true);
   return loaders;
 }
 

@@ -2,6 +2,7 @@
 
 #include "weightformer/core/check.h"
 
+#include "support/photo.h"
 #include "support/toy_data.h"
 
 #include <gtest/gtest.h>
@@ -122,6 +123,56 @@ class Failing : public ToyDataset {
     return ToyDataset::read(i);
   }
 };
+
+// JPEGs of which number 5 ends too early: its header is whole, so that only decoding notices.
+class HalfAJpeg : public ToyDataset {
+ public:
+  using ToyDataset::ToyDataset;
+  Encoded read(int64_t i) const override {
+    auto file = as_jpeg(made_photo(60, 60, static_cast<uint64_t>(i)));
+    if (i == 5) file.bytes = file.bytes.substr(0, file.bytes.size() * 3 / 4);
+    return file;
+  }
+};
+
+TEST(Loader, DamageThatOnlyDecodingNoticesIsTreatedTheSame) {
+  const auto data = std::make_shared<HalfAJpeg>(10, kSide);
+  TransformOptions options;
+  options.size = 40;
+  auto loading = training();
+  loading.batch_size = 10;
+  for (bool fast : {true, false}) {
+    options.fast_decode = fast;
+    Loader loader(data, make_train_transform(options), Sampler(10, true, 1), loading);
+    for (const auto& batch : drain(loader, 0)) {
+      for (int64_t index : batch.indices) EXPECT_NE(index, 5);
+    }
+    EXPECT_EQ(loader.unreadable(), 1);
+  }
+  Loader loader(data, make_eval_transform(options), Sampler(10, false, 1), LoaderOptions{});
+  const auto batches = drain(loader, 0);
+  EXPECT_EQ(batches[5].labels.item<int64_t>(), -1);
+  EXPECT_EQ(batches[5].images.abs().sum().item<float>(), 0);
+  EXPECT_EQ(batches[6].labels.item<int64_t>(), 0);
+}
+
+TEST(Loader, UsesTheMemoryOfABatchAgainWhenNobodyHoldsIt) {
+  auto options = training();
+  options.prefetch = 1;
+  const auto loader = make(1, options);
+  const auto expected = drain(*loader, 0);  // all are held: each has its own memory
+  loader->start(0);
+  std::set<const void*> places;
+  at::Tensor view;
+  Batch batch;
+  for (int i = 0; loader->next(batch); ++i) {
+    EXPECT_TRUE(torch::equal(batch.images, expected[i].images));
+    places.insert(batch.images.data_ptr());
+    if (i == 0) view = batch.images.select(0, 1);
+  }
+  EXPECT_LT(places.size(), expected.size());
+  EXPECT_TRUE(torch::equal(view, expected[0].images[1])) << "a view keeps its batch";
+}
 
 TEST(Loader, AnExceptionOfAWorkerReachesTheCaller) {
   for (int workers : {0, 3}) {

@@ -49,6 +49,31 @@ TEST(WfBench, PrintsALineForEveryOperator) {
   }
 }
 
+TEST(WfBench, PrintsTheSpeedOfTheLoaderOnAnyFolderOfPictures) {
+  for (int64_t workers : {0, 2}) {
+    const auto end = run({program("wf_bench"), "--data", WF_GOLDEN_DIR "/images", "--size", "64",
+                          "--passes", "1", "--workers", std::to_string(workers)});
+    ASSERT_EQ(end.code, 0) << end.err;
+    const auto line = json_lines(end.out).at(0);
+    EXPECT_EQ(line["images"], 11);  // a flat folder; an upper limit is not reached
+    EXPECT_EQ(line["workers"], workers);
+    for (const char* row : {"crop", "recipe", "eval", "mb_per_s"}) {
+      EXPECT_GT(line[row].get<double>(), 0) << row;
+    }
+    EXPECT_FALSE(line.contains("data_wait"));
+  }
+}
+
+TEST(WfBench, SaysHowLongAModelWaitsForPictures) {
+  const auto end =
+      run(command({"--data", WF_GOLDEN_DIR "/images", "--passes", "1", "--images", "3"}));
+  ASSERT_EQ(end.code, 0) << end.err;
+  const auto line = json_lines(end.out).at(0);
+  EXPECT_EQ(line["images"], 3);
+  EXPECT_GT(line["data_wait"].get<double>(), 0);
+  EXPECT_LT(line["data_wait"].get<double>(), 1);
+}
+
 TEST(WfBench, BadFlagsAreOneLineAndExitCodeTwo) {
   for (const std::vector<std::string>& bad : {std::vector<std::string>{"--mode", "walk"},
                                               {"--stepz", "3"},
@@ -56,6 +81,7 @@ TEST(WfBench, BadFlagsAreOneLineAndExitCodeTwo) {
                                               {"--dtype", "int8"},
                                               {"--dynamic-linear", "fast"},
                                               {"--model", "wfm_tinny"},
+                                              {"--data", "nowhere"},
                                               {"--batch"}}) {
     const auto end = run(command(bad));
     EXPECT_EQ(end.code, 2) << bad[0] << end.err;

@@ -14,7 +14,7 @@ using Pair = std::array<double, 2>;
 struct DataConfig {
   int64_t batch_size, img_size, num_workers;
   std::string data_path, dataset, interpolation, cache_mode, real_labels;
-  bool zip_mode, cache_listing, pin_memory;
+  bool zip_mode, cache_listing, pin_memory, fast_decode;
 };
 
 struct ModelConfig {

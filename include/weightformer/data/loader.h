@@ -5,6 +5,7 @@
 #include "weightformer/data/transforms.h"
 
 #include <ATen/core/Tensor.h>
+#include <c10/core/Device.h>
 
 #include <memory>
 #include <vector>
@@ -24,6 +25,9 @@ struct LoaderOptions {
   bool train = false;    ///< replace unreadable pictures instead of marking them
   bool drop_last = false;
   uint64_t seed = 0;
+  /// Where batches are handed out. To a GPU they are copied while it computes on the one before.
+  c10::Device device = c10::kCPU;
+  bool pin_memory = true;  ///< for a GPU: page-locked batches, which can be copied meanwhile
 };
 
 /// Batches of a dataset, in the sampler's order, made by threads ahead of their use.
@@ -43,7 +47,8 @@ class Loader {
   /// Begins an epoch at its batch `first_batch`; whatever was under way is given up.
   void start(int64_t epoch, int64_t first_batch = 0);
 
-  /// The next batch; false at the epoch's end. An exception of a worker is thrown here.
+  /// The next batch; false at the epoch's end. An exception of a worker is thrown here. The memory
+  /// of a batch is used again when nobody holds its tensors any more.
   bool next(Batch& batch);
 
   /// Seconds that next() has waited for pictures since start().

@@ -2,6 +2,7 @@
 
 #include "weightformer/core/random.h"
 #include "weightformer/data/image.h"
+#include "weightformer/data/picture.h"
 #include "weightformer/data/resize.h"
 
 #include <memory>
@@ -21,6 +22,8 @@ struct TransformOptions {
   bool crop = true;      ///< evaluation: resize to size * 256/224 and cut out the centre
   int crop_padding = 4;  ///< training of small pictures: zero padding before a random crop
   double hflip = 0.5;    ///< training: probability of a horizontal flip
+  /// Training: Picture::part() instead of a full decode. Evaluation always decodes in full.
+  bool fast_decode = true;
 };
 
 /// From a picture to the numbers that a model sees.
@@ -30,7 +33,9 @@ class Transform {
   virtual int size() const = 0;
   /// Writes [3, size, size] float32: R, G and B planes, normalised by the ImageNet mean and
   /// deviation. Thread-safe; random choices come from `rng` alone.
-  virtual void operator()(const Image& image, CounterRng& rng, float* out) const = 0;
+  virtual void operator()(Picture& picture, CounterRng& rng, float* out) const = 0;
+  /// The same for a picture that is decoded already.
+  void operator()(const Image& image, CounterRng& rng, float* out) const;
 };
 
 /// Random resized crop (area 0.08–1, aspect 3/4–4/3), flip. For small pictures: resize to the
@@ -42,7 +47,7 @@ std::unique_ptr<Transform> make_eval_transform(const TransformOptions& options);
 
 /// The whole picture resized to the square of side int(256/224 * size), its centre of side `size`;
 /// without options.crop, or for small sizes, straight to the square of side `size`.
-Image eval_crop(const Image& image, const TransformOptions& options);
+Image eval_crop(const ImageView& image, const TransformOptions& options);
 
 /// The box of a random resized crop: ten tries at a random area and aspect, then the largest
 /// centred box of an allowed aspect (the recipe of Szegedy et al. 2015, in torchvision's form).

@@ -31,6 +31,7 @@ Loaders build_loaders(const Config& config);
 Loaders build_validation_loader(const Config& config, std::vector<std::string> classes);
 
 std::unique_ptr<Transform> build_eval_transform(const Config& config);
+std::unique_ptr<Transform> build_train_transform(const Config& config);
 
 /// AMP and AMP_DTYPE: the dtype of autocast, if any.
 std::optional<at::ScalarType> build_amp(const Config& config);

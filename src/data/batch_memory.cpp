@@ -1,0 +1,24 @@
+#include "batch_memory.h"
+
+#include <ATen/ops/empty.h>
+#include <c10/core/InferenceMode.h>
+
+namespace wf {
+
+at::Tensor BatchMemory::take(at::IntArrayRef sizes, at::ScalarType type) {
+  if (pinned_) return at::empty(sizes, at::TensorOptions(type).pinned_memory(true));
+  for (const auto& tensor : tensors_) {
+    // A view that someone made holds the storage.
+    if (tensor.use_count() == 1 && tensor.storage().use_count() == 1 && tensor.sizes() == sizes &&
+        tensor.scalar_type() == type && tensor.is_inference() == c10::InferenceMode::is_enabled()) {
+      return tensor;
+    }
+  }
+  const auto tensor = at::empty(sizes, type);
+  // Those at hand are held by others, or of the last batch's size; the oldest is let go.
+  if (tensors_.size() == kept_) tensors_.erase(tensors_.begin());
+  tensors_.push_back(tensor);
+  return tensor;
+}
+
+}  // namespace wf
