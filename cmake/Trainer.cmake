@@ -22,9 +22,14 @@ set(wf_trainer_plain_sources
   src/config/describe.cpp
   src/config/load.cpp
   src/config/values.cpp
+  src/data/affine.cpp
+  src/data/augment_ops.cpp
+  src/data/auto_augment.cpp
   src/data/decode.cpp
   src/data/image_folder.cpp
+  src/data/image_ops.cpp
   src/data/jpeg.cpp
+  src/data/random_erasing.cpp
   src/data/resize.cpp
   src/data/transforms.cpp
   src/dist/launch_env.cpp
@@ -35,9 +40,12 @@ add_library(weightformer_trainer STATIC
   src/checkpoint/checkpoint.cpp
   src/checkpoint/checkpoint_observer.cpp
   src/checkpoint/resume.cpp
+  src/data/device_batch.cpp
   src/data/loader.cpp
+  src/data/mixup.cpp
   src/engine/build.cpp
   src/engine/evaluator.cpp
+  src/engine/loss.cpp
   src/engine/observers.cpp
   src/engine/predictor.cpp
   src/engine/stop_signal.cpp

@@ -9,6 +9,7 @@
 #include "weightformer/core/check.h"
 #include "weightformer/core/log.h"
 #include "weightformer/core/registry.h"
+#include "weightformer/data/device_batch.h"
 #include "weightformer/dist/launch_env.h"
 #include "weightformer/engine/build.h"
 #include "weightformer/engine/stop_signal.h"
@@ -52,7 +53,7 @@ int evaluate_or_time(const Config& config, const std::shared_ptr<Classifier>& mo
   Batch batch;
   loaders.validation->start(0);
   WF_CHECK(loaders.validation->next(batch), config.data.data_path, "/val holds no picture");
-  const double speed = throughput(*model, batch.images, options);
+  const double speed = throughput(*model, model_input(batch, device), options);
   log::info("throughput: {:.1f} images/s at batch {}", speed, batch.images.size(0));
   std::cout << fmt::format("{{\"images_per_s\": {}, \"batch\": {}}}\n", speed,
                            batch.images.size(0));

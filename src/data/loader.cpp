@@ -83,7 +83,9 @@ class Loader::Impl {
  private:
   struct Pending {
     Batch batch;
-    int64_t remaining = 0;
+    int64_t first = 0;                            // sample of the epoch
+    int64_t remaining = 0;                        // steps to do: its samples, and finish()
+    std::vector<std::vector<ErasedPart>> erased;  // a sample each
     std::exception_ptr problem;
   };
 
@@ -100,10 +102,13 @@ class Loader::Impl {
         std::min<int64_t>(options_.batch_size, static_cast<int64_t>(order_.size()) - begin);
     const int64_t side = transform_->size();
     Pending pending;
-    pending.batch.images = at::empty({count, 3, side, side}, at::kFloat);
+    pending.first = begin;
+    pending.erased.resize(count);
+    pending.batch.images =
+        at::empty({count, 3, side, side}, options_.bytes ? at::kByte : at::kFloat);
     pending.batch.labels = at::empty({count}, at::kLong);
     pending.batch.indices.assign(order_.begin() + begin, order_.begin() + begin + count);
-    pending.remaining = count;
+    pending.remaining = count + 1;
     pending_.push_back(std::move(pending));
   }
 
@@ -119,13 +124,23 @@ class Loader::Impl {
     lock.unlock();
     std::exception_ptr problem;
     try {
-      fill(target.batch, slot);
+      fill(target, slot);
     } catch (...) {
       problem = std::current_exception();
     }
     lock.lock();
     if (problem && !target.problem) target.problem = problem;
-    if (--target.remaining == 0) changed_.notify_all();
+    if (--target.remaining > 1) return;
+    lock.unlock();
+    try {
+      finish(target);
+    } catch (...) {
+      problem = std::current_exception();
+    }
+    lock.lock();
+    if (problem && !target.problem) target.problem = problem;
+    target.remaining = 0;
+    changed_.notify_all();
   }
 
   void work() {
@@ -163,11 +178,10 @@ class Loader::Impl {
     }
   }
 
-  void fill(Batch& batch, int64_t slot) {
+  void fill(Pending& pending, int64_t slot) {
+    auto& batch = pending.batch;
     int64_t index = batch.indices[slot];
     const auto key = static_cast<uint64_t>(index), epoch = static_cast<uint64_t>(epoch_);
-    const int64_t side = transform_->size();
-    float* out = batch.images.data_ptr<float>() + slot * 3 * side * side;
     auto image = try_load(index);
     for (int attempt = 0; !image && options_.train; ++attempt) {
       WF_CHECK(attempt < kReplacements, dataset_->name(index), ": unreadable, and so were ",
@@ -179,11 +193,44 @@ class Loader::Impl {
     batch.indices[slot] = index;
     batch.labels.data_ptr<int64_t>()[slot] = image ? dataset_->label(index) : -1;
     if (!image) {
-      std::fill(out, out + 3 * side * side, 0.0f);
+      batch.images.select(0, slot).zero_();
       return;
     }
     CounterRng rng{options_.seed, kAugment, epoch, key};
-    (*transform_)(*image, rng, out);
+    const auto repeat = static_cast<uint64_t>(sampler_.repeat(pending.first + slot));
+    if (repeat > 0) rng = CounterRng{options_.seed, kAugment, epoch, key, repeat};
+    write(pending, slot, transform_->sample(*image, rng));
+  }
+
+  void write(Pending& pending, int64_t slot, Sample sample) const {
+    auto& images = pending.batch.images;
+    const int64_t at = slot * images.stride(0);
+    if (options_.bytes) {
+      write_planes(sample.image, images.data_ptr<uint8_t>() + at);
+      pending.erased[slot] = std::move(sample.erased);
+    } else {
+      write_normalised(sample, images.data_ptr<float>() + at);
+    }
+  }
+
+  // The erased parts of all samples, in the samples' order, one after the other.
+  static void finish(Pending& pending) {
+    int64_t total = 0;
+    auto& batch = pending.batch;
+    for (size_t slot = 0; slot < pending.erased.size(); ++slot) {
+      for (const auto& part : pending.erased[slot]) {
+        const auto count = static_cast<int64_t>(part.values.size());
+        batch.erased.push_back({static_cast<int64_t>(slot), part.box, total, count});
+        total += count;
+      }
+    }
+    if (total == 0) return;
+    batch.noise = at::empty({total}, at::kFloat);
+    float* to = batch.noise.data_ptr<float>();
+    for (const auto& parts : pending.erased) {
+      for (const auto& part : parts) to = std::copy(part.values.begin(), part.values.end(), to);
+    }
+    pending.erased.clear();
   }
 
   const std::shared_ptr<const Dataset> dataset_;

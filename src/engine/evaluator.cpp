@@ -1,6 +1,7 @@
 #include "weightformer/engine/evaluator.h"
 
 #include "weightformer/core/check.h"
+#include "weightformer/data/device_batch.h"
 #include "weightformer/engine/meters.h"
 #include "weightformer/engine/precision.h"
 
@@ -41,7 +42,7 @@ Evaluation evaluate(Classifier& model, Loader& loader, const EvaluateOptions& op
       result.complete = false;
       return result;
     }
-    const auto images = batch.images.to(options.device, /*non_blocking=*/true);
+    const auto images = model_input(batch, options.device);
     const auto labels = batch.labels.to(options.device, /*non_blocking=*/true);
     at::Tensor logits;
     {

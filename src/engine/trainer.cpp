@@ -2,6 +2,7 @@
 
 #include "weightformer/core/check.h"
 #include "weightformer/core/random.h"
+#include "weightformer/data/device_batch.h"
 #include "weightformer/engine/precision.h"
 #include "weightformer/engine/stop_signal.h"
 
@@ -12,7 +13,8 @@
 namespace wf {
 namespace {
 
-constexpr uint64_t kDropPathStream = 0x64726f70;  // keeps these draws apart from the loader's
+// Keep these draws apart from each other and from the loader's.
+constexpr uint64_t kDropPathStream = 0x64726f70, kMixupStream = 0x6d6978;
 
 // "gradient of blocks.0.linear1.weight (nan)": the first parameter, in the model's order, that is
 // not finite itself or whose gradient is not.
@@ -41,6 +43,7 @@ Trainer::Trainer(TrainState& state, Loader& train, Loader& validation, TrainerOp
     : state_(state), train_(train), validation_(validation), options_(options) {
   WF_CHECK(train_.batches() > 0,
            "the training set has fewer pictures than one batch: lower DATA.BATCH_SIZE");
+  if (options_.mixup) mixup_.emplace(*options_.mixup);
   generator_ = torch::globalContext().defaultGenerator(options_.device).clone();
   state_.model->set_generator(generator_);
   auto& progress = state_.progress;
@@ -107,8 +110,13 @@ bool Trainer::train_epoch(EpochReport& report) {
 }
 
 Trainer::Step Trainer::train_step(const Batch& batch) {
-  const auto images = batch.images.to(options_.device, /*non_blocking=*/true);
-  const auto labels = batch.labels.to(options_.device, /*non_blocking=*/true);
+  auto images = model_input(batch, options_.device);
+  auto targets = batch.labels.to(options_.device, /*non_blocking=*/true);
+  const auto epoch = static_cast<uint64_t>(state_.progress.epoch);
+  const auto number = static_cast<uint64_t>(state_.progress.batch);
+  if (mixup_) {
+    targets = (*mixup_)(images, targets, CounterRng{options_.seed, kMixupStream, epoch, number});
+  }
   generator_.set_current_seed(
       CounterRng{options_.seed, kDropPathStream, static_cast<uint64_t>(state_.progress.step)}
           .next());
@@ -117,8 +125,7 @@ Trainer::Step Trainer::train_step(const Batch& batch) {
   {
     const Autocast autocast(options_.amp, options_.device.type());
     const auto logits = state_.model->forward(images).to(torch::kFloat);
-    step.loss = at::cross_entropy_loss(logits, labels, {}, at::Reduction::Mean, -100,
-                                       options_.label_smoothing);
+    step.loss = classification_loss(logits, targets, options_.loss);
   }
   step.loss.backward();
   step.loss = step.loss.detach();

@@ -37,7 +37,8 @@ struct OptimizerConfig {
 
 struct TrainConfig {
   int64_t start_epoch, epochs, warmup_epochs, cooldown_epochs;
-  double weight_decay, base_lr, warmup_lr, min_lr, clip_grad;
+  double weight_decay, base_lr, warmup_lr, min_lr, clip_grad, bce_threshold;
+  std::string loss;
   bool auto_resume, use_checkpoint;
   LrSchedulerConfig lr_scheduler;
   OptimizerConfig optimizer;
@@ -47,7 +48,7 @@ struct AugConfig {
   int64_t crop_padding;
   double hflip, color_jitter, reprob, mixup, cutmix, mixup_prob, mixup_switch_prob;
   std::string auto_augment, remode, mixup_mode;
-  int64_t recount;
+  int64_t recount, repeated;
   std::optional<Pair> cutmix_minmax;
 };
 

@@ -1,10 +1,13 @@
 #pragma once
 
+#include "weightformer/data/mixup.h"
+#include "weightformer/engine/loss.h"
 #include "weightformer/engine/observers.h"
 #include "weightformer/engine/train_state.h"
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace wf {
@@ -12,7 +15,8 @@ namespace wf {
 struct TrainerOptions {
   int64_t epochs = 300;  ///< all of them, cool-down included
   double clip_grad = 5;  ///< largest total gradient norm; 0: no limit
-  double label_smoothing = 0.1;
+  LossOptions loss;
+  std::optional<MixupOptions> mixup;
   bool amp = false;  ///< bfloat16 autocast
   c10::Device device = c10::kCPU;
   int64_t print_freq = 100;  ///< batches between two measured steps
@@ -52,6 +56,7 @@ class Trainer {
   Loader& train_;
   Loader& validation_;
   TrainerOptions options_;
+  std::optional<Mixup> mixup_;
   at::Generator generator_;
   std::vector<std::shared_ptr<Observer>> observers_;
 };
