@@ -118,7 +118,7 @@ void visit_aug(C& c, V&& v) {
   v(c.aug.reprob, "AUG.REPROB", 0.25, "probability of random erasing", between(0, 1));
   v(c.aug.remode, "AUG.REMODE", "pixel", "what fills the erased part",
     one_of({"const", "rand", "pixel"}));
-  v(c.aug.recount, "AUG.RECOUNT", 1, "parts erased", at_least(1));
+  v(c.aug.recount, "AUG.RECOUNT", 1, "most parts erased of a picture", between(1, 100));
   v(c.aug.mixup, "AUG.MIXUP", 0.8, "alpha of mixup; 0: off", at_least(0));
   v(c.aug.cutmix, "AUG.CUTMIX", 1.0, "alpha of cutmix; 0: off", at_least(0));
   v(c.aug.cutmix_minmax, "AUG.CUTMIX_MINMAX", std::optional<Pair>{},
