@@ -97,6 +97,10 @@ TEST_P(MixupModes, ImagesAndTargetsAreThoseOfTheDefinition) {
       const auto expected = by_definition(images, labels, mixup.plan(count, kHeight, kWidth, rng),
                                           set.label_smoothing);
       const void* memory = images.data_ptr();
+      // The general path, which a GPU takes, beside that of contiguous memory on a CPU.
+      auto others = images.contiguous(at::MemoryFormat::ChannelsLast).clone();
+      mixup(others, labels, CounterRng{key});
+      EXPECT_TRUE(torch::allclose(others, expected.images, 1e-5, 1e-6)) << count << " " << key;
       const auto targets = mixup(images, labels, CounterRng{key});
       EXPECT_EQ(images.data_ptr(), memory) << "not in place";
       EXPECT_TRUE(torch::allclose(images, expected.images, 1e-5, 1e-6)) << count << " " << key;
@@ -180,7 +184,8 @@ TEST(Mixup, RefusesWhatItCannotDo) {
   set.cutmix_minmax = {0.8, 0.2};
   EXPECT_THROW(Mixup{set}, Error);
   auto images = torch::zeros({4, 3, 2, 2});
-  EXPECT_THROW(Mixup(options(Mode::batch))(images, torch::zeros({3}, torch::kLong), {1}), Error);
+  EXPECT_THROW(Mixup(options(Mode::batch))(images, torch::zeros({3}, torch::kLong), CounterRng{1}),
+               Error);
 }
 
 }  // namespace

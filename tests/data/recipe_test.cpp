@@ -182,20 +182,19 @@ TEST_P(Erasing, OfBytesOnTheDeviceEqualsThatOfTheWorkers) {
   options.batch_size = 16;
   options.workers = 2;
   options.train = true;
+  const auto start = [&](bool bytes) {
+    options.bytes = bytes;
+    auto loader = std::make_unique<Loader>(std::make_shared<ToyDataset>(kPictures, 50),
+                                           build_train_transform(config),
+                                           Sampler(kPictures, true, 0), options);
+    loader->start(0);
+    return loader;
+  };
+  const auto of_numbers = start(false), of_bytes = start(true);
   int64_t erased = 0;
-  Loader* loaders[2];
-  std::unique_ptr<Loader> owned[2];
-  for (int i = 0; i < 2; ++i) {
-    options.bytes = i == 1;
-    owned[i] = std::make_unique<Loader>(std::make_shared<ToyDataset>(kPictures, 50),
-                                        build_train_transform(config), Sampler(kPictures, true, 0),
-                                        options);
-    loaders[i] = owned[i].get();
-    loaders[i]->start(0);
-  }
   Batch numbers, bytes;
-  while (loaders[0]->next(numbers)) {
-    ASSERT_TRUE(loaders[1]->next(bytes));
+  while (of_numbers->next(numbers)) {
+    ASSERT_TRUE(of_bytes->next(bytes));
     ASSERT_EQ(bytes.images.scalar_type(), torch::kByte);
     EXPECT_TRUE(torch::equal(numbers.labels, bytes.labels));
     erased += static_cast<int64_t>(bytes.erased.size());

@@ -11,6 +11,7 @@
 #include <torch/torch.h>
 
 #include <sstream>
+#include <tuple>
 
 namespace wf::testing {
 namespace {
