@@ -24,8 +24,12 @@ set(wf_trainer_plain_sources
   src/config/values.cpp
   src/data/cifar.cpp
   src/data/class_names.cpp
+  src/data/affine.cpp
+  src/data/augment_ops.cpp
+  src/data/auto_augment.cpp
   src/data/decode.cpp
   src/data/image_folder.cpp
+  src/data/image_ops.cpp
   src/data/jpeg.cpp
   src/data/listing.cpp
   src/data/listing_cache.cpp
@@ -37,6 +41,7 @@ set(wf_trainer_plain_sources
   src/data/picture.cpp
   src/data/pixel_kernels.cpp
   src/data/pixel_kernels_avx2.cpp
+  src/data/random_erasing.cpp
   src/data/resize.cpp
   src/data/transforms.cpp
   src/data/zip_directory.cpp
@@ -51,10 +56,13 @@ add_library(weightformer_trainer STATIC
   src/checkpoint/resume.cpp
   src/data/batch_memory.cpp
   src/data/device_copy.cpp
+  src/data/device_batch.cpp
   src/data/loader.cpp
+  src/data/mixup.cpp
   src/engine/build.cpp
   src/engine/evaluation_report.cpp
   src/engine/evaluator.cpp
+  src/engine/loss.cpp
   src/engine/observers.cpp
   src/engine/predictor.cpp
   src/engine/stop_signal.cpp

@@ -9,6 +9,7 @@
 #include "weightformer/core/check.h"
 #include "weightformer/core/log.h"
 #include "weightformer/core/registry.h"
+#include "weightformer/data/device_batch.h"
 #include "weightformer/dist/launch_env.h"
 #include "weightformer/engine/build.h"
 #include "weightformer/engine/evaluation_report.h"
@@ -30,8 +31,11 @@ void say_evaluation(const Evaluation& result) {
             result.acc1, result.acc5, result.loss, result.images, result.unreadable);
   std::cout << fmt::format(
       "{{\"val_acc1\": {}, \"val_acc5\": {}, \"val_loss\": {}, \"images\": {}, \"unreadable\": "
-      "{}}}\n",
-      result.acc1, result.acc5, result.loss, result.images, result.unreadable);
+      "{}{}}}\n",
+      result.acc1, result.acc5, result.loss, result.images, result.unreadable,
+      result.real_images == 0 ? ""
+                              : fmt::format(", \"real_acc1\": {}, \"real_images\": {}",
+                                            result.real_acc1, result.real_images));
 }
 
 int evaluate_or_time(const Config& config, const std::shared_ptr<Classifier>& model,
@@ -50,6 +54,7 @@ int evaluate_or_time(const Config& config, const std::shared_ptr<Classifier>& mo
   options.amp = build_amp(config);
   if (config.eval_mode) {
     options.confusion = true;
+    if (!loaders.real_labels.empty()) options.real_labels = &loaders.real_labels;
     const auto result = evaluate(*model, *loaders.validation, options);
     write_evaluation(run_folder(config), result, loaders.classes);
     say_evaluation(result);
@@ -58,7 +63,7 @@ int evaluate_or_time(const Config& config, const std::shared_ptr<Classifier>& mo
   Batch batch;
   loaders.validation->start(0);
   WF_CHECK(loaders.validation->next(batch), config.data.data_path, "/val holds no picture");
-  const double speed = throughput(*model, batch.images, options);
+  const double speed = throughput(*model, model_input(batch, device), options);
   log::info("throughput: {:.1f} images/s at batch {}", speed, batch.images.size(0));
   std::cout << fmt::format("{{\"images_per_s\": {}, \"batch\": {}}}\n", speed,
                            batch.images.size(0));

@@ -57,6 +57,9 @@ void validate(const Config& config) {
            at("TRAIN.BASE_LR"), ", ", train.base_lr);
   WF_CHECK(train.start_epoch < all, at("TRAIN.START_EPOCH"), " is ", train.start_epoch,
            ", and the run has epochs 0 to ", all - 1, " by ", at("TRAIN.EPOCHS"));
+  WF_CHECK(train.bce_threshold == 0 || train.loss == "bce", at("TRAIN.BCE_THRESHOLD"), " is ",
+           train.bce_threshold, ", and ", at("TRAIN.LOSS"), " is ", train.loss,
+           ": it goes with bce");
   const auto& cut = config.aug.cutmix_minmax;
   WF_CHECK(!cut || (*cut)[0] <= (*cut)[1], at("AUG.CUTMIX_MINMAX"), ": the minimum ", (*cut)[0],
            " is above the maximum ", (*cut)[1]);

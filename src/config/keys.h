@@ -38,8 +38,9 @@ void visit_data(C& c, V&& v) {
     one_of({"imagenet", "cifar100"}));
   v(c.data.img_size, "DATA.IMG_SIZE", 224, "side of the square the model sees, pixels",
     between(1, 16384));
-  v(c.data.interpolation, "DATA.INTERPOLATION", "bicubic", "how pictures are resized",
-    one_of({"bicubic", "bilinear"}));
+  v(c.data.interpolation, "DATA.INTERPOLATION", "bicubic",
+    "how pictures are resized; random: either in training, bilinear in evaluation",
+    one_of({"bicubic", "bilinear", "random"}));
   v(c.data.fast_decode, "DATA.FAST_DECODE", true,
     "training decodes what a crop needs, large pictures at a reduced size", Rule{});
   v(c.data.zip_mode, "DATA.ZIP_MODE", false,
@@ -101,6 +102,10 @@ void visit_train(C& c, V&& v) {
     "parameters that stay as they are: names or their beginnings, by commas", Rule{});
   v(c.train.auto_resume, "TRAIN.AUTO_RESUME", true, "go on from the run folder's checkpoint",
     Rule{});
+  v(c.train.loss, "TRAIN.LOSS", "ce", "cross-entropy, or binary cross-entropy of each class",
+    one_of({"ce", "bce"}));
+  v(c.train.bce_threshold, "TRAIN.BCE_THRESHOLD", 0.0,
+    "bce: targets above it become 1, the others 0; 0: as they are", from_to_below(0, 1));
   v(c.train.use_checkpoint, "TRAIN.USE_CHECKPOINT", false,
     "recompute blocks in the backward pass to save memory", Rule{});
   v(c.train.lr_scheduler.name, "TRAIN.LR_SCHEDULER.NAME", "cosine", "shape of the schedule",
@@ -122,14 +127,16 @@ void visit_aug(C& c, V&& v) {
   v(c.aug.crop_padding, "AUG.CROP_PADDING", 4,
     "pictures of at most 32 pixels: random crop with this padding; 0: none", between(0, 32));
   v(c.aug.hflip, "AUG.HFLIP", 0.5, "probability of a horizontal flip", between(0, 1));
-  v(c.aug.color_jitter, "AUG.COLOR_JITTER", 0.4, "colour jitter when AUTO_AUGMENT is none",
+  v(c.aug.color_jitter, "AUG.COLOR_JITTER", 0.4, "colour jitter when AUTO_AUGMENT is none or 3a",
     at_least(0));
-  v(c.aug.auto_augment, "AUG.AUTO_AUGMENT", "rand-m9-mstd0.5-inc1", "timm's policy string, or none",
-    Rule{});
+  v(c.aug.auto_augment, "AUG.AUTO_AUGMENT", "rand-m9-mstd0.5-inc1",
+    "policy of operations, or none: see data.md", Rule{});
+  v(c.aug.repeated, "AUG.REPEATED", 0,
+    "times a picture comes in an epoch, of fewer pictures; 0: once", between(0, 100));
   v(c.aug.reprob, "AUG.REPROB", 0.25, "probability of random erasing", between(0, 1));
   v(c.aug.remode, "AUG.REMODE", "pixel", "what fills the erased part",
     one_of({"const", "rand", "pixel"}));
-  v(c.aug.recount, "AUG.RECOUNT", 1, "parts erased", at_least(1));
+  v(c.aug.recount, "AUG.RECOUNT", 1, "most parts erased of a picture", between(1, 100));
   v(c.aug.mixup, "AUG.MIXUP", 0.8, "alpha of mixup; 0: off", at_least(0));
   v(c.aug.cutmix, "AUG.CUTMIX", 1.0, "alpha of cutmix; 0: off", at_least(0));
   v(c.aug.cutmix_minmax, "AUG.CUTMIX_MINMAX", std::optional<Pair>{},

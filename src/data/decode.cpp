@@ -155,7 +155,6 @@ Encoded read_file(const std::string& path) {
     if (count == 0) break;
     have += static_cast<size_t>(count);
   }
-  if (have == 0) throw fail("the file is empty");
   return {{bytes.get(), have}, bytes};
 }
 

@@ -16,8 +16,8 @@ DeviceCopy::DeviceCopy(c10::Device device)
 void DeviceCopy::begin(Batch host) {
   batch_ = std::move(host);
   const c10::StreamGuard guard(stream_);
-  for (at::Tensor* tensor : {&batch_->images, &batch_->labels}) {
-    *tensor = tensor->to(device_, /*non_blocking=*/true);
+  for (at::Tensor* tensor : {&batch_->images, &batch_->labels, &batch_->noise}) {
+    if (tensor->defined()) *tensor = tensor->to(device_, /*non_blocking=*/true);
   }
   done_.record(stream_);
 }
@@ -26,8 +26,8 @@ Batch DeviceCopy::finish() {
   const auto current = c10::impl::VirtualGuardImpl(device_.type()).getStream(device_);
   done_.block(current);
   // The memory belongs to the copying stream, which must not take it again while it is in use.
-  for (const at::Tensor* tensor : {&batch_->images, &batch_->labels}) {
-    tensor->record_stream(current);
+  for (const at::Tensor* tensor : {&batch_->images, &batch_->labels, &batch_->noise}) {
+    if (tensor->defined()) tensor->record_stream(current);
   }
   Batch out = *std::move(batch_);
   batch_.reset();

@@ -75,7 +75,9 @@ class Loader::Impl {
  private:
   struct Pending {
     Batch batch;
-    int64_t remaining = 0;
+    int64_t first = 0;                            // sample of the epoch
+    int64_t remaining = 0;                        // steps to do: its samples, and finish()
+    std::vector<std::vector<ErasedPart>> erased;  // a sample each
     std::exception_ptr problem;
   };
 
@@ -124,10 +126,13 @@ class Loader::Impl {
         std::min<int64_t>(options_.batch_size, static_cast<int64_t>(order_.size()) - begin);
     const int64_t side = transform_->size();
     Pending pending;
-    pending.batch.images = memory_.take({count, 3, side, side}, at::kFloat);
+    pending.first = begin;
+    pending.erased.resize(count);
+    pending.batch.images =
+        memory_.take({count, 3, side, side}, options_.bytes ? at::kByte : at::kFloat);
     pending.batch.labels = memory_.take({count}, at::kLong);
     pending.batch.indices.assign(order_.begin() + begin, order_.begin() + begin + count);
-    pending.remaining = count;
+    pending.remaining = count + 1;
     pending_.push_back(std::move(pending));
   }
 
@@ -143,13 +148,23 @@ class Loader::Impl {
     lock.unlock();
     std::exception_ptr problem;
     try {
-      fill(target.batch, slot);
+      fill(target, slot);
     } catch (...) {
       problem = std::current_exception();
     }
     lock.lock();
     if (problem && !target.problem) target.problem = problem;
-    if (--target.remaining == 0) changed_.notify_all();
+    if (--target.remaining > 1) return;
+    lock.unlock();
+    try {
+      finish(target);
+    } catch (...) {
+      problem = std::current_exception();
+    }
+    lock.lock();
+    if (problem && !target.problem) target.problem = problem;
+    target.remaining = 0;
+    changed_.notify_all();
   }
 
   void work() {
@@ -174,12 +189,11 @@ class Loader::Impl {
     if (copy_) copy_->drop();
   }
 
-  // False for a picture that cannot be read, wherever that is noticed.
-  bool try_sample(int64_t index, CounterRng rng, float* out) {
+  // Nothing for a picture that cannot be read, wherever that is noticed.
+  std::optional<Sample> try_sample(int64_t index, CounterRng rng) {
     try {
       Picture picture(dataset_->read(index), dataset_->name(index));
-      (*transform_)(picture, rng, out);
-      return true;
+      return transform_->sample(picture, rng);
     } catch (const UnreadableImage& problem) {
       bool first = false;
       {
@@ -187,27 +201,63 @@ class Loader::Impl {
         first = unreadable_.insert(index).second;
       }
       if (first) log::warning("unreadable picture: {}", problem.what());
-      return false;
+      return std::nullopt;
     }
   }
 
-  void fill(Batch& batch, int64_t slot) {
+  void fill(Pending& pending, int64_t slot) {
+    auto& batch = pending.batch;
     int64_t index = batch.indices[slot];
     const auto key = static_cast<uint64_t>(index), epoch = static_cast<uint64_t>(epoch_);
-    const CounterRng augment{options_.seed, kAugment, epoch, key};
-    const int64_t side = transform_->size();
-    float* out = batch.images.data_ptr<float>() + slot * 3 * side * side;
-    bool done = try_sample(index, augment, out);
-    for (int attempt = 0; !done && options_.train; ++attempt) {
+    CounterRng augment{options_.seed, kAugment, epoch, key};
+    const auto repeat = static_cast<uint64_t>(sampler_.repeat(pending.first + slot));
+    if (repeat > 0) augment = CounterRng{options_.seed, kAugment, epoch, key, repeat};
+    auto sample = try_sample(index, augment);
+    for (int attempt = 0; !sample && options_.train; ++attempt) {
       WF_CHECK(attempt < kReplacements, dataset_->name(index), ": unreadable, and so were ",
                kReplacements, " pictures tried in its place");
       CounterRng rng{options_.seed, kReplace, epoch, key, static_cast<uint64_t>(attempt)};
       index = rng.below(dataset_->size());
-      done = try_sample(index, augment, out);
+      sample = try_sample(index, augment);
     }
     batch.indices[slot] = index;
-    batch.labels.data_ptr<int64_t>()[slot] = done ? dataset_->label(index) : -1;
-    if (!done) std::fill(out, out + 3 * side * side, 0.0f);
+    batch.labels.data_ptr<int64_t>()[slot] = sample ? dataset_->label(index) : -1;
+    if (sample) {
+      write(pending, slot, *std::move(sample));
+    } else {
+      batch.images.select(0, slot).zero_();
+    }
+  }
+
+  void write(Pending& pending, int64_t slot, Sample sample) const {
+    auto& images = pending.batch.images;
+    const int64_t at = slot * images.stride(0);
+    if (options_.bytes) {
+      write_planes(sample.image, images.data_ptr<uint8_t>() + at);
+      pending.erased[slot] = std::move(sample.erased);
+    } else {
+      write_normalised(sample, images.data_ptr<float>() + at);
+    }
+  }
+
+  // The erased parts of all samples, in the samples' order, one after the other.
+  static void finish(Pending& pending) {
+    int64_t total = 0;
+    auto& batch = pending.batch;
+    for (size_t slot = 0; slot < pending.erased.size(); ++slot) {
+      for (const auto& part : pending.erased[slot]) {
+        const auto count = static_cast<int64_t>(part.values.size());
+        batch.erased.push_back({static_cast<int64_t>(slot), part.box, total, count});
+        total += count;
+      }
+    }
+    if (total == 0) return;
+    batch.noise = at::empty({total}, at::kFloat);
+    float* to = batch.noise.data_ptr<float>();
+    for (const auto& parts : pending.erased) {
+      for (const auto& part : parts) to = std::copy(part.values.begin(), part.values.end(), to);
+    }
+    pending.erased.clear();
   }
 
   const std::shared_ptr<const Dataset> dataset_;

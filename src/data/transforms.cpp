@@ -1,10 +1,13 @@
 #include "weightformer/data/transforms.h"
 
 #include "weightformer/core/check.h"
+#include "weightformer/data/auto_augment.h"
+#include "weightformer/data/image_ops.h"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <optional>
 
 namespace wf {
 namespace {
@@ -26,33 +29,17 @@ const Table& normalised() {
   return table;
 }
 
-// Writes `count` normalised pixels; `step` is 3, or -3 to go left.
-void write_pixels(const uint8_t* pixel, ptrdiff_t step, int count, float* out, size_t plane) {
-  const auto& [red, green, blue] = normalised();
-  for (int x = 0; x < count; ++x, pixel += step) {
-    out[x] = red[pixel[0]];
-    out[x + plane] = green[pixel[1]];
-    out[x + 2 * plane] = blue[pixel[2]];
+// A square window of `image` that may reach beyond it; what lies outside is black.
+Image window(const ImageView& image, int top, int left, int size) {
+  const size_t row = static_cast<size_t>(size) * 3;
+  Image out{size, size, std::vector<uint8_t>(row * size)};
+  const int first = std::max(0, -left), last = std::min(size, image.width - left);
+  for (int y = std::max(0, -top); y < std::min(size, image.height - top) && first < last; ++y) {
+    const auto* from =
+        image.data + (top + y) * image.stride + static_cast<size_t>(left + first) * 3;
+    std::copy(from, from + static_cast<size_t>(last - first) * 3, &out.pixels[y * row + first * 3]);
   }
-}
-
-// Copies a window of `image` that may reach beyond it; what lies outside is black.
-// out: [3, size, size].
-void write_window(const ImageView& image, int top, int left, int size, bool flip, float* out) {
-  const size_t plane = static_cast<size_t>(size) * size;
-  if (top < 0 || left < 0 || top + size > image.height || left + size > image.width) {
-    for (int channel = 0; channel < 3; ++channel) {
-      std::fill_n(out + channel * plane, plane, normalised()[channel][0]);
-    }
-  }
-  const int begin = std::max(0, left), end = std::min(image.width, left + size);
-  if (begin >= end) return;
-  for (int row = std::max(0, top); row < std::min(image.height, top + size); ++row) {
-    const int column = flip ? end - 1 : begin;
-    const int to = flip ? left + size - end : begin - left;
-    write_pixels(image.data + row * image.stride + static_cast<size_t>(column) * 3, flip ? -3 : 3,
-                 end - begin, out + static_cast<size_t>(row - top) * size + to, plane);
-  }
+  return out;
 }
 
 Image to_square(const ImageView& image, int side, Interpolation interpolation) {
@@ -64,7 +51,8 @@ Image to_square(const ImageView& image, int side, Interpolation interpolation) {
 }
 
 // The box at the side of the result; the filter sees nothing outside it, as in torchvision.
-Image crop_and_resize(Picture& picture, const Box& box, const TransformOptions& options) {
+Image crop_and_resize(Picture& picture, const Box& box, const TransformOptions& options,
+                      Interpolation interpolation) {
   Picture::Part part;
   if (options.fast_decode) {
     part = picture.part(box, options.size, options.size);
@@ -76,53 +64,79 @@ Image crop_and_resize(Picture& picture, const Box& box, const TransformOptions& 
   }
   const int side = options.size;
   Image out{side, side, std::vector<uint8_t>(static_cast<size_t>(side) * side * 3)};
-  resize_into(part.pixels, {part.box, side, side, {0, 0, side, side}, options.interpolation},
+  resize_into(part.pixels, {part.box, side, side, {0, 0, side, side}, interpolation},
               out.pixels.data());
   return out;
 }
 
-class RandomResizedCrop : public Transform {
- public:
-  explicit RandomResizedCrop(const TransformOptions& options) : options_(options) {}
-  int size() const override { return options_.size; }
-  void operator()(Picture& picture, CounterRng& rng, float* out) const override {
+// The crop of a training picture, size x size: the one step that looks at the whole picture.
+Image random_crop(Picture& picture, const TransformOptions& options, Interpolation interpolation,
+                  CounterRng& rng) {
+  const int side = options.size, pad = options.crop_padding;
+  if (side > kSmallSide) {
     const Box box = random_resized_box(picture.height(), picture.width(), rng);
-    const bool flip = rng.uniform() < options_.hflip;
-    const Image crop = crop_and_resize(picture, box, options_);
-    write_window(crop, 0, 0, options_.size, flip, out);
+    return crop_and_resize(picture, box, options, interpolation);
   }
+  const int top = static_cast<int>(rng.below(2 * pad + 1)) - pad;
+  const int left = static_cast<int>(rng.below(2 * pad + 1)) - pad;
+  const auto image = picture.whole();
+  if (image.height == side && image.width == side) return window(image, top, left, side);
+  return window(to_square(image, side, interpolation), top, left, side);
+}
 
- private:
-  TransformOptions options_;
-};
+// torchvision's ColorJitter without hue: three factors, in a random order.
+void jitter_colors(Image& image, double amount, CounterRng& rng) {
+  constexpr void (*kAdjust[])(Image&, double) = {adjust_brightness, adjust_contrast, adjust_color};
+  std::array<int, 3> order{0, 1, 2};
+  for (int i = 2; i > 0; --i) std::swap(order[i], order[rng.below(i + 1)]);
+  for (int which : order) kAdjust[which](image, rng.uniform(std::max(0.0, 1 - amount), 1 + amount));
+}
 
-class PaddedCrop : public Transform {
+bool has_policy(const TransformOptions& options) {
+  return !options.auto_augment.empty() && options.auto_augment != "none";
+}
+
+AutoAugmentOptions policy_options(const TransformOptions& options) {
+  AutoAugmentOptions out;
+  out.warp.interpolation = options.interpolation;
+  out.random_interpolation = options.random_interpolation;
+  for (int c = 0; c < 3; ++c) {
+    out.warp.fill[c] = static_cast<uint8_t>(std::lround(255 * kImagenetMean[c]));
+  }
+  return out;
+}
+
+class Training : public Transform {
  public:
-  explicit PaddedCrop(const TransformOptions& options) : options_(options) {}
+  explicit Training(const TransformOptions& options) : options_(options) {
+    if (has_policy(options)) policy_.emplace(options.auto_augment, policy_options(options));
+    if (policy_ && options.auto_augment.find("3a") == std::string::npos) options_.color_jitter = 0;
+  }
   int size() const override { return options_.size; }
-  void operator()(Picture& picture, CounterRng& rng, float* out) const override {
-    const int side = options_.size, pad = options_.crop_padding;
-    const int top = static_cast<int>(rng.below(2 * pad + 1)) - pad;
-    const int left = static_cast<int>(rng.below(2 * pad + 1)) - pad;
-    const bool flip = rng.uniform() < options_.hflip;
-    const auto image = picture.whole();
-    if (image.height == side && image.width == side) {
-      write_window(image, top, left, side, flip, out);
-    } else {
-      write_window(to_square(image, side, options_.interpolation), top, left, side, flip, out);
+  Sample sample(Picture& picture, CounterRng& rng) const override {
+    auto interpolation = options_.interpolation;
+    if (options_.random_interpolation) {
+      interpolation = rng.uniform() < 0.5 ? Interpolation::bilinear : Interpolation::bicubic;
     }
+    Sample out{random_crop(picture, options_, interpolation, rng), {}};
+    if (rng.uniform() < options_.hflip) flip_horizontally(out.image);
+    if (policy_) (*policy_)(out.image, rng);
+    if (options_.color_jitter > 0) jitter_colors(out.image, options_.color_jitter, rng);
+    out.erased = random_erasing(options_.size, options_.size, options_.erasing, rng);
+    return out;
   }
 
  private:
   TransformOptions options_;
+  std::optional<AutoAugment> policy_;
 };
 
 class Evaluation : public Transform {
  public:
   explicit Evaluation(const TransformOptions& options) : options_(options) {}
   int size() const override { return options_.size; }
-  void operator()(Picture& picture, CounterRng&, float* out) const override {
-    write_window(eval_crop(picture.whole(), options_), 0, 0, options_.size, /*flip=*/false, out);
+  Sample sample(Picture& picture, CounterRng&) const override {
+    return {eval_crop(picture.whole(), options_), {}};
   }
 
  private:
@@ -130,6 +144,46 @@ class Evaluation : public Transform {
 };
 
 }  // namespace
+
+void Transform::operator()(const Image& image, CounterRng& rng, float* out) const {
+  Picture picture{ImageView(image)};
+  write_normalised(sample(picture, rng), out);
+}
+
+void write_normalised(const Sample& sample, float* out) {
+  const auto& table = normalised();
+  const auto& image = sample.image;
+  const size_t width = image.width, plane = width * image.height;
+  const uint8_t* p = image.pixels.data();
+  for (size_t i = 0; i < plane; ++i, p += 3) {
+    out[i] = table[0][p[0]];
+    out[plane + i] = table[1][p[1]];
+    out[2 * plane + i] = table[2][p[2]];
+  }
+  for (const auto& [box, values] : sample.erased) {
+    const size_t area = static_cast<size_t>(box.height) * box.width;
+    const bool one_color = values.size() == 3;
+    for (int c = 0; c < 3; ++c) {
+      for (int y = 0; y < box.height; ++y) {
+        float* to = out + c * plane + (box.top + y) * width + box.left;
+        const float* from = &values[one_color ? c : c * area + static_cast<size_t>(y) * box.width];
+        if (one_color) {
+          std::fill_n(to, box.width, *from);
+        } else {
+          std::copy_n(from, box.width, to);
+        }
+      }
+    }
+  }
+}
+
+void write_planes(const Image& image, uint8_t* out) {
+  const size_t plane = static_cast<size_t>(image.width) * image.height;
+  const uint8_t* p = image.pixels.data();
+  for (size_t i = 0; i < plane; ++i, p += 3) {
+    for (int c = 0; c < 3; ++c) out[c * plane + i] = p[c];
+  }
+}
 
 Box random_resized_box(int height, int width, CounterRng& rng) {
   constexpr double kMinArea = 0.08, kMinAspect = 3.0 / 4, kMaxAspect = 4.0 / 3;
@@ -169,15 +223,9 @@ Image eval_crop(const ImageView& image, const TransformOptions& options) {
   return out;
 }
 
-void Transform::operator()(const Image& image, CounterRng& rng, float* out) const {
-  Picture picture{ImageView(image)};
-  (*this)(picture, rng, out);
-}
-
 std::unique_ptr<Transform> make_train_transform(const TransformOptions& options) {
   WF_CHECK(options.size > 0, "transform: the size must be positive, got ", options.size);
-  if (options.size <= kSmallSide) return std::make_unique<PaddedCrop>(options);
-  return std::make_unique<RandomResizedCrop>(options);
+  return std::make_unique<Training>(options);
 }
 
 std::unique_ptr<Transform> make_eval_transform(const TransformOptions& options) {

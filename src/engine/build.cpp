@@ -2,10 +2,14 @@
 
 #include "weightformer/config/describe.h"
 #include "weightformer/core/check.h"
+#include "weightformer/core/log.h"
 #include "weightformer/data/open_dataset.h"
+#include "weightformer/data/real_labels.h"
 #include "weightformer/dist/launch_env.h"
 
 #include <torch/torch.h>
+
+#include <algorithm>
 
 namespace wf {
 namespace {
@@ -14,11 +18,20 @@ TransformOptions transform_options(const Config& config) {
   TransformOptions options;
   options.size = static_cast<int>(config.data.img_size);
   options.interpolation =
-      config.data.interpolation == "bilinear" ? Interpolation::bilinear : Interpolation::bicubic;
+      config.data.interpolation == "bicubic" ? Interpolation::bicubic : Interpolation::bilinear;
   options.crop = config.test.crop;
   options.crop_padding = static_cast<int>(config.aug.crop_padding);
   options.hflip = config.aug.hflip;
   options.fast_decode = config.data.fast_decode;
+  return options;
+}
+
+RandomErasingOptions erasing_options(const AugConfig& aug) {
+  RandomErasingOptions options;
+  options.probability = aug.reprob;
+  options.count = static_cast<int>(aug.recount);
+  if (aug.remode == "const") options.fill = RandomErasingOptions::Fill::zero;
+  if (aug.remode == "rand") options.fill = RandomErasingOptions::Fill::color;
   return options;
 }
 
@@ -31,8 +44,10 @@ std::unique_ptr<Loader> make_loader(const Config& config, std::shared_ptr<const 
   options.drop_last = train;
   options.seed = static_cast<uint64_t>(config.seed);
   options.device = build_device(config);
+  options.bytes = options.device.is_cuda();
   options.pin_memory = config.data.pin_memory;
-  Sampler sampler(dataset->size(), /*shuffle=*/train, options.seed);
+  const int64_t repeats = train ? std::max<int64_t>(1, config.aug.repeated) : 1;
+  Sampler sampler(dataset->size(), /*shuffle=*/train, options.seed, 0, 1, repeats);
   return std::make_unique<Loader>(std::move(dataset), std::move(transform), std::move(sampler),
                                   options);
 }
@@ -85,13 +100,43 @@ std::unique_ptr<Transform> build_eval_transform(const Config& config) {
 }
 
 std::unique_ptr<Transform> build_train_transform(const Config& config) {
-  return make_train_transform(transform_options(config));
+  auto options = transform_options(config);
+  options.random_interpolation = config.data.interpolation == "random";
+  options.auto_augment = config.aug.auto_augment;
+  options.color_jitter = config.aug.color_jitter;
+  options.erasing = erasing_options(config.aug);
+  return make_train_transform(options);
+}
+
+std::optional<MixupOptions> build_mixup(const Config& config) {
+  const auto& aug = config.aug;
+  if (aug.mixup <= 0 && aug.cutmix <= 0 && !aug.cutmix_minmax) return std::nullopt;
+  MixupOptions options;
+  options.mixup_alpha = aug.mixup;
+  options.cutmix_alpha = aug.cutmix;
+  options.cutmix_minmax = aug.cutmix_minmax;
+  options.probability = aug.mixup_prob;
+  options.switch_probability = aug.mixup_switch_prob;
+  if (aug.mixup_mode == "pair") options.mode = MixupOptions::Mode::pair;
+  if (aug.mixup_mode == "elem") options.mode = MixupOptions::Mode::elem;
+  options.label_smoothing = config.model.label_smoothing;
+  options.num_classes = config.model.num_classes;
+  return options;
+}
+
+LossOptions build_loss(const Config& config) {
+  LossOptions options;
+  if (config.train.loss == "bce") options.kind = LossOptions::Kind::binary;
+  options.threshold = config.train.bce_threshold;
+  options.label_smoothing = config.model.label_smoothing;
+  return options;
 }
 
 Loaders build_loaders(const Config& config) {
+  auto transform = build_train_transform(config);  // first: a bad policy costs no listing
   const auto train = open_dataset(data_source(config), "train");
   auto loaders = build_validation_loader(config, train->classes());
-  loaders.train = make_loader(config, train, build_train_transform(config), true);
+  loaders.train = make_loader(config, train, std::move(transform), true);
   return loaders;
 }
 
@@ -104,6 +149,9 @@ Loaders build_validation_loader(const Config& config, std::vector<std::string> c
            ": set it with --opts MODEL.NUM_CLASSES ", count);
   Loaders loaders;
   loaders.classes = validation->classes();
+  if (!config.data.real_labels.empty()) {
+    loaders.real_labels = real_labels(*validation, config.data.real_labels);
+  }
   loaders.validation = make_loader(config, validation, build_eval_transform(config), false);
   return loaders;
 }
@@ -161,7 +209,8 @@ TrainerOptions build_trainer_options(const Config& config, c10::Device device) {
   TrainerOptions options;
   options.epochs = config.train.epochs + config.train.cooldown_epochs;
   options.clip_grad = config.train.clip_grad;
-  options.label_smoothing = config.model.label_smoothing;
+  options.loss = build_loss(config);
+  options.mixup = build_mixup(config);
   options.amp = build_amp(config);
   options.accumulation_steps = config.train.accumulation_steps;
   options.device = device;
@@ -175,14 +224,6 @@ std::vector<std::string> settings_not_built(const Config& config) {
   const auto note = [&](bool asked, const std::string& what) {
     if (asked) out.push_back(what);
   };
-  const auto& aug = config.aug;
-  note(aug.mixup > 0, str("AUG.MIXUP ", aug.mixup));
-  note(aug.cutmix > 0 || aug.cutmix_minmax, str("AUG.CUTMIX ", aug.cutmix));
-  note(aug.auto_augment != "none" && !aug.auto_augment.empty(),
-       "AUG.AUTO_AUGMENT " + aug.auto_augment);
-  note(aug.color_jitter > 0 && (aug.auto_augment == "none" || aug.auto_augment.empty()),
-       str("AUG.COLOR_JITTER ", aug.color_jitter));
-  note(aug.reprob > 0, str("AUG.REPROB ", aug.reprob));
   note(config.model.drop_rate > 0, str("MODEL.DROP_RATE ", config.model.drop_rate));
   return out;
 }

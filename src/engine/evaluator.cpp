@@ -1,6 +1,7 @@
 #include "weightformer/engine/evaluator.h"
 
 #include "weightformer/core/check.h"
+#include "weightformer/data/device_batch.h"
 #include "weightformer/engine/meters.h"
 #include "weightformer/nn/autocast.h"
 
@@ -117,7 +118,7 @@ Evaluation evaluate(Classifier& model, Loader& loader, const EvaluateOptions& op
       result.complete = false;
       return result;
     }
-    const auto images = batch.images.to(options.device, /*non_blocking=*/true);
+    const auto images = model_input(batch, options.device);
     at::Tensor logits;
     {
       const Autocast autocast(options.amp, options.device.type());

@@ -2,6 +2,7 @@
 
 #include "weightformer/core/check.h"
 #include "weightformer/core/random.h"
+#include "weightformer/data/device_batch.h"
 #include "weightformer/engine/stop_signal.h"
 #include "weightformer/nn/autocast.h"
 
@@ -13,7 +14,8 @@
 namespace wf {
 namespace {
 
-constexpr uint64_t kDropPathStream = 0x64726f70;  // keeps these draws apart from the loader's
+// Keep these draws apart from each other and from the loader's.
+constexpr uint64_t kDropPathStream = 0x64726f70, kMixupStream = 0x6d6978;
 
 // Thirty overflows in a row lead from the first scale to here: that is no longer bad luck.
 constexpr double kLowestScale = 1e-4;
@@ -46,6 +48,7 @@ Trainer::Trainer(TrainState& state, Loader& train, Loader& validation, TrainerOp
   WF_CHECK(batches_per_epoch() > 0,
            "the training set has fewer pictures than one step takes: lower DATA.BATCH_SIZE or "
            "TRAIN.ACCUMULATION_STEPS");
+  if (options_.mixup) mixup_.emplace(*options_.mixup);
   generator_ = torch::globalContext().defaultGenerator(options_.device).clone();
   state_.model->set_generator(generator_);
   auto& progress = state_.progress;
@@ -139,16 +142,16 @@ std::optional<Trainer::Step> Trainer::next_step() {
 
 // Adds the gradients of one batch; `number` counts batches over the whole run. Returns its loss.
 at::Tensor Trainer::accumulate(const Batch& batch, int64_t number) {
-  const auto images = batch.images.to(options_.device, /*non_blocking=*/true);
-  const auto labels = batch.labels.to(options_.device, /*non_blocking=*/true);
-  generator_.set_current_seed(
-      CounterRng{options_.seed, kDropPathStream, static_cast<uint64_t>(number)}.next());
+  auto images = model_input(batch, options_.device);
+  auto targets = batch.labels.to(options_.device, /*non_blocking=*/true);
+  const auto draw = static_cast<uint64_t>(number);
+  if (mixup_) targets = (*mixup_)(images, targets, CounterRng{options_.seed, kMixupStream, draw});
+  generator_.set_current_seed(CounterRng{options_.seed, kDropPathStream, draw}.next());
   at::Tensor loss;
   {
     const Autocast autocast(options_.amp, options_.device.type());
     const auto logits = state_.model->forward(images).to(torch::kFloat);
-    loss = at::cross_entropy_loss(logits, labels, {}, at::Reduction::Mean, -100,
-                                  options_.label_smoothing);
+    loss = classification_loss(logits, targets, options_.loss);
   }
   auto share = loss;
   if (options_.accumulation_steps > 1) share = share / options_.accumulation_steps;

@@ -196,6 +196,8 @@ TEST_F(ConfigTest, ContradictionsNameTheKeysAndWhereTheyWereSet) {
   EXPECT_NE(contradiction("AUG: {CUTMIX_MINMAX: [0.8, 0.2]}").find("0.8"), std::string::npos);
   EXPECT_NE(contradiction("DATA: {DATASET: cifar100, ZIP_MODE: on}").find("ZIP_MODE"),
             std::string::npos);
+  EXPECT_NE(contradiction("TRAIN: {BCE_THRESHOLD: 0.2}").find("it goes with bce"),
+            std::string::npos);
   EXPECT_NE(contradiction("MODEL: {DIM: 30}").find("multiple of 4"), std::string::npos);
   EXPECT_EQ(contradiction("EVAL_MODE: on"), "--eval needs --resume FILE: the weights to evaluate");
   EXPECT_EQ(contradiction("TAG: fine"), "no error");

@@ -13,6 +13,7 @@
 #include <torch/torch.h>
 
 #include <sstream>
+#include <tuple>
 
 namespace wf::testing {
 namespace {
@@ -92,6 +93,57 @@ TEST_F(WfTrain, KilledAndResumedItEndsWithTheWeightsOfTheUnbrokenRun) {
             std::string::npos)
       << resumed.err;
   expect_equal_runs("unbroken", "broken");
+}
+
+TEST_F(WfTrain, WithTheWholeRecipeToo) {
+  for (const auto& [tag, mode, large] :
+       {std::tuple{"batch", "batch", false}, {"elem", "elem", true}}) {
+    // The published augmentation, which the tests' configuration switches off, and all that is new.
+    std::vector<std::string> recipe{"--opts",
+                                    "AUG.MIXUP",
+                                    "0.8",
+                                    "AUG.CUTMIX",
+                                    "1.0",
+                                    "AUG.AUTO_AUGMENT",
+                                    "rand-m9-mstd0.5-inc1",
+                                    "AUG.COLOR_JITTER",
+                                    "0.4",
+                                    "AUG.REPROB",
+                                    "0.5",
+                                    "AUG.RECOUNT",
+                                    "2",
+                                    "AUG.REPEATED",
+                                    "3",
+                                    "AUG.MIXUP_MODE",
+                                    mode,
+                                    "DATA.INTERPOLATION",
+                                    "random",
+                                    "TRAIN.LOSS",
+                                    large ? "bce" : "ce"};
+    if (large) recipe.insert(recipe.end(), {"DATA.IMG_SIZE", "36"});  // random resized crops
+    const std::string whole = std::string("whole ") + tag, broken = std::string("broken ") + tag;
+    const auto unbroken = run(command(whole, recipe));
+    ASSERT_EQ(unbroken.code, 0) << unbroken.err;
+    EXPECT_EQ(unbroken.err.find("not built"), std::string::npos) << unbroken.err;
+    {
+      auto killed_recipe = recipe;
+      killed_recipe.insert(killed_recipe.end(), {"DATA.NUM_WORKERS", "0"});
+      Process stopped(command(broken, killed_recipe));
+      ASSERT_TRUE(stopped.wait_for("train [1/2][10/50]")) << stopped.err();
+      stopped.send(SIGINT);  // in the middle of an epoch
+      EXPECT_EQ(stopped.wait().code, 0);
+    }
+    {
+      Process killed(command(broken, recipe));
+      ASSERT_TRUE(killed.wait_for("train [2/2][10/50]")) << killed.err();
+      killed.send(SIGKILL);
+      EXPECT_EQ(killed.wait().code, 128 + SIGKILL);
+    }
+    const auto resumed = run(command(broken, recipe));
+    ASSERT_EQ(resumed.code, 0) << resumed.err;
+    expect_equal_runs(whole, broken);
+    EXPECT_GT(metrics(whole).size(), 1u);
+  }
 }
 
 TEST_F(WfTrain, CtrlCSavesInsideTheEpochAndTheSameCommandGoesOn) {
@@ -185,6 +237,8 @@ TEST_F(WfTrain, BadInputIsOneLineAndExitCodeTwo) {
       {{"--opts", "MODEL.NAME", "wfm_nanno"}, "did you mean 'wfm_nano'"},
       {{"--opts", "TRAIN.CLIP_GRADS", "5"}, "TRAIN.CLIP_GRAD"},
       {{"--opts", "DATA.BATCH_SIZE", "500"}, "lower DATA.BATCH_SIZE"},
+      {{"--opts", "AUG.AUTO_AUGMENT", "rand-m9-what1"},
+       "AUG.AUTO_AUGMENT 'rand-m9-what1': unknown part 'what1'; known are none; rand"},
       {{"--opts", "DATA.NUM_WORKERS", "-1"}, "DATA.NUM_WORKERS: must be from 0 to 1024"},
       {{"--data-path", folder_ / "nowhere"}, "nowhere"},
       {{"--eval"}, "--resume"},

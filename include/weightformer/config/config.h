@@ -38,7 +38,8 @@ struct OptimizerConfig {
 struct TrainConfig {
   int64_t start_epoch, epochs, warmup_epochs, cooldown_epochs;
   int64_t accumulation_steps;
-  double weight_decay, base_lr, warmup_lr, min_lr, clip_grad, ema_decay, layer_decay;
+  double weight_decay, base_lr, warmup_lr, min_lr, clip_grad, ema_decay, layer_decay, bce_threshold;
+  std::string loss;
   bool auto_resume, use_checkpoint;
   std::string freeze;
   LrSchedulerConfig lr_scheduler;
@@ -49,7 +50,7 @@ struct AugConfig {
   int64_t crop_padding;
   double hflip, color_jitter, reprob, mixup, cutmix, mixup_prob, mixup_switch_prob;
   std::string auto_augment, remode, mixup_mode;
-  int64_t recount;
+  int64_t recount, repeated;
   std::optional<Pair> cutmix_minmax;
 };
 

@@ -12,8 +12,18 @@
 
 namespace wf {
 
+/// A part of a picture of a batch that is overwritten after normalisation.
+struct BatchErasure {
+  int64_t picture;  ///< 0 … B - 1
+  Box box;
+  int64_t first, count;  ///< its values in Batch::noise: 3, one colour, or 3 x the box
+};
+
 struct Batch {
-  at::Tensor images;             ///< [B, 3, S, S] float32, normalised
+  /// [B, 3, S, S] float32, normalised; or, from a loader of bytes, uint8: see model_input().
+  at::Tensor images;
+  std::vector<BatchErasure> erased;  ///< with uint8 images: what is still to be erased, …
+  at::Tensor noise;                  ///< … and by what, [N] float32
   at::Tensor labels;             ///< [B] int64; -1 where a picture of an evaluation is unreadable
   std::vector<int64_t> indices;  ///< [B], into the dataset
 };
@@ -24,6 +34,7 @@ struct LoaderOptions {
   int64_t prefetch = 4;  ///< batches made ahead, at most
   bool train = false;    ///< replace unreadable pictures instead of marking them
   bool drop_last = false;
+  bool bytes = false;  ///< leave normalising and erasing to the device: a quarter to transfer
   uint64_t seed = 0;
   /// Where batches are handed out. To a GPU they are copied while it computes on the one before.
   c10::Device device = c10::kCPU;
@@ -33,8 +44,10 @@ struct LoaderOptions {
 /// Batches of a dataset, in the sampler's order, made by threads ahead of their use.
 ///
 /// What a batch holds is a function of (seed, epoch, its number) alone: not of the number of
-/// threads, nor of where in the epoch start() began. An unreadable picture is named once in the
-/// log; in training another sample takes its place, chosen by (seed, epoch, index).
+/// threads, nor of where in the epoch start() began. What is done to a picture is a function of
+/// (seed, epoch, index, repeat), so not of the number of processes either. An unreadable picture is
+/// named once in the log; in training another sample takes its place, chosen by (seed, epoch,
+/// index).
 class Loader {
  public:
   Loader(std::shared_ptr<const Dataset> dataset, std::shared_ptr<const Transform> transform,

@@ -10,12 +10,21 @@ namespace wf {
 
 /// The order in which one process sees a dataset. It depends on the seed and the epoch alone; over
 /// the ranks of a run every picture comes exactly once an epoch.
+///
+/// With `repeats` > 1 (repeated augmentation, Hoffer et al. 2020, as in DeiT) an epoch keeps its
+/// length and sees ceil(size / repeats) pictures, another choice each epoch: in the order over all
+/// ranks each stands `repeats` times in a row (the last one perhaps fewer), so that the copies go
+/// to different ranks, or to one batch of a single process. DeiT also drops the end of an epoch,
+/// down to a multiple of 256; here nothing is dropped.
 class Sampler {
  public:
-  Sampler(int64_t size, bool shuffle, uint64_t seed, int rank = 0, int world = 1)
-      : size_(size), shuffle_(shuffle), seed_(seed), rank_(rank), world_(world) {
+  Sampler(int64_t size, bool shuffle, uint64_t seed, int rank = 0, int world = 1,
+          int64_t repeats = 1)
+      : size_(size), shuffle_(shuffle), seed_(seed), rank_(rank), world_(world), repeats_(repeats) {
     WF_CHECK(size >= 0 && world > 0 && rank >= 0 && rank < world, "Sampler: rank ", rank, " of ",
              world, ", ", size, " samples");
+    WF_CHECK(repeats >= 1 && (shuffle || repeats == 1), "Sampler: ", repeats,
+             " repeats; without shuffling some pictures would never come");
   }
 
   /// How many samples an epoch has here.
@@ -28,15 +37,18 @@ class Sampler {
     if (shuffle_)
       all = permutation(size_, CounterRng{seed_, kStream, static_cast<uint64_t>(epoch)});
     std::vector<int64_t> mine;
-    for (int64_t i = rank_; i < size_; i += world_) mine.push_back(all[i]);
+    for (int64_t i = rank_; i < size_; i += world_) mine.push_back(all[i / repeats_]);
     return mine;
   }
+
+  /// Which copy of its picture the sample at `position` of epoch() is, 0 … repeats - 1.
+  int64_t repeat(int64_t position) const { return (rank_ + position * world_) % repeats_; }
 
  private:
   int64_t size_;
   bool shuffle_;
   uint64_t seed_;
-  int64_t rank_, world_;
+  int64_t rank_, world_, repeats_;
 };
 
 }  // namespace wf

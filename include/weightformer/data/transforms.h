@@ -3,9 +3,12 @@
 #include "weightformer/core/random.h"
 #include "weightformer/data/image.h"
 #include "weightformer/data/picture.h"
+#include "weightformer/data/random_erasing.h"
 #include "weightformer/data/resize.h"
 
 #include <memory>
+#include <string>
+#include <vector>
 
 namespace wf {
 
@@ -24,6 +27,19 @@ struct TransformOptions {
   double hflip = 0.5;    ///< training: probability of a horizontal flip
   /// Training: Picture::part() instead of a full decode. Evaluation always decodes in full.
   bool fast_decode = true;
+  /// Training: bilinear or bicubic, drawn for each picture, in place of `interpolation`.
+  bool random_interpolation = false;
+  std::string auto_augment = "none";  ///< training: see AutoAugment
+  /// Training: brightness, contrast and saturation times 1 ± this at most, when there is no policy
+  /// or it is 3-Augment.
+  double color_jitter = 0;
+  RandomErasingOptions erasing;  ///< training
+};
+
+/// A picture as a model will see it, before it becomes numbers.
+struct Sample {
+  Image image;
+  std::vector<ErasedPart> erased;
 };
 
 /// From a picture to the numbers that a model sees.
@@ -31,15 +47,21 @@ class Transform {
  public:
   virtual ~Transform() = default;
   virtual int size() const = 0;
-  /// Writes [3, size, size] float32: R, G and B planes, normalised by the ImageNet mean and
-  /// deviation. Thread-safe; random choices come from `rng` alone.
-  virtual void operator()(Picture& picture, CounterRng& rng, float* out) const = 0;
-  /// The same for a picture that is decoded already.
+  /// The size x size picture. Thread-safe; random choices come from `rng` alone.
+  virtual Sample sample(Picture& picture, CounterRng& rng) const = 0;
+  /// The numbers of a picture that is decoded already: see write_normalised().
   void operator()(const Image& image, CounterRng& rng, float* out) const;
 };
 
-/// Random resized crop (area 0.08–1, aspect 3/4–4/3), flip. For small pictures: resize to the
-/// square if need be, random crop with padding, flip.
+/// [3, height, width] float32: R, G and B planes, normalised by the ImageNet mean and deviation,
+/// the erased parts overwritten.
+void write_normalised(const Sample& sample, float* out);
+/// [3, height, width] uint8: the same planes as they are stored.
+void write_planes(const Image& image, uint8_t* out);
+
+/// What timm does to a picture, in its order: random resized crop (area 0.08–1, aspect 3/4–4/3),
+/// flip, policy or colour jitter, random erasing. For small pictures the crop is: resize to the
+/// square if need be, random crop with padding. Throws wf::Error for an unknown policy.
 std::unique_ptr<Transform> make_train_transform(const TransformOptions& options);
 
 /// See eval_crop().

@@ -3,7 +3,9 @@
 
 #include "weightformer/config/config.h"
 #include "weightformer/data/loader.h"
+#include "weightformer/data/mixup.h"
 #include "weightformer/engine/evaluator.h"
+#include "weightformer/engine/loss.h"
 #include "weightformer/engine/train_state.h"
 #include "weightformer/engine/trainer.h"
 
@@ -26,12 +28,20 @@ struct Loaders {
   std::unique_ptr<Loader> train;  ///< null when only evaluating
   std::unique_ptr<Loader> validation;
   std::vector<std::string> classes;
+  std::vector<std::vector<int64_t>> real_labels;  ///< of DATA.REAL_LABELS; empty without it
 };
 Loaders build_loaders(const Config& config);
 Loaders build_validation_loader(const Config& config, std::vector<std::string> classes);
 
 std::unique_ptr<Transform> build_eval_transform(const Config& config);
 std::unique_ptr<Transform> build_train_transform(const Config& config);
+
+/// AUG.MIXUP*, AUG.CUTMIX*: nothing when both are off.
+std::optional<MixupOptions> build_mixup(const Config& config);
+
+/// TRAIN.LOSS: with mixup on, targets come smoothed and as shares; otherwise as labels, which the
+/// loss smooths.
+LossOptions build_loss(const Config& config);
 
 /// AMP and AMP_DTYPE: the dtype of autocast, if any.
 std::optional<at::ScalarType> build_amp(const Config& config);
@@ -46,7 +56,7 @@ TrainState build_train_state(const Config& config, std::shared_ptr<Classifier> m
 TrainerOptions build_trainer_options(const Config& config, c10::Device device);
 
 /// Settings that the configuration asks for and this version does not build yet, as
-/// "AUG.MIXUP 0.8" and so on: to be said, never silently ignored.
+/// "TRAIN.USE_CHECKPOINT" and so on: to be said, never silently ignored.
 std::vector<std::string> settings_not_built(const Config& config);
 
 }  // namespace wf

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "weightformer/data/mixup.h"
+#include "weightformer/engine/loss.h"
 #include "weightformer/engine/observers.h"
 #include "weightformer/engine/train_state.h"
 
@@ -13,7 +15,8 @@ namespace wf {
 struct TrainerOptions {
   int64_t epochs = 300;  ///< all of them, cool-down included
   double clip_grad = 5;  ///< largest total gradient norm; 0: no limit
-  double label_smoothing = 0.1;
+  LossOptions loss;
+  std::optional<MixupOptions> mixup;
   int64_t accumulation_steps = 1;     ///< batches whose gradients make one step
   std::optional<at::ScalarType> amp;  ///< dtype of autocast
   c10::Device device = c10::kCPU;
@@ -60,6 +63,7 @@ class Trainer {
   Loader& train_;
   Loader& validation_;
   TrainerOptions options_;
+  std::optional<Mixup> mixup_;
   at::Generator generator_;
   std::vector<std::shared_ptr<Observer>> observers_;
 };
