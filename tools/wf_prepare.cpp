@@ -138,6 +138,7 @@ int main(int argc, char** argv) {
       "folder for wf_train.");
   return wf::run_tool(&app, [&] {
     Arguments a;
+    app.option_defaults()->always_capture_default();
     app.add_option("--source", a.source, "folder with the four .gz files");
     app.add_option("--output", a.output, "folder to write");
     app.add_option("--train", a.train, "training pictures, the first of each class; else all");

@@ -72,7 +72,6 @@ int evaluate_or_time(const Config& config, const std::shared_ptr<Classifier>& mo
 
 int train(const Config& config, const std::shared_ptr<Classifier>& model, c10::Device device,
           const std::string& folder) {
-  write_text_file(folder + "/config.yaml", dump_yaml(config));
   const auto not_built = settings_not_built(config);
   if (!not_built.empty()) {
     log::warning("not built yet, training without: {}", join(not_built, ", "));
@@ -82,6 +81,8 @@ int train(const Config& config, const std::shared_ptr<Classifier>& model, c10::D
   resume(config, folder, state);
   Trainer trainer(state, *loaders.train, *loaders.validation,
                   build_trainer_options(config, device));
+  // A run that was refused above must not change what the folder says of the one in it.
+  write_text_file(folder + "/config.yaml", dump_yaml(config));
   trainer.add(std::make_shared<ConsoleObserver>(config.print_freq));
   trainer.add(std::make_shared<MetricsObserver>(folder + "/metrics.jsonl"));
   trainer.add(std::make_shared<CheckpointObserver>(folder, config.save_freq));
