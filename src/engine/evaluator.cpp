@@ -8,7 +8,6 @@
 #include <torch/torch.h>
 
 #include <algorithm>
-#include <cmath>
 
 namespace wf {
 namespace {
@@ -35,7 +34,7 @@ class Sums {
       : options_(options),
         sums_(torch::zeros({kCount}, torch::dtype(torch::kDouble).device(options.device))) {
     const auto counts = torch::dtype(torch::kLong).device(options.device);
-    if (options.confusion) confusion_ = torch::zeros({classes * classes}, counts);
+    if (options.confusion) confusion_ = torch::zeros({classes, classes}, counts);
     if (options.real_labels) real_ = table(*options.real_labels).to(options.device);
   }
 
@@ -62,7 +61,7 @@ class Sums {
     sums_ += torch::stack(now);
     if (confusion_.defined()) {
       const auto cell = labels.clamp_min(0) * logits.size(1) + first;
-      confusion_.scatter_add_(0, cell, readable.to(torch::kLong));
+      confusion_.view(-1).scatter_add_(0, cell, readable.to(torch::kLong));
     }
   }
 
@@ -79,10 +78,7 @@ class Sums {
       result.acc5 = 100 * values[kTop5] / images;
     }
     if (real > 0) result.real_acc1 = 100 * values[kReal] / real;
-    if (confusion_.defined()) {
-      const auto classes = static_cast<int64_t>(std::lround(std::sqrt(confusion_.numel())));
-      result.confusion = confusion_.cpu().view({classes, classes});
-    }
+    if (confusion_.defined()) result.confusion = confusion_.cpu();
   }
 
  private:

@@ -56,7 +56,7 @@ TrainState build_train_state(const Config& config, std::shared_ptr<Classifier> m
 TrainerOptions build_trainer_options(const Config& config, c10::Device device);
 
 /// Settings that the configuration asks for and this version does not build yet, as
-/// "TRAIN.USE_CHECKPOINT" and so on: to be said, never silently ignored.
+/// "MODEL.DROP_RATE 0.1" and so on: to be said, never silently ignored.
 std::vector<std::string> settings_not_built(const Config& config);
 
 }  // namespace wf
