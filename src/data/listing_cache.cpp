@@ -6,10 +6,10 @@
 #include "weightformer/data/listing.h"
 #include "weightformer/data/mapped_file.h"
 
+#include "checksum.h"
 #include "little_endian.h"
 
 #include <sys/stat.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -23,11 +23,6 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kMagic = "wflist1\n";
 constexpr int64_t kSettled = 2'000'000'000;  // nanoseconds; FAT, the coarsest, counts in 2 s
-
-uint32_t checksum(std::string_view bytes) {
-  return static_cast<uint32_t>(
-      ::crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
-}
 
 std::string full_path(const std::string& root) {
   std::error_code problem;

@@ -3,10 +3,9 @@
 #include "weightformer/core/check.h"
 #include "weightformer/data/decode.h"
 
+#include "checksum.h"
 #include "class_names.h"
 #include "little_endian.h"
-
-#include <zlib.h>
 
 namespace wf {
 namespace {
@@ -15,11 +14,6 @@ namespace {
 constexpr std::string_view kMagic = "wfpack\r\n", kEndMagic = "wfpkend\n";
 constexpr uint32_t kVersion = 1;
 constexpr size_t kHeader = 16, kFooter = 40, kRecord = 40;
-
-uint32_t checksum(std::string_view bytes, uint32_t before = 0) {
-  return static_cast<uint32_t>(
-      ::crc32_z(before, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
-}
 
 }  // namespace
 

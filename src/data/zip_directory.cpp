@@ -6,6 +6,7 @@
 #include "weightformer/core/check.h"
 #include "weightformer/data/decode.h"
 
+#include "checksum.h"
 #include "little_endian.h"
 
 #include <zlib.h>
@@ -166,8 +167,7 @@ Encoded read_zip_entry(const std::shared_ptr<const MappedFile>& archive, const Z
     bytes = *unpacked;
     owner = unpacked;
   }
-  const auto crc = ::crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size());
-  if (crc != entry.crc) {
+  if (checksum(bytes) != entry.crc) {
     throw UnreadableImage(name + ": damaged in the archive (its CRC-32 does not match)");
   }
   return {bytes, owner};
