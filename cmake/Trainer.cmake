@@ -6,6 +6,7 @@ find_package(yaml-cpp REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(Threads REQUIRED)
 find_package(ZLIB REQUIRED)
+include(Dist)
 if(NOT WF_NLOHMANN_INCLUDE)
   message(FATAL_ERROR "nlohmann/json.hpp not found. Install nlohmann-json3-dev, or pass -DWF_TRAINER=OFF.")
 endif()
@@ -47,6 +48,8 @@ set(wf_trainer_plain_sources
   src/data/zip_directory.cpp
   src/data/zip_folder.cpp
   src/dist/launch_env.cpp
+  src/dist/scaling.cpp
+  src/dist/straggler.cpp
   src/optim/lr_schedule.cpp)
 
 add_library(weightformer_trainer STATIC
@@ -59,6 +62,10 @@ add_library(weightformer_trainer STATIC
   src/data/device_batch.cpp
   src/data/loader.cpp
   src/data/mixup.cpp
+  src/dist/data_parallel.cpp
+  src/dist/process_group.cpp
+  src/dist/step_exchange.cpp
+  ${wf_dist_backends}
   src/engine/build.cpp
   src/engine/evaluation_report.cpp
   src/engine/evaluator.cpp
@@ -66,6 +73,7 @@ add_library(weightformer_trainer STATIC
   src/engine/observers.cpp
   src/engine/predictor.cpp
   src/engine/stop_signal.cpp
+  src/engine/team.cpp
   src/engine/trainer.cpp
   src/optim/ema.cpp
   src/optim/grad_scaler.cpp
@@ -80,7 +88,7 @@ target_link_libraries(weightformer_trainer
   PRIVATE ${OpenCV_LIBS} JPEG::JPEG ZLIB::ZLIB yaml-cpp spdlog::spdlog)
 wf_target_options(weightformer_trainer PCH REUSE)
 
-foreach(tool wf_train wf_infer wf_prepare wf_report wf_pack)
+foreach(tool wf_train wf_infer wf_prepare wf_report wf_pack wf_scale)
   add_executable(${tool} tools/${tool}.cpp)
   target_include_directories(${tool} SYSTEM PRIVATE "${WF_NLOHMANN_INCLUDE}")
   target_link_libraries(${tool} PRIVATE weightformer_trainer ${OpenCV_LIBS})

@@ -8,6 +8,7 @@
 
 #include <malloc.h>
 
+#include <cstdlib>
 #include <exception>
 #include <iostream>
 #include <string>
@@ -23,7 +24,8 @@ inline void keep_freed_memory() {
 }
 
 /// Runs `work` and turns what it throws into one line on standard error and an exit code: 2 for bad
-/// input and bad commands, 3 for a training that diverged, 1 for anything unexpected.
+/// input and bad commands, 3 for a training that diverged, 4 when another process of the run is
+/// lost, 1 for anything unexpected.
 template <typename Work>
 int run_tool(const CLI::App* app, Work work) {
   const auto fail = [](std::string message, int code) {
@@ -31,6 +33,8 @@ int run_tool(const CLI::App* app, Work work) {
     log::status("");
     log::record(log::Level::error, message);
     std::cerr << "error: " << message << std::endl;
+    // Threads may still wait for a process that is gone, and the end of main would wait for them.
+    if (code == Error::kPeerLost) std::_Exit(code);
     return code;
   };
   try {

@@ -38,8 +38,19 @@ void say_evaluation(const Evaluation& result) {
                                             result.real_acc1, result.real_images));
 }
 
-int evaluate_or_time(const Config& config, const std::shared_ptr<Classifier>& model,
-                     c10::Device device) {
+// What a process works with.
+struct Job {
+  const Config& config;
+  LaunchEnv env;
+  c10::Device device;
+  std::shared_ptr<Team> team;
+  std::shared_ptr<Classifier> model;
+  std::string folder;
+};
+
+int evaluate_or_time(const Job& job) {
+  const auto& config = job.config;
+  const auto& model = job.model;
   const std::string file =
       config.model.resume.empty() ? config.model.pretrained : config.model.resume;
   std::vector<std::string> classes;
@@ -48,41 +59,46 @@ int evaluate_or_time(const Config& config, const std::shared_ptr<Classifier>& mo
     load_weights(*model, weights.tensors, file);
     classes = std::move(weights.classes);  // the numbering that the model was trained with
   }
-  const auto loaders = build_validation_loader(config, std::move(classes));
+  const auto loaders = build_validation_loader(config, std::move(classes), job.env);
   EvaluateOptions options;
-  options.device = device;
+  options.device = job.device;
   options.amp = build_amp(config);
   if (config.eval_mode) {
     options.confusion = true;
     if (!loaders.real_labels.empty()) options.real_labels = &loaders.real_labels;
+    if (job.env.world > 1) options.sum = [&](at::Tensor& tensor) { job.team->sum(tensor); };
     const auto result = evaluate(*model, *loaders.validation, options);
-    write_evaluation(run_folder(config), result, loaders.classes);
-    say_evaluation(result);
+    job.team->on_root("report", [&] {
+      write_evaluation(job.folder, result, loaders.classes);
+      say_evaluation(result);
+    });
     return 0;
   }
   Batch batch;
   loaders.validation->start(0);
   WF_CHECK(loaders.validation->next(batch), config.data.data_path, "/val holds no picture");
-  const double speed = throughput(*model, model_input(batch, device), options);
+  const double speed = throughput(*model, model_input(batch, job.device), options);
   log::info("throughput: {:.1f} images/s at batch {}", speed, batch.images.size(0));
   std::cout << fmt::format("{{\"images_per_s\": {}, \"batch\": {}}}\n", speed,
                            batch.images.size(0));
   return 0;
 }
 
-int train(const Config& config, const std::shared_ptr<Classifier>& model, c10::Device device,
-          const std::string& folder) {
+int train(const Job& job) {
+  const auto& config = job.config;
+  const auto& folder = job.folder;
   const auto not_built = settings_not_built(config);
   if (!not_built.empty()) {
     log::warning("not built yet, training without: {}", join(not_built, ", "));
   }
-  const auto loaders = build_loaders(config);
-  auto state = build_train_state(config, model, loaders, /*world=*/1);
-  resume(config, folder, state);
+  const auto loaders = build_loaders(config, job.env);
+  auto state = build_train_state(config, job.model, loaders, job.env.world);
+  job.team->on_root("checkpoint reading", [&] { resume(config, folder, state); });
+  job.team->share(state);
   Trainer trainer(state, *loaders.train, *loaders.validation,
-                  build_trainer_options(config, device));
+                  build_trainer_options(config, job.device, job.team));
   // A run that was refused above must not change what the folder says of the one in it.
-  write_text_file(folder + "/config.yaml", dump_yaml(config));
+  if (job.team->is_root()) write_text_file(folder + "/config.yaml", dump_yaml(config));
   trainer.add(std::make_shared<ConsoleObserver>(config.print_freq));
   trainer.add(std::make_shared<MetricsObserver>(folder + "/metrics.jsonl"));
   trainer.add(std::make_shared<CheckpointObserver>(folder, config.save_freq));
@@ -107,18 +123,21 @@ int main(int argc, char** argv) {
     const auto& config = arguments.config;
     if (arguments.print_config) return std::cout << dump_yaml(config), 0;
     const auto env = read_launch_env();
-    WF_CHECK(env.world == 1, "WORLD_SIZE=", env.world,
-             ": training in several processes is not built yet; start one");
+    WF_CHECK(env.world == 1 || !config.throughput_mode, "WORLD_SIZE=", env.world,
+             ": --throughput times one process");
     const std::string folder = run_folder(config);
     std::filesystem::create_directories(folder);
-    log::open(folder + "/log.txt");
+    if (env.rank > 0) log::only_errors_on_terminal();
+    log::open(env.rank == 0 ? folder + "/log.txt" : str(folder, "/log_rank_", env.rank, ".txt"));
     if (config.threads > 0) at::set_num_threads(static_cast<int>(config.threads));
     torch::manual_seed(static_cast<uint64_t>(config.seed));
-    const auto device = build_device(config);
-    const auto model = build_classifier(config, device);
-    log::info("{} on {}, {} threads, run folder {}", config.model.name, device.str(),
-              at::get_num_threads(), folder);
-    if (config.eval_mode || config.throughput_mode) return evaluate_or_time(config, model, device);
-    return train(config, model, device, folder);
+    const auto device = build_device(config, env);
+    const Job job{
+        config, env, device, build_team(config, env, device), build_classifier(config, device),
+        folder};
+    log::info("{} on {}, {} threads, rank {} of {}, run folder {}", config.model.name, device.str(),
+              at::get_num_threads(), env.rank, env.world, folder);
+    if (config.eval_mode || config.throughput_mode) return evaluate_or_time(job);
+    return train(job);
   });
 }

@@ -35,6 +35,7 @@ json to_json(const Progress& p) {
   return {{"epoch", p.epoch},
           {"batch", p.batch},
           {"batches", p.batches},
+          {"batch_images", p.batch_images},
           {"step", p.step},
           {"loss_sum", p.loss_sum},
           {"loss_count", p.loss_count},
@@ -47,6 +48,7 @@ Progress progress_of(const Safetensors& file, const std::string& path) try {
   p.epoch = j.at("epoch");
   p.batch = j.at("batch");
   p.batches = j.at("batches");
+  p.batch_images = j.value("batch_images", int64_t{0});  // files from before it existed
   p.step = j.at("step");
   p.loss_sum = j.at("loss_sum");
   p.loss_count = j.at("loss_count");

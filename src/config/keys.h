@@ -149,6 +149,18 @@ void visit_aug(C& c, V&& v) {
 }
 
 template <typename C, typename V>
+void visit_dist(C& c, V&& v) {
+  v(c.dist.timeout_s, "DIST.TIMEOUT_S", 600.0,
+    "seconds of silence after which another process counts as lost", between(0.1, 86400));
+  v(c.dist.bucket_mb, "DIST.BUCKET_MB", 25, "MiB of gradients that travel together",
+    between(1, 4096));
+  v(c.dist.find_unused, "DIST.FIND_UNUSED", false,
+    "look every step for parameters that the loss does not reach", Rule{});
+  v(c.dist.compress, "DIST.COMPRESS", "none", "bf16: half the bytes, gradients rounded",
+    one_of({"none", "bf16"}));
+}
+
+template <typename C, typename V>
 void visit_run(C& c, V&& v) {
   v(c.test.crop, "TEST.CROP", true, "evaluate the centre of a larger resize", Rule{});
   v(c.test.ema, "TEST.EMA", false, "evaluate the averaged weights of a checkpoint", Rule{});
@@ -174,6 +186,7 @@ void visit(C& c, V&& v) {
   visit_model(c, v);
   visit_train(c, v);
   visit_aug(c, v);
+  visit_dist(c, v);
   visit_run(c, v);
 }
 

@@ -58,6 +58,8 @@ void write(Level level, std::string_view message) {
   logger().log(spdlog_level(level), spdlog::string_view_t(message.data(), message.size()));
 }
 
+void only_errors_on_terminal() { logger().sinks()[0]->set_level(spdlog::level::err); }
+
 void record(Level level, std::string_view message) {
   const auto& sinks = logger().sinks();
   for (size_t i = 1; i < sinks.size(); ++i) {  // the first is the terminal

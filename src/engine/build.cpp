@@ -6,10 +6,14 @@
 #include "weightformer/data/open_dataset.h"
 #include "weightformer/data/real_labels.h"
 #include "weightformer/dist/launch_env.h"
+#include "weightformer/engine/team.h"
 
+#include <c10/core/impl/DeviceGuardImplInterface.h>
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <chrono>
+#include <cmath>
 
 namespace wf {
 namespace {
@@ -36,18 +40,21 @@ RandomErasingOptions erasing_options(const AugConfig& aug) {
 }
 
 std::unique_ptr<Loader> make_loader(const Config& config, std::shared_ptr<const Dataset> dataset,
-                                    std::unique_ptr<Transform> transform, bool train) {
+                                    std::unique_ptr<Transform> transform, bool train,
+                                    const LaunchEnv& env) {
   LoaderOptions options;
   options.batch_size = config.data.batch_size;
   options.workers = static_cast<int>(config.data.num_workers);
   options.train = train;
   options.drop_last = train;
   options.seed = static_cast<uint64_t>(config.seed);
-  options.device = build_device(config);
+  options.device = build_device(config, env);
   options.bytes = options.device.is_cuda();
   options.pin_memory = config.data.pin_memory;
   const int64_t repeats = train ? std::max<int64_t>(1, config.aug.repeated) : 1;
-  Sampler sampler(dataset->size(), /*shuffle=*/train, options.seed, 0, 1, repeats);
+  // Processes must take the same number of steps, so those that train have even parts.
+  Sampler sampler(dataset->size(), /*shuffle=*/train, options.seed, env.rank, env.world, repeats,
+                  /*even=*/train);
   return std::make_unique<Loader>(std::move(dataset), std::move(transform), std::move(sampler),
                                   options);
 }
@@ -73,13 +80,17 @@ DataSourceOptions data_source(const Config& config) {
 
 }  // namespace
 
-c10::Device build_device(const Config& config) {
+c10::Device build_device(const Config& config, const LaunchEnv& env) {
   const bool cuda = torch::cuda::is_available();
   WF_CHECK(config.device != "cuda" || cuda,
            "DEVICE cuda: no GPU can be used here (no driver, no device, or a build with "
            "WF_CUDA=OFF); --device cpu trains on the processor");
   if (config.device == "cpu" || !cuda) return c10::kCPU;
-  return c10::Device(c10::kCUDA, 0);
+  const int gpu = pick_gpu(env, static_cast<int>(torch::cuda::device_count()));
+  const c10::Device device(c10::kCUDA, static_cast<c10::DeviceIndex>(gpu));
+  // What names no GPU, such as a library's workspace, must not land on another process's.
+  c10::impl::getDeviceGuardImpl(c10::kCUDA)->setDevice(device);
+  return device;
 }
 
 std::shared_ptr<Classifier> build_classifier(const Config& config, c10::Device device) {
@@ -132,15 +143,16 @@ LossOptions build_loss(const Config& config) {
   return options;
 }
 
-Loaders build_loaders(const Config& config) {
+Loaders build_loaders(const Config& config, const LaunchEnv& env) {
   auto transform = build_train_transform(config);  // first: a bad policy costs no listing
   const auto train = open_dataset(data_source(config), "train");
-  auto loaders = build_validation_loader(config, train->classes());
-  loaders.train = make_loader(config, train, std::move(transform), true);
+  auto loaders = build_validation_loader(config, train->classes(), env);
+  loaders.train = make_loader(config, train, std::move(transform), true, env);
   return loaders;
 }
 
-Loaders build_validation_loader(const Config& config, std::vector<std::string> classes) {
+Loaders build_validation_loader(const Config& config, std::vector<std::string> classes,
+                                const LaunchEnv& env) {
   const auto source = data_source(config);
   const auto validation = open_dataset(source, "val", std::move(classes));
   const auto count = static_cast<int64_t>(validation->classes().size());
@@ -152,8 +164,19 @@ Loaders build_validation_loader(const Config& config, std::vector<std::string> c
   if (!config.data.real_labels.empty()) {
     loaders.real_labels = real_labels(*validation, config.data.real_labels);
   }
-  loaders.validation = make_loader(config, validation, build_eval_transform(config), false);
+  loaders.validation = make_loader(config, validation, build_eval_transform(config), false, env);
   return loaders;
+}
+
+std::shared_ptr<Team> build_team(const Config& config, const LaunchEnv& env, c10::Device device) {
+  if (env.world == 1) return std::make_shared<Team>();
+  GroupOptions group;
+  group.timeout = std::chrono::milliseconds(std::llround(1000 * config.dist.timeout_s));
+  DataParallelOptions options;
+  options.bucket_bytes = config.dist.bucket_mb << 20;
+  options.find_unused = config.dist.find_unused;
+  options.compress = config.dist.compress == "bf16";
+  return std::make_shared<Team>(std::make_shared<ProcessGroup>(env, device, group), options);
 }
 
 std::optional<at::ScalarType> build_amp(const Config& config) {
@@ -205,7 +228,8 @@ TrainState build_train_state(const Config& config, std::shared_ptr<Classifier> m
   return state;
 }
 
-TrainerOptions build_trainer_options(const Config& config, c10::Device device) {
+TrainerOptions build_trainer_options(const Config& config, c10::Device device,
+                                     std::shared_ptr<Team> team) {
   TrainerOptions options;
   options.epochs = config.train.epochs + config.train.cooldown_epochs;
   options.clip_grad = config.train.clip_grad;
@@ -216,6 +240,8 @@ TrainerOptions build_trainer_options(const Config& config, c10::Device device) {
   options.device = device;
   options.print_freq = config.print_freq;
   options.seed = static_cast<uint64_t>(config.seed);
+  options.batch_images = config.data.batch_size * (team ? team->world() : 1);
+  options.team = std::move(team);
   return options;
 }
 

@@ -65,7 +65,9 @@ class Sums {
     }
   }
 
-  void write(Evaluation& result) const {
+  // Evaluation::complete comes in as this process's own answer.
+  void write(Evaluation& result) {
+    add_up(result);
     const auto total = sums_.cpu();
     const double* values = total.data_ptr<double>();
     const double readable = values[kReadable], images = values[kImages], real = values[kRealImages];
@@ -82,6 +84,19 @@ class Sums {
   }
 
  private:
+  // On the CPU, where the counts are exact and no GPU's stream is in between.
+  void add_up(Evaluation& result) {
+    if (!options_.sum) return;
+    auto cancelled = torch::full({1}, result.complete ? 0 : 1, torch::kDouble);
+    options_.sum(cancelled);
+    result.complete = cancelled.item<double>() == 0;
+    sums_ = sums_.cpu();
+    options_.sum(sums_);
+    if (!confusion_.defined()) return;
+    confusion_ = confusion_.cpu();
+    options_.sum(confusion_);
+  }
+
   enum { kLoss, kTop1, kTop5, kReadable, kImages, kReal, kRealImages, kCount };
 
   // [pictures, most labels of one] int64, filled up with -1.
@@ -112,7 +127,7 @@ Evaluation evaluate(Classifier& model, Loader& loader, const EvaluateOptions& op
   while (loader.next(batch)) {
     if (options.cancelled && options.cancelled()) {
       result.complete = false;
-      return result;
+      break;
     }
     const auto images = model_input(batch, options.device);
     at::Tensor logits;

@@ -1,6 +1,7 @@
 #include "weightformer/engine/trainer.h"
 
 #include "weightformer/core/check.h"
+#include "weightformer/core/log.h"
 #include "weightformer/core/random.h"
 #include "weightformer/data/device_batch.h"
 #include "weightformer/engine/stop_signal.h"
@@ -45,13 +46,36 @@ std::string shown(double value) { return std::isnan(value) ? "nan" : wf::str(val
 
 Trainer::Trainer(TrainState& state, Loader& train, Loader& validation, TrainerOptions options)
     : state_(state), train_(train), validation_(validation), options_(options) {
+  if (!options_.team) options_.team = std::make_shared<Team>();
   WF_CHECK(batches_per_epoch() > 0,
            "the training set has fewer pictures than one step takes: lower DATA.BATCH_SIZE or "
            "TRAIN.ACCUMULATION_STEPS");
   if (options_.mixup) mixup_.emplace(*options_.mixup);
   generator_ = torch::globalContext().defaultGenerator(options_.device).clone();
   state_.model->set_generator(generator_);
+  find_place();
+}
+
+// Where a run goes on that may have been made of other steps.
+void Trainer::find_place() {
   auto& progress = state_.progress;
+  const int64_t parts = options_.accumulation_steps;
+  const int64_t now = options_.batch_images, before = progress.batch_images;
+  const bool regrouped =
+      now > 0 && before > 0 && progress.step > 0 &&
+      (before != now ||
+       progress.step != (progress.epoch * progress.batches + progress.batch) / parts);
+  progress.batch_images = now;
+  if (regrouped) {
+    const bool all = progress.batch == progress.batches;
+    progress.batch = progress.batch * before / now / parts * parts;
+    progress.batches = batches_per_epoch();
+    if (all || progress.batch > progress.batches) progress.batch = progress.batches;
+    progress.step = (progress.epoch * progress.batches + progress.batch) / parts;
+    log::info(
+        "the checkpoint was made with {} pictures a batch, now {}: going on at batch {} of {}",
+        before, now, progress.batch, progress.batches);
+  }
   WF_CHECK(
       progress.batch == 0 || progress.batches == batches_per_epoch(),
       "the checkpoint stands at batch ", progress.batch, " of ", progress.batches,
@@ -66,13 +90,13 @@ int64_t Trainer::batches_per_epoch() const {
 }
 
 Outcome Trainer::run() {
-  for (const auto& observer : observers_) observer->on_start(state_);
+  tell("start", [&](Observer& observer) { observer.on_start(state_); });
   while (state_.progress.epoch < options_.epochs) {
     EpochReport report;
     report.epoch = state_.progress.epoch;
     if (!train_epoch(report) || !validate(report)) {
       require_finite_weights();
-      for (const auto& observer : observers_) observer->on_stop(state_);
+      tell("last save", [&](Observer& observer) { observer.on_stop(state_); });
       return Outcome::stopped;
     }
     finish_epoch(report);
@@ -84,37 +108,60 @@ bool Trainer::train_epoch(EpochReport& report) {
   auto& progress = state_.progress;
   state_.model->train();
   // In double and on the device, so that the sum is exact enough and nothing waits for it.
-  auto loss_sum =
-      torch::full({}, progress.loss_sum, torch::dtype(torch::kDouble).device(options_.device));
+  // What was there before is of all processes and counts once.
+  auto loss_sum = torch::full({}, options_.team->is_root() ? progress.loss_sum : 0.0,
+                              torch::dtype(torch::kDouble).device(options_.device));
   const Stopwatch watch;
   int64_t images = 0;
   train_.start(progress.epoch, progress.batch);
   while (const auto step = next_step()) {
     loss_sum += step->loss.to(torch::kDouble) * step->images;
-    images += step->images;
+    const int64_t count = step->images * options_.team->world();
+    images += count;
     progress.batch += options_.accumulation_steps;
     progress.step += 1;
-    progress.loss_count += step->images;
+    progress.loss_count += count;
 
     StepReport at{progress.epoch, options_.epochs, progress.batch, progress.batches, step->lr};
     const double seconds = watch.seconds();
     at.images_per_s = images / seconds;
     at.data_wait = train_.wait_seconds() / seconds;
     at.seconds_left = static_cast<double>(at.batches - at.batch) *
-                      (static_cast<double>(step->images) / options_.accumulation_steps) /
-                      at.images_per_s;
+                      (static_cast<double>(count) / options_.accumulation_steps) / at.images_per_s;
     at.measured = step->measured;
     if (at.measured) {
-      at.loss = loss_sum.item<double>() / static_cast<double>(progress.loss_count);
+      at.loss = over_all(loss_sum) / static_cast<double>(progress.loss_count);
       at.grad_norm = step->grad_norm.item<double>();
     }
-    for (const auto& observer : observers_) observer->on_step(state_, at);
+    if (at.measured) name_straggler();
+    if (options_.team->is_root()) {
+      for (const auto& observer : observers_) observer->on_step(state_, at);
+    }
     report.images_per_s = at.images_per_s;
     report.data_wait = at.data_wait;
-    if (stop_requested()) break;
+    if (options_.team->stop()) break;
   }
-  progress.loss_sum = loss_sum.item<double>();
-  return !stop_requested();
+  progress.loss_sum = over_all(loss_sum);
+  return !options_.team->stop();
+}
+
+double Trainer::over_all(const at::Tensor& loss_sum) {
+  return options_.team->sum(loss_sum.item<double>());
+}
+
+void Trainer::name_straggler() {
+  const auto found = options_.team->straggler();
+  if (!found || !options_.team->is_root()) return;
+  log::warning(
+      "straggler: rank {} needs {:.3f} s for its own part of a step, the median is {:.3f} s",
+      found->rank, found->seconds, found->median);
+}
+
+// The observers write files, which may take longer than anything may take in training.
+void Trainer::tell(const std::string& what, const std::function<void(Observer&)>& call) {
+  options_.team->on_root(what, [&] {
+    for (const auto& observer : observers_) call(*observer);
+  });
 }
 
 std::optional<Trainer::Step> Trainer::next_step() {
@@ -126,25 +173,29 @@ std::optional<Trainer::Step> Trainer::next_step() {
   // checkpoint may follow.
   step.measured =
       end / options_.print_freq > progress.batch / options_.print_freq || end == progress.batches;
+  options_.team->begin_step();
   state_.optimizer->zero_grad();
   std::vector<at::Tensor> losses;
   Batch batch;
   for (int64_t part = 0; part < parts; ++part) {
     WF_CHECK(train_.next(batch), "the loader ended before the epoch did");
-    losses.push_back(accumulate(batch, progress.step * parts + part));
+    losses.push_back(accumulate(batch, progress.step * parts + part, part + 1 == parts));
     step.images += batch.labels.size(0);
   }
   step.loss = parts == 1 ? losses[0] : torch::stack(losses).mean();
   step.lr = learning_rate(state_.schedule, progress.step - 1);
   update(step);
+  options_.team->end_step();
   return step;
 }
 
-// Adds the gradients of one batch; `number` counts batches over the whole run. Returns its loss.
-at::Tensor Trainer::accumulate(const Batch& batch, int64_t number) {
+// Adds the gradients of one batch, `last` of its step; `number` counts batches over the whole run.
+// Returns its loss.
+at::Tensor Trainer::accumulate(const Batch& batch, int64_t number, bool last) {
   auto images = model_input(batch, options_.device);
   auto targets = batch.labels.to(options_.device, /*non_blocking=*/true);
-  const auto draw = static_cast<uint64_t>(number);
+  const auto& team = *options_.team;
+  const auto draw = static_cast<uint64_t>(number * team.world() + team.rank());
   if (mixup_) targets = (*mixup_)(images, targets, CounterRng{options_.seed, kMixupStream, draw});
   generator_.set_current_seed(CounterRng{options_.seed, kDropPathStream, draw}.next());
   at::Tensor loss;
@@ -156,7 +207,7 @@ at::Tensor Trainer::accumulate(const Batch& batch, int64_t number) {
   auto share = loss;
   if (options_.accumulation_steps > 1) share = share / options_.accumulation_steps;
   if (state_.scaler) share = state_.scaler->scale(share);
-  share.backward();
+  options_.team->backward(share, last);
   return loss.detach();
 }
 
@@ -203,6 +254,9 @@ bool Trainer::validate(EpochReport& report) {
   options.device = options_.device;
   options.amp = options_.amp;
   options.cancelled = stop_requested;
+  if (options_.team->world() > 1) {
+    options.sum = [this](at::Tensor& tensor) { options_.team->sum(tensor); };
+  }
   report.validation = evaluate(*state_.model, validation_, options);
   if (!state_.ema || !report.validation.complete) return report.validation.complete;
   const AveragedWeights averaged(state_.ema.get());
@@ -214,7 +268,8 @@ void Trainer::finish_epoch(EpochReport& report) {
   auto& progress = state_.progress;
   report.lr = learning_rate(state_.schedule, progress.step - 1);
   report.train_loss = progress.loss_sum / static_cast<double>(progress.loss_count);
-  report.unreadable = train_.unreadable();
+  // One that two processes met in different epochs counts twice.
+  report.unreadable = std::lround(options_.team->sum(static_cast<double>(train_.unreadable())));
   // ">=": among equals the later one, which has trained longer.
   double accuracy = report.validation.acc1;
   if (report.averaged) accuracy = std::max(accuracy, report.averaged->acc1);
@@ -225,7 +280,7 @@ void Trainer::finish_epoch(EpochReport& report) {
   progress.loss_sum = 0;
   progress.loss_count = 0;
   report.last = progress.epoch == options_.epochs;
-  for (const auto& observer : observers_) observer->on_epoch(state_, report);
+  tell("end of an epoch", [&](Observer& observer) { observer.on_epoch(state_, report); });
 }
 
 }  // namespace wf

@@ -43,13 +43,21 @@ TEST(Checkpoint, EverythingComesBack) {
   const TempDir folder;
   auto saved = nano_state();
   for (auto& [name, tensor] : saved.optimizer->state()) at::Tensor(tensor).fill_(0.25);
-  saved.progress = {3, 4, 9, 31, 0.1 + 0.2, 17, 66.7};
+  saved.progress = {.epoch = 3,
+                    .batch = 4,
+                    .batches = 9,
+                    .batch_images = 64,
+                    .step = 31,
+                    .loss_sum = 0.1 + 0.2,
+                    .loss_count = 17,
+                    .max_accuracy = 66.7};
   save_checkpoint(folder / "c.safetensors", saved);
 
   auto loaded = nano_state();
   load_checkpoint(folder / "c.safetensors", loaded);
   EXPECT_EQ(loaded.progress.epoch, 3);
   EXPECT_EQ(loaded.progress.batch, 4);
+  EXPECT_EQ(loaded.progress.batch_images, 64);
   EXPECT_EQ(loaded.progress.step, 31);
   EXPECT_EQ(loaded.progress.loss_sum, 0.1 + 0.2);
   EXPECT_EQ(loaded.progress.max_accuracy, 66.7);

@@ -130,7 +130,9 @@ TEST(GradScaler, ScalesUnscalesAndMovesAsPyTorchsDoes) {
     optimizer->zero_grad();
     scaler.scale((weight * slope).sum()).backward();
     const auto found_inf = scaler.unscale(groups);
-    if (std::isfinite(slope)) EXPECT_EQ(weight.grad()[0].item<double>(), slope);
+    if (std::isfinite(slope)) {
+      EXPECT_EQ(weight.grad()[0].item<double>(), slope);
+    }
     optimizer->step(0.1, found_inf);
     scaler.update(found_inf);
   };

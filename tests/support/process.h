@@ -46,6 +46,7 @@ class Process {
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
 
+  pid_t id() const { return pid_; }
   void send(int signal) const { ::kill(pid_, signal); }
   std::string err() const { return read_file(folder_ / "err"); }
   bool running() {

@@ -58,6 +58,13 @@ struct TestConfig {
   bool crop, ema;
 };
 
+struct DistConfig {
+  double timeout_s;
+  int64_t bucket_mb;
+  bool find_unused;
+  std::string compress;
+};
+
 /// Everything that decides a run. A fresh one holds the published defaults.
 struct Config {
   Config();
@@ -67,6 +74,7 @@ struct Config {
   TrainConfig train;
   AugConfig aug;
   TestConfig test;
+  DistConfig dist;
   bool amp, eval_mode, throughput_mode;
   std::string amp_dtype, output, tag, device;
   int64_t save_freq, print_freq, seed, threads, local_rank;

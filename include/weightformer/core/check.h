@@ -17,6 +17,7 @@ class Error : public std::runtime_error {
 
   static constexpr int kBadInput = 2;
   static constexpr int kDiverged = 3;  // training met a loss that is not finite
+  static constexpr int kPeerLost = 4;  // another process of the run ended or fell silent
 
  private:
   int exit_code_;

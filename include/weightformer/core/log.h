@@ -18,6 +18,9 @@ void write(Level level, std::string_view message);
 /// Appends all further lines to `path` too. Throws wf::Error when it cannot be opened.
 void open(const std::string& path);
 
+/// From now on the terminal sees errors alone; the open file still gets everything.
+void only_errors_on_terminal();
+
 /// The same for the open file alone, for what the terminal is told another way.
 void record(Level level, std::string_view message);
 

@@ -9,7 +9,8 @@
 namespace wf {
 
 /// The order in which one process sees a dataset. It depends on the seed and the epoch alone; over
-/// the ranks of a run every picture comes exactly once an epoch.
+/// the ranks of a run every picture comes exactly once an epoch. `even`: every rank has as many,
+/// and the fewer than `world` samples that are left over are another few each epoch.
 ///
 /// With `repeats` > 1 (repeated augmentation, Hoffer et al. 2020, as in DeiT) an epoch keeps its
 /// length and sees ceil(size / repeats) pictures, another choice each epoch: in the order over all
@@ -19,16 +20,17 @@ namespace wf {
 class Sampler {
  public:
   Sampler(int64_t size, bool shuffle, uint64_t seed, int rank = 0, int world = 1,
-          int64_t repeats = 1)
+          int64_t repeats = 1, bool even = false)
       : size_(size), shuffle_(shuffle), seed_(seed), rank_(rank), world_(world), repeats_(repeats) {
     WF_CHECK(size >= 0 && world > 0 && rank >= 0 && rank < world, "Sampler: rank ", rank, " of ",
              world, ", ", size, " samples");
     WF_CHECK(repeats >= 1 && (shuffle || repeats == 1), "Sampler: ", repeats,
              " repeats; without shuffling some pictures would never come");
+    size_used_ = even ? size / world * world : size;
   }
 
   /// How many samples an epoch has here.
-  int64_t size() const { return (size_ - rank_ + world_ - 1) / world_; }
+  int64_t size() const { return (size_used_ - rank_ + world_ - 1) / world_; }
 
   std::vector<int64_t> epoch(int64_t epoch) const {
     constexpr uint64_t kStream = 0x6f72646572;  // keeps this draw apart from the augmentations'
@@ -37,7 +39,7 @@ class Sampler {
     if (shuffle_)
       all = permutation(size_, CounterRng{seed_, kStream, static_cast<uint64_t>(epoch)});
     std::vector<int64_t> mine;
-    for (int64_t i = rank_; i < size_; i += world_) mine.push_back(all[i / repeats_]);
+    for (int64_t i = rank_; i < size_used_; i += world_) mine.push_back(all[i / repeats_]);
     return mine;
   }
 
@@ -46,6 +48,7 @@ class Sampler {
 
  private:
   int64_t size_;
+  int64_t size_used_ = 0;
   bool shuffle_;
   uint64_t seed_;
   int64_t rank_, world_, repeats_;

@@ -4,6 +4,7 @@
 #include "weightformer/config/config.h"
 #include "weightformer/data/loader.h"
 #include "weightformer/data/mixup.h"
+#include "weightformer/dist/launch_env.h"
 #include "weightformer/engine/evaluator.h"
 #include "weightformer/engine/loss.h"
 #include "weightformer/engine/train_state.h"
@@ -16,22 +17,28 @@
 
 namespace wf {
 
-/// DEVICE: auto takes CUDA where this build and the machine have it. Throws for cuda without one.
-c10::Device build_device(const Config& config);
+/// DEVICE: auto takes CUDA where this build and the machine have it, the GPU of `env`. Throws for
+/// cuda without one.
+c10::Device build_device(const Config& config, const LaunchEnv& env = {});
 
 /// MODEL.* as a network with fresh weights, on `device`.
 std::shared_ptr<Classifier> build_classifier(const Config& config, c10::Device device);
 
 /// DATA.*: loaders over DATA_PATH/train and DATA_PATH/val and the class names they share.
-/// `classes`: the numbering to evaluate with; without it, that of the folders found.
+/// Each process loads its part of the pictures. `classes`: the numbering to evaluate with; without
+/// it, that of the folders found.
 struct Loaders {
   std::unique_ptr<Loader> train;  ///< null when only evaluating
   std::unique_ptr<Loader> validation;
   std::vector<std::string> classes;
   std::vector<std::vector<int64_t>> real_labels;  ///< of DATA.REAL_LABELS; empty without it
 };
-Loaders build_loaders(const Config& config);
-Loaders build_validation_loader(const Config& config, std::vector<std::string> classes);
+Loaders build_loaders(const Config& config, const LaunchEnv& env = {});
+Loaders build_validation_loader(const Config& config, std::vector<std::string> classes,
+                                const LaunchEnv& env = {});
+
+/// DIST.*: the processes of `env`; with one, nobody is met.
+std::shared_ptr<Team> build_team(const Config& config, const LaunchEnv& env, c10::Device device);
 
 std::unique_ptr<Transform> build_eval_transform(const Config& config);
 std::unique_ptr<Transform> build_train_transform(const Config& config);
@@ -53,7 +60,8 @@ LrScheduleOptions build_schedule(const Config& config, int64_t batches_per_epoch
 TrainState build_train_state(const Config& config, std::shared_ptr<Classifier> model,
                              const Loaders& loaders, int world);
 
-TrainerOptions build_trainer_options(const Config& config, c10::Device device);
+TrainerOptions build_trainer_options(const Config& config, c10::Device device,
+                                     std::shared_ptr<Team> team = nullptr);
 
 /// Settings that the configuration asks for and this version does not build yet, as
 /// "MODEL.DROP_RATE 0.1" and so on: to be said, never silently ignored.

@@ -5,6 +5,7 @@
 
 #include <c10/core/Device.h>
 
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -27,6 +28,9 @@ struct EvaluateOptions {
   std::optional<at::ScalarType> amp;  ///< dtype of autocast, as in training
   bool (*cancelled)() = nullptr;      ///< asked between batches
   bool confusion = false;
+  /// Adds up a tensor over the processes that each evaluate a part of the pictures, in place; the
+  /// numbers then are of all pictures. Without it this process evaluates alone.
+  std::function<void(at::Tensor&)> sum;
   /// For each picture of the dataset all classes that are right; those with none do not count.
   const std::vector<std::vector<int64_t>>* real_labels = nullptr;
 };

@@ -19,10 +19,11 @@ struct Progress {
   int64_t epoch = 0;    ///< the epoch being trained, from 0; also how many are finished
   int64_t batch = 0;    ///< batches of that epoch already trained; all of them: validation is due
   int64_t batches = 0;  ///< in an epoch
-  int64_t step = 0;     ///< optimizer steps since the start of the run
-  double loss_sum = 0;  ///< over the samples of this epoch so far
-  int64_t loss_count = 0;   ///< samples in loss_sum
-  double max_accuracy = 0;  ///< best validation top-1 so far, percent; of averaged weights too
+  int64_t batch_images = 0;  ///< pictures in a batch, over all processes; 0: not known
+  int64_t step = 0;          ///< optimizer steps since the start of the run
+  double loss_sum = 0;       ///< over the samples of this epoch so far
+  int64_t loss_count = 0;    ///< samples in loss_sum
+  double max_accuracy = 0;   ///< best validation top-1 so far, percent; of averaged weights too
 };
 
 /// All that a checkpoint holds.

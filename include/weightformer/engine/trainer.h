@@ -3,6 +3,7 @@
 #include "weightformer/data/mixup.h"
 #include "weightformer/engine/loss.h"
 #include "weightformer/engine/observers.h"
+#include "weightformer/engine/team.h"
 #include "weightformer/engine/train_state.h"
 
 #include <functional>
@@ -17,11 +18,13 @@ struct TrainerOptions {
   double clip_grad = 5;  ///< largest total gradient norm; 0: no limit
   LossOptions loss;
   std::optional<MixupOptions> mixup;
+  int64_t batch_images = 0;           ///< in a batch of all processes; 0: not known
   int64_t accumulation_steps = 1;     ///< batches whose gradients make one step
   std::optional<at::ScalarType> amp;  ///< dtype of autocast
   c10::Device device = c10::kCPU;
   int64_t print_freq = 100;  ///< batches between two measured steps
   uint64_t seed = 0;
+  std::shared_ptr<Team> team;  ///< those who train together; none: this process alone
 };
 
 enum class Outcome { finished, stopped };
@@ -32,6 +35,13 @@ enum class Outcome { finished, stopped };
 /// Every draw is a function of (seed, step) or (seed, epoch, sample), so a run that was stopped and
 /// resumed computes what the unbroken one computes. With accumulation, batches that do not fill a
 /// step at the end of an epoch are left out, as pictures are that do not fill a batch.
+///
+/// Resumed with another number of pictures a step (batch size, accumulation, processes), it goes on
+/// at the same place in the epoch, rounded down to a whole step, and at the same place in the
+/// schedule.
+///
+/// With a team, each process has its part of every batch and all have the same weights. Observers
+/// are told on rank 0 alone; what they are told is of all processes.
 class Trainer {
  public:
   Trainer(TrainState& state, Loader& train, Loader& validation, TrainerOptions options);
@@ -52,10 +62,14 @@ class Trainer {
   bool train_epoch(EpochReport& report);  // false: stopped
   bool validate(EpochReport& report);     // false: stopped
   std::optional<Step> next_step();        // none: the epoch's end
-  at::Tensor accumulate(const Batch& batch, int64_t number);
+  at::Tensor accumulate(const Batch& batch, int64_t number, bool last);
   void update(Step& step);
   void require_finite(const Step& step) const;
   int64_t batches_per_epoch() const;
+  void find_place();
+  double over_all(const at::Tensor& loss_sum);
+  void name_straggler();
+  void tell(const std::string& what, const std::function<void(Observer&)>& call);
   void require_finite_weights() const;
   void finish_epoch(EpochReport& report);
 

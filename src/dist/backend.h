@@ -1,0 +1,25 @@
+// How bytes travel between processes. Each backend has a file of its own, because its headers are
+// slow to compile and not on every machine.
+#pragma once
+
+#include "weightformer/dist/launch_env.h"
+
+#include <torch/csrc/distributed/c10d/Backend.hpp>
+#include <torch/csrc/distributed/c10d/Store.hpp>
+
+#include <chrono>
+
+namespace wf {
+
+struct BackendArguments {
+  c10::intrusive_ptr<c10d::Store> store;
+  const LaunchEnv& env;
+  std::chrono::milliseconds timeout;
+};
+
+c10::intrusive_ptr<c10d::Backend> make_gloo(const BackendArguments& arguments);
+
+/// Throws wf::Error in a build without CUDA or without nccl.h.
+c10::intrusive_ptr<c10d::Backend> make_nccl(const BackendArguments& arguments);
+
+}  // namespace wf

@@ -1,0 +1,155 @@
+#include "weightformer/dist/data_parallel.h"
+
+#include "weightformer/core/check.h"
+
+#include <torch/csrc/distributed/c10d/comm.hpp>
+#include <torch/csrc/distributed/c10d/reducer.hpp>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <sstream>
+
+namespace wf {
+namespace {
+
+constexpr int64_t kFirstBucket = 1 << 20;  // small, so that the exchange starts early
+
+// The parameters that are trained, in about the order in which their gradients come.
+std::vector<std::pair<std::string, at::Tensor>> backwards(const torch::nn::Module& model) {
+  std::vector<std::pair<std::string, at::Tensor>> out;
+  for (const auto& item : model.named_parameters()) {
+    if (item.value().requires_grad()) out.emplace_back(item.key(), item.value());
+  }
+  std::reverse(out.begin(), out.end());
+  return out;
+}
+
+std::string describe(const torch::nn::Module& model) {
+  std::ostringstream out;
+  const auto add = [&](const auto& items) {
+    for (const auto& item : items) {
+      out << item.key() << " " << item.value().sizes() << " " << item.value().dtype() << "\n";
+    }
+  };
+  add(model.named_parameters());
+  add(model.named_buffers());
+  return out.str();
+}
+
+// All ranks throw when one differs, or the others would wait for it.
+void require_same_model(const torch::nn::Module& model, ProcessGroup& group) {
+  const std::string own = describe(model), roots = group.broadcast(own);
+  auto different = torch::full({1}, own == roots ? 0 : 1, torch::kLong);
+  group.sum(different);
+  if (different.item<int64_t>() == 0) return;
+  std::istringstream mine(own), theirs(roots);
+  std::string line, expected;
+  do {
+    if (!std::getline(mine, line)) line = "nothing";
+    if (!std::getline(theirs, expected)) expected = "nothing";
+  } while (line == expected && line != "nothing");
+  if (line == expected) throw Error("another rank has another model than rank 0");
+  throw Error(str("rank ", group.rank(), " has another model than rank 0: ", line, ", there ",
+                  expected, "; all processes need the same configuration"));
+}
+
+void broadcast_from_root(const torch::nn::Module& model, const ProcessGroup& group) {
+  const torch::NoGradGuard no_grad;
+  std::vector<at::Tensor> tensors;
+  for (const auto& item : model.named_parameters()) tensors.push_back(item.value().detach());
+  for (const auto& item : model.named_buffers()) tensors.push_back(item.value());
+  // One call carries tensors of one type.
+  std::stable_sort(tensors.begin(), tensors.end(),
+                   [](const auto& a, const auto& b) { return a.scalar_type() < b.scalar_type(); });
+  for (auto begin = tensors.begin(); begin != tensors.end();) {
+    const auto end = std::find_if(begin, tensors.end(), [&](const auto& tensor) {
+      return tensor.scalar_type() != begin->scalar_type();
+    });
+    const std::vector<at::Tensor> alike(begin, end);
+    group.guarded("copying rank 0's weights",
+                  [&] { c10d::broadcast_coalesced(group.native(), alike, 250 << 20, 0); });
+    begin = end;
+  }
+}
+
+// Half the bytes: averaged in bfloat16, handed back in the gradients' own type.
+class Bf16Compression : public c10d::CppCommHookInterface<c10::intrusive_ptr<c10d::ProcessGroup>> {
+ public:
+  using CppCommHookInterface::CppCommHookInterface;
+
+  c10::intrusive_ptr<c10::ivalue::Future> runHook(c10d::GradBucket& bucket) override {
+    const at::Tensor whole = bucket.getBuffer();
+    // Divided first: bfloat16 has the range for either, but a sum of many is rounded more coarsely.
+    std::vector<at::Tensor> halved{(whole / state_->getSize()).to(at::kBFloat16)};
+    const auto work = state_->allreduce(halved);
+    return work->getFuture()->then(
+        [whole, halved](c10::ivalue::Future& done) {
+          done.value();  // throws what the exchange threw
+          const torch::NoGradGuard no_grad;
+          whole.copy_(halved[0]);  // the gradients are views of this buffer
+          return c10::IValue(whole);
+        },
+        c10::TensorType::get());
+  }
+};
+
+std::unique_ptr<c10d::Reducer> make_reducer(const torch::nn::Module& model,
+                                            const ProcessGroup& group,
+                                            const DataParallelOptions& options) {
+  std::vector<at::Tensor> params;
+  std::unordered_map<size_t, std::string> names;
+  for (const auto& [name, param] : backwards(model)) {
+    names.emplace(params.size(), name);
+    params.push_back(param);
+  }
+  WF_CHECK(!params.empty(), "data-parallel training: no parameter needs a gradient");
+  const std::vector<bool> sparse(params.size(), false);
+  const auto bytes = static_cast<size_t>(options.bucket_bytes);
+  const auto buckets = std::get<0>(c10d::compute_bucket_assignment_by_size(
+      params, {std::min<size_t>(kFirstBucket, bytes), bytes}, sparse));
+  auto reducer = std::make_unique<c10d::Reducer>(
+      params, buckets, group.native(), sparse, options.bucket_bytes, options.find_unused,
+      /*gradient_as_bucket_view=*/true, names, std::min(kFirstBucket, options.bucket_bytes),
+      /*skip_all_reduce_unused_params=*/false, /*use_python_reducer=*/false,
+      /*bucket_bytes_cap_list=*/std::vector<int64_t>{});
+  if (options.compress) {
+    reducer->register_comm_hook(std::make_unique<Bf16Compression>(group.native()));
+  }
+  // The engine would sort the buckets anew after the first step it sees. Sums of three and more
+  // ranks depend on where in its bucket a gradient lies, so a resumed run would differ in the last
+  // bits from the unbroken one. Sorting now, by the order given, settles it.
+  reducer->push_rebuilt_params_for_all_indices();
+  reducer->rebuild_buckets();
+  return reducer;
+}
+
+}  // namespace
+
+DataParallel::DataParallel(torch::nn::Module& model, std::shared_ptr<ProcessGroup> group,
+                           const DataParallelOptions& options)
+    : group_(std::move(group)) {
+  require_same_model(model, *group_);
+  broadcast_from_root(model, *group_);
+  reducer_ = group_->guarded("preparing the gradient buckets",
+                             [&] { return make_reducer(model, *group_, options); });
+}
+
+DataParallel::~DataParallel() = default;
+
+void DataParallel::backward(const at::Tensor& loss, bool last) {
+  group_->guarded("averaging the gradients", [&] {
+    if (last) {
+      reducer_->prepare_for_forward();
+      reducer_->prepare_for_backward({loss});
+    }
+    loss.backward();
+  });
+}
+
+double DataParallel::own_backward_seconds() const {
+  const auto stats = reducer_->get_backward_stats();
+  const auto latest = std::max_element(stats.begin(), stats.end());
+  return latest == stats.end() ? 0 : static_cast<double>(*latest) * 1e-9;
+}
+
+}  // namespace wf

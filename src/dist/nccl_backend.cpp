@@ -1,0 +1,18 @@
+#include "backend.h"
+
+// Alone here: the headers take 14 s to compile and need nccl.h and CUDA's.
+#define USE_C10D_NCCL 1
+#include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
+
+namespace wf {
+
+c10::intrusive_ptr<c10d::Backend> make_nccl(const BackendArguments& arguments) {
+  using Nccl = c10d::ProcessGroupNCCL;
+  // Gradients overlap with the backward pass, so their kernels must not queue behind it.
+  auto options = Nccl::Options::create(/*is_high_priority_stream=*/true);
+  options->timeout = arguments.timeout;
+  return c10::make_intrusive<Nccl>(arguments.store, arguments.env.rank, arguments.env.world,
+                                   options);
+}
+
+}  // namespace wf

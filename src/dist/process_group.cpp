@@ -1,0 +1,239 @@
+#include "weightformer/dist/process_group.h"
+
+#include "backend.h"
+
+#include <fmt/format.h>
+#include <torch/csrc/distributed/c10d/HashStore.hpp>
+#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
+#include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
+#include <torch/csrc/distributed/c10d/TCPStore.hpp>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <new>
+#include <thread>
+
+namespace wf {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+double seconds(Clock::duration time) { return std::chrono::duration<double>(time).count(); }
+
+// Whether it is c10d, gloo or NCCL that complains, and not the work done between exchanges, whose
+// errors are of the types named here. Gloo's are of types that only its headers know.
+bool from_an_exchange(const std::exception& problem) {
+  if (dynamic_cast<const c10::DistError*>(&problem)) return true;
+  if (dynamic_cast<const std::bad_alloc*>(&problem)) return false;
+  if (!dynamic_cast<const c10::Error*>(&problem)) return true;
+  const std::string text = problem.what();
+  for (const char* sign : {"gloo", "NCCL", "Timed out waiting"}) {
+    if (text.find(sign) != std::string::npos) return true;
+  }
+  return false;
+}
+
+// The first line without the "[file.cc:12]" in front.
+std::string essence(const std::exception& problem) {
+  std::string text = problem.what();
+  text = text.substr(0, text.find('\n'));
+  const auto bracket = text.find("] ");
+  if (!text.empty() && text.front() == '[' && bracket != std::string::npos)
+    text = text.substr(bracket + 2);
+  return text;
+}
+
+std::string arrival_key(int rank) { return str("here/", rank); }
+
+}  // namespace
+
+ProcessGroup::ProcessGroup(const LaunchEnv& env, c10::Device device, const GroupOptions& options)
+    : env_(env), timeout_(options.timeout) {
+  guarded(str("meeting at ", env_.master_addr, ":", env_.master_port), [&] { meet(); });
+  guarded("connecting to the others", [&] { connect(device); });
+}
+
+ProcessGroup::~ProcessGroup() {
+  // Gloo's destructor waits for all that is under way, which after a failure is one timeout after
+  // the other. Better to leave it where it is than to be late with the news.
+  if (lost_) native_.release();
+}
+
+void ProcessGroup::meet() {
+  if (env_.world == 1) {
+    store_ = c10::make_intrusive<c10d::HashStore>();
+    return;
+  }
+  c10d::TCPStoreOptions options;
+  options.port = env_.master_port;
+  options.isServer = env_.rank == 0 && !env_.agent_store;
+  options.numWorkers = static_cast<size_t>(env_.world);
+  options.waitWorkers = false;
+  options.timeout = timeout_;
+  // torchrun's store outlives a failed attempt, with all that was left in it.
+  store_ = c10::make_intrusive<c10d::PrefixStore>(
+      str("weightformer/attempt_", env_.restart),
+      c10::make_intrusive<c10d::TCPStore>(env_.master_addr, options));
+  store_->set(arrival_key(env_.rank), "here");
+  std::vector<std::string> all;
+  for (int rank = 0; rank < env_.world; ++rank) all.push_back(arrival_key(rank));
+  try {
+    store_->wait(all, timeout_);
+  } catch (const c10::DistError&) {
+    std::string missing;
+    for (int rank = 0; rank < env_.world; ++rank) {
+      if (!store_->check({arrival_key(rank)})) missing += str(missing.empty() ? "" : ", ", rank);
+    }
+    lose(str("waited ", seconds(timeout_), " s (DIST.TIMEOUT_S) at ", env_.master_addr, ":",
+             env_.master_port, ", and these ranks did not come: ", missing));
+  }
+}
+
+void ProcessGroup::connect(c10::Device device) {
+  using Type = c10d::ProcessGroup::BackendType;
+  const auto prefixed = [&](const char* name) {
+    return c10::make_intrusive<c10d::PrefixStore>(name, store_);
+  };
+  native_ = c10::make_intrusive<c10d::ProcessGroup>(store_, env_.rank, env_.world);
+  native_->setBackend(c10::kCPU, Type::GLOO, make_gloo({prefixed("gloo"), env_, timeout_}));
+  native_->setDefaultBackend(Type::GLOO);
+  if (device.is_cuda()) {
+    native_->setBackend(c10::kCUDA, Type::NCCL, make_nccl({prefixed("nccl"), env_, timeout_}));
+    native_->setDefaultBackend(Type::NCCL);
+  }
+}
+
+void ProcessGroup::lose(const std::string& message) const {
+  lost_ = true;
+  throw Error(str("rank ", env_.rank, " of ", env_.world, ": ", message), Error::kPeerLost);
+}
+
+void ProcessGroup::rethrow(const std::string& what, Clock::duration after,
+                           const std::exception& problem) const {
+  if (!from_an_exchange(problem)) return;
+  lose(
+      fmt::format("{} failed after {:.1f} s: {}. Another process has ended or is silent; start the "
+                  "run again, it goes on from its last checkpoint",
+                  what, seconds(after), essence(problem)));
+}
+
+ProcessGroup::Pending::Pending() = default;
+ProcessGroup::Pending::~Pending() = default;
+ProcessGroup::Pending::Pending(Pending&&) noexcept = default;
+ProcessGroup::Pending& ProcessGroup::Pending::operator=(Pending&&) noexcept = default;
+
+ProcessGroup::Pending ProcessGroup::start_sum(at::Tensor& tensor) {
+  Pending pending;
+  pending.group_ = this;
+  std::vector<at::Tensor> tensors{tensor};
+  pending.work_ = guarded("an all-reduce", [&] { return native_->allreduce(tensors); });
+  return pending;
+}
+
+void ProcessGroup::Pending::wait() {
+  if (!work_) return;
+  const auto work = std::move(work_);
+  group_->guarded("an all-reduce", [&] { work->wait(); });
+}
+
+void ProcessGroup::sum(at::Tensor& tensor) { start_sum(tensor).wait(); }
+
+void ProcessGroup::broadcast(at::Tensor& tensor) {
+  std::vector<at::Tensor> tensors{tensor};
+  guarded("a broadcast", [&] { native_->broadcast(tensors)->wait(); });
+}
+
+std::string ProcessGroup::broadcast(std::string text) {
+  auto size = torch::full({1}, static_cast<int64_t>(text.size()), torch::kLong);
+  broadcast(size);
+  auto bytes = torch::empty({size.item<int64_t>()}, torch::kByte);
+  if (is_root()) std::copy(text.begin(), text.end(), bytes.data_ptr<uint8_t>());
+  if (bytes.numel() > 0) broadcast(bytes);
+  const auto* begin = bytes.data_ptr<uint8_t>();
+  return {begin, begin + bytes.numel()};
+}
+
+void ProcessGroup::barrier() {
+  auto nothing = torch::zeros({1});
+  sum(nothing);
+}
+
+void ProcessGroup::on_root(const std::string& what, const std::function<void()>& work) {
+  if (env_.world == 1) return work();
+  const std::string key = str("root/", root_works_++);
+  if (!is_root()) {
+    guarded("waiting for rank 0's " + what, [&] { wait_for_root(what, key); });
+    return barrier();
+  }
+  std::string outcome = "failed";
+  const auto finish = [&] { store_->set(key + "/done", outcome); };
+  try {
+    beat_while(key + "/beat", work);
+    outcome = "ok";
+  } catch (...) {
+    try {
+      finish();
+    } catch (const c10::Error&) {  // the others will miss the beat
+    }
+    throw;
+  }
+  guarded("telling that " + what + " is done", finish);
+  barrier();  // rank 0 may hold the store, and must not end before all have heard
+}
+
+void ProcessGroup::beat_while(const std::string& key, const std::function<void()>& work) {
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool done = false;
+  std::thread heart([&] {
+    const auto pause = std::min<milliseconds>(timeout_ / 10, milliseconds(1000));
+    std::unique_lock lock(mutex);
+    try {
+      for (int64_t beat = 0; !done; ++beat) {
+        lock.unlock();
+        store_->set(key, std::to_string(beat));
+        lock.lock();
+        changed.wait_for(lock, pause, [&] { return done; });
+      }
+    } catch (const c10::Error&) {  // the store is gone, and with it those who listen
+    }
+  });
+  const auto stop = [&] {
+    {
+      const std::lock_guard lock(mutex);
+      done = true;
+    }
+    changed.notify_all();
+    heart.join();
+  };
+  try {
+    work();
+  } catch (...) {
+    stop();
+    throw;
+  }
+  stop();
+}
+
+void ProcessGroup::wait_for_root(const std::string& what, const std::string& key) {
+  std::string last;
+  auto heard = Clock::now();
+  for (milliseconds pause(1); !store_->check({key + "/done"});
+       pause = std::min(2 * pause, milliseconds(200))) {
+    std::this_thread::sleep_for(std::min(pause, timeout_ / 10));
+    const auto now = Clock::now();
+    const auto beat = store_->check({key + "/beat"}) ? store_->get_to_str(key + "/beat") : "";
+    if (beat != last) heard = now;
+    last = beat;
+    if (now - heard < timeout_) continue;
+    lose(fmt::format("rank 0 gave no sign of life for {:.1f} s during its {}", seconds(now - heard),
+                     what));
+  }
+  if (store_->get_to_str(key + "/done") == "ok") return;
+  lose("rank 0 failed at its " + what);
+}
+
+}  // namespace wf

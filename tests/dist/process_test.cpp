@@ -1,0 +1,110 @@
+// Real processes that train together; what they check stands in dist_probe.cpp.
+
+#include "support/ranks.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace wf::testing {
+namespace {
+
+std::vector<std::string> probe(const std::string& name, const std::string& timeout = "60") {
+  return {program("wf_dist_probe"), name, timeout};
+}
+
+int64_t lines_with(const std::string& text, const std::string& word) {
+  int64_t count = 0;
+  for (size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + 1)) ++count;
+  return count;
+}
+
+struct Case {
+  const char* name;
+  int world;
+};
+
+class Together : public ::testing::TestWithParam<Case> {};
+
+TEST_P(Together, Holds) {
+  const auto [name, world] = GetParam();
+  const auto ranks = Ranks(world, probe(name)).wait();
+  for (const auto& rank : ranks) EXPECT_EQ(rank.code, 0) << told(ranks);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Processes, Together,
+    ::testing::Values(Case{"gradients", 1}, Case{"gradients", 2}, Case{"gradients", 3},
+                      Case{"small_buckets", 3}, Case{"accumulation", 2}, Case{"compressed", 2},
+                      Case{"unused", 2}, Case{"overflow", 2}, Case{"votes", 3}),
+    [](const auto& info) {
+      return std::string(info.param.name) + "On" + std::to_string(info.param.world);
+    });
+
+TEST(ProcessGroup, RootMayWorkLongerThanTheTimeout) {
+  const auto ranks = Ranks(2, probe("long_root", "1.5")).wait();
+  for (const auto& rank : ranks) EXPECT_EQ(rank.code, 0) << told(ranks);
+}
+
+TEST(ProcessGroup, WhatFailsOnRootEndsTheOthers) {
+  const auto ranks = Ranks(2, probe("root_fails", "5")).wait();
+  EXPECT_EQ(ranks[0].code, 2) << told(ranks);
+  EXPECT_NE(ranks[0].err.find("error: the disk is full"), std::string::npos) << told(ranks);
+  EXPECT_EQ(ranks[1].code, 4) << told(ranks);
+  EXPECT_NE(ranks[1].err.find("rank 0 failed at its save"), std::string::npos) << told(ranks);
+}
+
+TEST(ProcessGroup, NamesTheRanksThatDoNotCome) {
+  // Three are expected and one is started.
+  const auto alone =
+      run({"env", "RANK=0", "WORLD_SIZE=3", "LOCAL_RANK=0", "MASTER_ADDR=127.0.0.1",
+           "MASTER_PORT=" + std::to_string(free_port()), program("wf_dist_probe"), "votes", "1"});
+  EXPECT_EQ(alone.code, 4) << alone.err;
+  EXPECT_NE(alone.err.find("these ranks did not come: 1, 2"), std::string::npos) << alone.err;
+}
+
+TEST(ProcessGroup, ASilentRankIsReportedAfterTheTimeout) {
+  Ranks ranks(2, probe("silent", "2"));
+  const auto waiting = ranks[0].wait();
+  EXPECT_EQ(waiting.code, 4) << waiting.err;
+  EXPECT_EQ(lines_with(waiting.err, "error: rank 0 of 2: "), 1) << waiting.err;
+}
+
+TEST(DataParallel, NamesTheParameterThatDiffers) {
+  const auto ranks = Ranks(2, probe("shapes")).wait();
+  for (const auto& rank : ranks) EXPECT_EQ(rank.code, 2) << told(ranks);
+  EXPECT_NE(ranks[1].err.find("rank 1 has another model than rank 0: weight [3, 4] float, there "
+                              "weight [2, 4] float"),
+            std::string::npos)
+      << told(ranks);
+}
+
+TEST(DataParallel, AKilledRankEndsTheOthersWithOneClearLine) {
+  Ranks ranks(3, probe("endless", "5"));
+  for (int rank = 0; rank < 3; ++rank) {
+    ASSERT_TRUE(ranks[rank].wait_for("is stepping")) << ranks[rank].err();
+  }
+  ranks[1].send(SIGKILL);
+  for (int rank : {0, 2}) {
+    const auto end = ranks[rank].wait();
+    EXPECT_EQ(end.code, 4) << end.err;
+    EXPECT_EQ(lines_with(end.err, "error: "), 1) << end.err;
+    EXPECT_NE(end.err.find("error: rank " + std::to_string(rank) + " of 3: "), std::string::npos)
+        << end.err;
+  }
+}
+
+TEST(Torchrun, StartsTheProcessesAndTheyMeet) {
+  auto command = torchrun(2);
+  if (command.empty()) GTEST_SKIP() << "Python has no torch, so there is no torchrun";
+  const auto words = probe("gradients");
+  command.insert(command.end(), words.begin(), words.end());
+  const auto end = run(command);
+  EXPECT_EQ(end.code, 0) << end.err;
+  for (const char* rank : {"rank 0 of 2: gradients holds", "rank 1 of 2: gradients holds"}) {
+    EXPECT_NE(end.err.find(rank), std::string::npos) << end.err;
+  }
+}
+
+}  // namespace
+}  // namespace wf::testing

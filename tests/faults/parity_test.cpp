@@ -1,0 +1,64 @@
+// Several processes give what one gives.
+
+#include "training.h"
+
+namespace wf::testing {
+namespace {
+
+constexpr int kEpochs = 3;
+const std::vector<std::string> kPlain{"--opts", "MODEL.DROP_PATH_RATE", "0"};
+
+std::vector<std::string> with(std::vector<std::string> words,
+                              const std::vector<std::string>& more) {
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
+// Float32 sums in another order, carried through AdamW for 18 steps.
+constexpr double kTolerance = 2e-3, kLossTolerance = 1e-5;
+
+void expect_close(const Training& training, const std::string& a, const std::string& b) {
+  EXPECT_LT(difference(training.weights(a, kEpochs), training.weights(b, kEpochs)), kTolerance);
+  const auto ours = training.metrics(a), theirs = training.metrics(b);
+  ASSERT_EQ(ours.size(), theirs.size());
+  for (size_t i = 0; i < ours.size(); ++i) {
+    for (const char* key : {"train_loss", "val_loss"}) {
+      EXPECT_NEAR(ours[i][key], theirs[i][key], kLossTolerance) << key << " of epoch " << i;
+    }
+    EXPECT_EQ(ours[i]["val_acc1"], theirs[i]["val_acc1"]);
+  }
+}
+
+TEST(SameResult, TwoProcessesAndAccumulationGiveWhatOneProcessGives) {
+  const Training training(kEpochs);
+  const auto one = run(training.command("one", with({"--batch-size", "16"}, kPlain)));
+  ASSERT_EQ(one.code, 0) << one.err;
+  const auto two = Ranks(2, training.command("two", kPlain)).wait();
+  for (const auto& rank : two) ASSERT_EQ(rank.code, 0) << told(two);
+  expect_close(training, "one", "two");
+  const auto parts =
+      Ranks(2, training.command("parts", with({"--batch-size", "4"},
+                                              with(kPlain, {"TRAIN.ACCUMULATION_STEPS", "2"}))))
+          .wait();
+  for (const auto& rank : parts) ASSERT_EQ(rank.code, 0) << told(parts);
+  expect_close(training, "one", "parts");
+}
+
+TEST(SameResult, EvaluationCountsEveryPictureOnceOnThreeProcesses) {
+  const Training training(2);
+  ASSERT_EQ(run(training.command("run")).code, 0);
+  const auto weights = training.file("run", "max_acc.safetensors");
+  const std::vector<std::string> evaluate{"--eval", "--resume", weights, "--batch-size", "7"};
+  const auto one = run(training.command("eval", evaluate));
+  ASSERT_EQ(one.code, 0) << one.err;
+  const auto three = Ranks(3, training.command("eval", evaluate)).wait();
+  for (const auto& rank : three) ASSERT_EQ(rank.code, 0) << told(three);
+  const auto alone = nlohmann::json::parse(one.out), together = nlohmann::json::parse(three[0].out);
+  EXPECT_EQ(together["images"], 22);
+  EXPECT_EQ(together["val_acc1"], alone["val_acc1"]);
+  EXPECT_NEAR(together["val_loss"], alone["val_loss"], 1e-6);
+  EXPECT_EQ(three[1].out, "") << "rank 0 speaks";
+}
+
+}  // namespace
+}  // namespace wf::testing

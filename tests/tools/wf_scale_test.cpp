@@ -1,0 +1,28 @@
+#include "support/process.h"
+
+#include <gtest/gtest.h>
+
+namespace wf::testing {
+namespace {
+
+TEST(WfScale, PrintsATableAndSaysWhetherTheTimesWereMeasured) {
+  const auto assumed = run({program("wf_scale"), "--model", "dit_s_2", "--tflops", "100"});
+  ASSERT_EQ(assumed.code, 0) << assumed.err;
+  EXPECT_NE(assumed.out.find("150.3 MB of gradients"), std::string::npos) << assumed.out;
+  EXPECT_NE(assumed.out.find("ASSUMED"), std::string::npos) << assumed.out;
+  EXPECT_NE(assumed.out.find("| 1024 | 32768 |"), std::string::npos) << assumed.out;
+  const auto measured =
+      run({program("wf_scale"), "--forward-ms", "10", "--backward-ms", "20", "--gpus", "1"});
+  EXPECT_NE(measured.out.find("compute 30.0 ms measured"), std::string::npos) << measured.out;
+  EXPECT_NE(measured.out.find("| 1 | 256 | 30.00 | 0.00 | 0.00 | 100.0 % |"), std::string::npos)
+      << measured.out;
+}
+
+TEST(WfScale, RefusesToGuessTheComputeTime) {
+  const auto end = run({program("wf_scale")});
+  EXPECT_EQ(end.code, 2) << end.out;
+  EXPECT_NE(end.err.find("either --forward-ms"), std::string::npos) << end.err;
+}
+
+}  // namespace
+}  // namespace wf::testing

@@ -1,0 +1,108 @@
+// Data-parallel training on paper: step time and efficiency by number of GPUs. See --help and
+// docs/distributed.md.
+
+#include "weightformer/core/check.h"
+#include "weightformer/dist/scaling.h"
+
+#include "tool.h"
+
+#include <fmt/format.h>
+
+#include <iostream>
+#include <map>
+#include <vector>
+
+namespace {
+
+using namespace wf;
+
+struct Model {
+  double parameters, flop;  // trained; of a forward pass of one picture, 2 a multiply-add
+  int batch;                // per GPU in the published runs
+};
+
+// Counted with torch.utils.flop_counter on tests/bench/weightformer.py: T and S at 224 px, B at
+// 448, DiT on 32 x 32 latents.
+const std::map<std::string, Model> kModels{
+    {"wfm_tiny", {7'074'184, 2.249e9, 256}},   {"wfm_small", {27'492'136, 8.856e9, 256}},
+    {"wfm_base", {27'492'136, 35.327e9, 256}}, {"dit_s_2", {37'566'080, 10.046e9, 32}},
+    {"dit_b_2", {149'007'584, 40.113e9, 32}},
+};
+
+struct Options {
+  std::string model = "wfm_small";
+  int batch = 0;
+  double tflops = 0, forward_ms = 0, backward_ms = 0, rest_ms = 0;
+  double bytes_per_gradient = 4, bucket_mb = 25;
+  Fabric fabric;
+  double node_gb = 360, net_gb = 320;
+  std::vector<int> gpus{1, 8, 16, 64, 256, 1024};
+};
+
+void declare(CLI::App& app, Options& o) {
+  app.add_option("--model", o.model, "wfm_tiny, wfm_small, wfm_base, dit_s_2 or dit_b_2");
+  app.add_option("--batch", o.batch, "pictures a GPU and step; 0: as published");
+  app.add_option("--forward-ms", o.forward_ms, "measured on one GPU, with --backward-ms");
+  app.add_option("--backward-ms", o.backward_ms, "measured on one GPU");
+  app.add_option("--rest-ms", o.rest_ms, "measured: clipping, optimizer, waiting for pictures");
+  app.add_option("--tflops", o.tflops,
+                 "without measured times: what a GPU is assumed to sustain, 1e12 operations a "
+                 "second; the backward pass counts as two forward passes");
+  app.add_option("--gradient-bytes", o.bytes_per_gradient, "4, or 2 with DIST.COMPRESS bf16");
+  app.add_option("--bucket-mb", o.bucket_mb, "DIST.BUCKET_MB");
+  app.add_option("--gpus", o.gpus, "numbers of GPUs")->delimiter(',');
+  app.add_option("--gpus-per-node", o.fabric.gpus_per_node);
+  app.add_option("--node-gb", o.node_gb, "GB/s a GPU sustains inside a node (busbw)");
+  app.add_option("--net-gb", o.net_gb, "GB/s a node sustains to others, over all its cards");
+}
+
+StepCost cost_of(const Options& o, const Model& model, int batch) {
+  StepCost cost;
+  cost.bytes = model.parameters * o.bytes_per_gradient;
+  cost.bucket_bytes = o.bucket_mb * (1 << 20);
+  const bool measured = o.forward_ms > 0 && o.backward_ms > 0;
+  WF_CHECK(measured != (o.tflops > 0),
+           "give either --forward-ms and --backward-ms (measured) or --tflops (assumed)");
+  cost.forward = measured ? o.forward_ms / 1e3 : model.flop * batch / (o.tflops * 1e12);
+  cost.backward = measured ? o.backward_ms / 1e3 : 2 * cost.forward;
+  cost.rest = o.rest_ms / 1e3;
+  return cost;
+}
+
+void print_table(const Options& o) {
+  const auto found = kModels.find(o.model);
+  WF_CHECK(found != kModels.end(), "unknown model '", o.model, "'; --help lists them");
+  const int batch = o.batch > 0 ? o.batch : found->second.batch;
+  const auto cost = cost_of(o, found->second, batch);
+  Fabric fabric = o.fabric;
+  fabric.beta_node = o.node_gb * 1e9;
+  fabric.beta_net = o.net_gb * 1e9;
+  std::cout << fmt::format(
+      "{}, batch {} a GPU, {:.1f} MB of gradients a step; compute {} ms {}\n\n", o.model, batch,
+      cost.bytes / 1e6, fmt::format("{:.1f}", 1e3 * (cost.forward + cost.backward + cost.rest)),
+      o.tflops > 0 ? "ASSUMED" : "measured");
+  std::cout << "| GPUs | total batch | step, ms | exchange, ms | of it exposed, ms | efficiency | "
+               "images/s |\n|---|---|---|---|---|---|---|\n";
+  for (const int gpus : o.gpus) {
+    const auto step = estimate_step(fabric, gpus, cost);
+    std::cout << fmt::format("| {} | {} | {:.2f} | {:.2f} | {:.2f} | {:.1f} % | {:.0f} |\n", gpus,
+                             static_cast<int64_t>(gpus) * batch, 1e3 * step.seconds,
+                             1e3 * step.exchange, 1e3 * step.exposed, 100 * step.efficiency,
+                             gpus * batch / step.seconds);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{
+      "Step time of data-parallel training by number of GPUs, from measured times and link "
+      "figures"};
+  return run_tool(&app, [&] {
+    Options options;
+    declare(app, options);
+    app.parse(argc, argv);
+    print_table(options);
+    return 0;
+  });
+}
