@@ -18,6 +18,8 @@ target_link_libraries(weightformer_log PUBLIC spdlog::spdlog)
 
 # No torch in these: compiled without the precompiled header.
 set(wf_trainer_plain_sources
+  src/checkpoint/git_version.cpp
+  src/checkpoint/yaml_tree.cpp
   src/config/command_line.cpp
   src/config/config.cpp
   src/config/describe.cpp
@@ -34,29 +36,40 @@ set(wf_trainer_plain_sources
   src/data/jpeg.cpp
   src/data/listing.cpp
   src/data/listing_cache.cpp
-  src/data/mapped_file.cpp
   src/data/open_dataset.cpp
   src/data/pack.cpp
   src/data/packed_file.cpp
   src/data/real_labels.cpp
   src/data/picture.cpp
+  src/data/read_ahead.cpp
   src/data/pixel_kernels.cpp
   src/data/pixel_kernels_avx2.cpp
   src/data/random_erasing.cpp
   src/data/resize.cpp
   src/data/transforms.cpp
-  src/data/zip_directory.cpp
   src/data/zip_folder.cpp
   src/dist/launch_env.cpp
   src/dist/scaling.cpp
   src/dist/straggler.cpp
   src/optim/lr_schedule.cpp)
 
+# Checkpoints say what made them; as of the last time CMake ran.
+execute_process(COMMAND git describe --always --dirty WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}"
+  OUTPUT_VARIABLE wf_git_version OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+if(NOT wf_git_version)
+  set(wf_git_version unknown)
+endif()
+set_source_files_properties(src/checkpoint/git_version.cpp PROPERTIES
+  COMPILE_DEFINITIONS WF_GIT_VERSION="${wf_git_version}")
+
 add_library(weightformer_trainer STATIC
   ${wf_trainer_plain_sources}
+  src/checkpoint/background_saver.cpp
   src/checkpoint/checkpoint.cpp
   src/checkpoint/checkpoint_observer.cpp
+  src/checkpoint/optimizer_layout.cpp
   src/checkpoint/resume.cpp
+  src/checkpoint/tree_json.cpp
   src/data/batch_memory.cpp
   src/data/device_copy.cpp
   src/data/device_batch.cpp
@@ -88,7 +101,7 @@ target_link_libraries(weightformer_trainer
   PRIVATE ${OpenCV_LIBS} JPEG::JPEG ZLIB::ZLIB yaml-cpp spdlog::spdlog)
 wf_target_options(weightformer_trainer PCH REUSE)
 
-foreach(tool wf_train wf_infer wf_prepare wf_report wf_pack wf_scale)
+foreach(tool wf_train wf_infer wf_convert wf_prepare wf_report wf_pack wf_scale)
   add_executable(${tool} tools/${tool}.cpp)
   target_include_directories(${tool} SYSTEM PRIVATE "${WF_NLOHMANN_INCLUDE}")
   target_link_libraries(${tool} PRIVATE weightformer_trainer ${OpenCV_LIBS})

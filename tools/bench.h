@@ -16,9 +16,9 @@ namespace wf {
 
 struct BenchOptions {
   std::string model = "wfm_tiny", mode = "infer", dtype = "float32", device = "cpu";
-  std::string dynamic_linear = "auto", sweep;
+  std::string dynamic_linear = "auto", sweep, weights;
   int64_t batch = 8, size = 0, steps = 5, warmup = 2, threads = 2;
-  bool ops = false;
+  bool ops = false, load = false;
   bool model_given = false;
 
   std::string data;  ///< a folder of pictures
@@ -49,6 +49,9 @@ Timing time_steps(const BenchOptions& options, Step step) {
   std::sort(seconds.begin(), seconds.end());
   return {seconds.front(), seconds[seconds.size() / 2]};
 }
+
+/// Seconds and memory of reading `weights` into a module of the same names.
+void bench_load(const BenchOptions& options);
 
 /// A line for every operator: gigabytes a second, and the ratio to its ATen reference.
 void bench_ops(const BenchOptions& options);

@@ -28,13 +28,13 @@ begin=$SECONDS
 build/bin/wf_train --cfg "$cfg" --data-path "$data" --tag demo
 say "that took $((SECONDS - begin)) s; evaluating the best checkpoint (seconds)"
 build/bin/wf_train --cfg "$cfg" --data-path "$data" --tag demo-eval \
-  --eval --resume "$run/max_acc.safetensors" | tee "$out/accuracy.json"
+  --eval --resume "$run/max_acc.pth" | tee "$out/accuracy.json"
 
 say "asking it about $sheet of the held-out pictures (seconds)"
 # Every n-th of the sorted list, so that all classes are there.
 mapfile -t pictures < <(find "$data/val" -name '*.png' | LC_ALL=C sort |
   awk -v every=$((val / sheet)) -v most=$sheet 'NR % every == 7 && ++n <= most')
-build/bin/wf_infer --cfg "$cfg" --resume "$run/max_acc.safetensors" --json \
+build/bin/wf_infer --cfg "$cfg" --resume "$run/max_acc.pth" --json \
   --images "${pictures[@]}" >"$out/predictions.jsonl"
 build/bin/wf_report --metrics "$run/metrics.jsonl" --predictions "$out/predictions.jsonl" --output "$out"
 

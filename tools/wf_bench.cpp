@@ -1,6 +1,7 @@
 // Times a model, its operators or the loader, one JSON line each. Needs weightformer::core
 // alone, but for the loader. See --help.
 
+#include "weightformer/checkpoint/weights.h"
 #include "weightformer/models/model.h"
 #include "weightformer/nn/autocast.h"
 #include "weightformer/optim/optimizer.h"
@@ -40,6 +41,8 @@ constexpr const char* kHelp =
   --device D --threads N (cpu, 2)
   --steps N --warmup N   timed and untimed steps (5, 2)
   --dynamic-linear M     auto, factored, merged, reference (auto)
+  --weights FILE         .pth, .safetensors or a checkpoint (fresh random weights)
+  --load                 times reading that file, nothing else
   --sweep resolution     one line for each of several sides: seconds a token
   --ops                  one line for each operator and its ATen reference
   --data FOLDER          the loader on the pictures below it: per second of CPU time, by random
@@ -53,17 +56,17 @@ Prints images_per_s_best and _median, and peak_mib: the process's memory, or the
 BenchOptions parse(int argc, char** argv) {
   BenchOptions o;
   const std::pair<const char*, std::string*> words[] = {
-      {"--model", &o.model},   {"--mode", &o.mode},   {"--dtype", &o.dtype},
-      {"--device", &o.device}, {"--sweep", &o.sweep}, {"--dynamic-linear", &o.dynamic_linear},
-      {"--data", &o.data}};
+      {"--model", &o.model},   {"--mode", &o.mode},      {"--dtype", &o.dtype},
+      {"--device", &o.device}, {"--sweep", &o.sweep},    {"--dynamic-linear", &o.dynamic_linear},
+      {"--data", &o.data},     {"--weights", &o.weights}};
   const std::pair<const char*, int64_t*> numbers[] = {
       {"--batch", &o.batch},   {"--size", &o.size},       {"--steps", &o.steps},
       {"--warmup", &o.warmup}, {"--threads", &o.threads}, {"--workers", &o.workers},
       {"--images", &o.images}, {"--passes", &o.passes}};
   for (int i = 1; i < argc; ++i) {
     const std::string flag = argv[i];
-    if (flag == "--ops") {
-      o.ops = true;
+    if (flag == "--ops" || flag == "--load") {
+      (flag == "--ops" ? o.ops : o.load) = true;
       continue;
     }
     WF_CHECK(i + 1 < argc, flag, ": unknown, or its value is missing; --help lists the flags");
@@ -87,6 +90,7 @@ BenchOptions parse(int argc, char** argv) {
   WF_CHECK(o.sweep.empty() || o.sweep == "resolution", "--sweep: expected resolution, got ",
            o.sweep);
   WF_CHECK(o.batch > 0 && o.steps > 0 && o.threads > 0, "--batch, --steps, --threads: at least 1");
+  WF_CHECK(!o.load || !o.weights.empty(), "--load: which file? Give it with --weights");
   return o;
 }
 
@@ -127,11 +131,29 @@ Timing time_model(const BenchOptions& o, int64_t size, Classifier& model) {
   });
 }
 
-void bench_model(const BenchOptions& o) {
+#ifndef WF_BENCH_WEIGHTS
+constexpr const char* kNoFiles = "this build reads no files (no nlohmann/json.hpp was found)";
+#endif
+
+std::shared_ptr<Classifier> make_model(const BenchOptions& o) {
   ClassifierOverrides overrides;
   overrides.dynamic_linear = o.dynamic_linear;
+  if (o.weights.empty()) return create_classifier(o.model, overrides);
+#ifdef WF_BENCH_WEIGHTS
+  auto weights = read_weights(o.weights);
+  const auto head = weights.tensors.find("head.weight");
+  if (head != weights.tensors.end()) overrides.num_classes = head->second.size(0);
+  auto model = create_classifier(o.model, overrides);
+  load_weights(*model, std::move(weights), o.weights);
+  return model;
+#else
+  throw Error(kNoFiles);
+#endif
+}
+
+void bench_model(const BenchOptions& o) {
   const double idle = peak_mib(o.torch_device());
-  const auto model = create_classifier(o.model, overrides);
+  const auto model = make_model(o);
   model->to(o.torch_device());
   std::vector<int64_t> sizes{o.size ? o.size : model->image_size()};
   if (!o.sweep.empty()) sizes = {224, 448, 672, 896, 1120, 1344};
@@ -164,6 +186,12 @@ int main(int argc, char** argv) {
     torch::manual_seed(0);
     if (!options.data.empty()) {
       wf::bench_data(options);
+    } else if (options.load) {
+#ifdef WF_BENCH_WEIGHTS
+      wf::bench_load(options);
+#else
+      throw wf::Error(wf::kNoFiles);
+#endif
     } else {
       options.ops ? wf::bench_ops(options) : wf::bench_model(options);
     }

@@ -1,6 +1,6 @@
 // Runs a trained classifier on a tensor or on pictures. See --help.
 
-#include "weightformer/checkpoint/checkpoint.h"
+#include "weightformer/checkpoint/weights.h"
 #include "weightformer/config/load.h"
 #include "weightformer/core/check.h"
 #include "weightformer/core/log.h"
@@ -29,12 +29,12 @@ struct Arguments {
   std::vector<std::string> opts, images;
   std::string device = "auto";
   int64_t top = 5;
-  bool json = false;
+  bool json = false, ema = false, allow_missing = false;
 };
 
 // --model NAME --weights F --input X --output Y
 int run_on_tensor(const Arguments& a) {
-  const auto weights = read_weights(a.weights);
+  auto weights = read_weights(a.weights, {a.ema, true});
   Config config;
   config.device = a.device;
   config.model.name = a.model;
@@ -44,7 +44,7 @@ int run_on_tensor(const Arguments& a) {
       head != weights.tensors.end() && head->second.dim() == 2 ? head->second.size(0) : 1000;
   const auto device = build_device(config);
   const auto model = build_classifier(config, device);
-  load_weights(*model, weights.tensors, a.weights);
+  load_weights(*model, std::move(weights), a.weights, {a.allow_missing, false});
   model->eval();
   const auto input = read_safetensors(a.input);
   const auto x = input.tensors.find("x");
@@ -86,11 +86,12 @@ void print_answer(const std::string& path, const std::vector<Prediction>& answer
 int run_on_pictures(const Arguments& a) {
   auto config = load_config(a.cfg, a.opts);
   config.device = a.device;
-  const auto weights = read_weights(a.resume);
+  auto weights = read_weights(a.resume, {a.ema, true});
   const auto device = build_device(config);
   const auto model = build_classifier(config, device);
-  load_weights(*model, weights.tensors, a.resume);
-  const Predictor predictor(model, build_eval_transform(config), weights.classes, device);
+  const auto classes = weights.classes;
+  load_weights(*model, std::move(weights), a.resume, {a.allow_missing, false});
+  const Predictor predictor(model, build_eval_transform(config), classes, device);
   int code = 0;
   for (const auto& path : picture_files(a.images)) {
     try {
@@ -112,18 +113,22 @@ int main(int argc, char** argv) {
   return wf::run_tool(&app, [&] {
     Arguments a;
     auto* model = app.add_option("--model", a.model, "name of the model, for example wfm_tiny");
-    auto* weights = app.add_option("--weights", a.weights, "its weights, .safetensors");
+    auto* weights =
+        app.add_option("--weights", a.weights, "its weights: .pth, .safetensors or a checkpoint");
     auto* input = app.add_option("--input", a.input, "safetensors with x [B, 3, H, W]");
     auto* output = app.add_option("--output", a.output, "where logits [B, classes] go");
     model->needs(weights)->needs(input)->needs(output);
     auto* cfg = app.add_option("--cfg", a.cfg, "configuration of the model, YAML");
-    auto* resume = app.add_option("--resume", a.resume, "checkpoint or weights, .safetensors");
+    auto* resume =
+        app.add_option("--resume", a.resume, "checkpoint or weights: .pth or .safetensors");
     auto* images = app.add_option("--images", a.images, "pictures, or folders of them");
     cfg->needs(resume)->needs(images)->excludes(model);
     app.add_option("--opts", a.opts, "KEY VALUE … over the configuration");
     app.add_option("--device", a.device, "auto, cpu or cuda")
         ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
     app.add_option("--top", a.top, "how many classes to name")->check(CLI::PositiveNumber);
+    app.add_flag("--ema", a.ema, "the averaged weights of a checkpoint");
+    app.add_flag("--allow-missing", a.allow_missing, "accept weights that do not fill the model");
     app.add_flag("--json", a.json, "one JSON object a picture");
     app.parse(argc, argv);
     WF_CHECK(model->count() + cfg->count() == 1,

@@ -1,6 +1,5 @@
 // Trains, evaluates or times a classifier: wf_train --cfg FILE. See --help and docs/config.md.
 
-#include "weightformer/checkpoint/checkpoint.h"
 #include "weightformer/checkpoint/checkpoint_observer.h"
 #include "weightformer/checkpoint/resume.h"
 #include "weightformer/config/command_line.h"
@@ -55,9 +54,8 @@ int evaluate_or_time(const Job& job) {
       config.model.resume.empty() ? config.model.pretrained : config.model.resume;
   std::vector<std::string> classes;
   if (!file.empty()) {
-    auto weights = read_weights(file, config.test.ema);
-    load_weights(*model, weights.tensors, file);
-    classes = std::move(weights.classes);  // the numbering that the model was trained with
+    // The numbering that the model was trained with.
+    classes = load_weights(config, *model, file, WeightsFor::evaluation);
   }
   const auto loaders = build_validation_loader(config, std::move(classes), job.env);
   EvaluateOptions options;
@@ -101,7 +99,12 @@ int train(const Job& job) {
   if (job.team->is_root()) write_text_file(folder + "/config.yaml", dump_yaml(config));
   trainer.add(std::make_shared<ConsoleObserver>(config.print_freq));
   trainer.add(std::make_shared<MetricsObserver>(folder + "/metrics.jsonl"));
-  trainer.add(std::make_shared<CheckpointObserver>(folder, config.save_freq));
+  CheckpointOptions saving;
+  saving.save_freq = config.save_freq;
+  saving.save_steps = config.save_steps;
+  saving.keep = static_cast<size_t>(config.save_keep);
+  saving.world = job.env.world;
+  trainer.add(std::make_shared<CheckpointObserver>(folder, saving));
   catch_stop_signals();
   const Stopwatch watch;
   if (trainer.run() == Outcome::stopped) {

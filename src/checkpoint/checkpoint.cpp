@@ -3,177 +3,316 @@
 #include "weightformer/core/check.h"
 #include "weightformer/core/log.h"
 
-#include <nlohmann/json.hpp>
+#include "git_version.h"
+#include "optimizer_layout.h"
+#include "yaml_tree.h"
+
 #include <torch/torch.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
+#include <tuple>
 
 namespace wf {
 namespace {
 
 namespace fs = std::filesystem;
-using nlohmann::json;
+using pickle::Document;
+using pickle::Kind;
+using pickle::Value;
 
-constexpr const char* kFormat = "weightformer-checkpoint-1";
-const std::string kModel = "model.", kOptimizer = "optimizer.", kEma = "ema.", kScaler = "scaler.";
+constexpr int64_t kFormat = 2;
 
-void add(TensorMap& to, const std::string& prefix, const TensorMap& from) {
-  for (const auto& [name, tensor] : from) to[prefix + name] = tensor;
-}
-
-TensorMap with_prefix(const TensorMap& from, const std::string& prefix) {
-  TensorMap out;
-  for (const auto& [name, tensor] : from) {
-    if (name.rfind(prefix, 0) == 0) out[name.substr(prefix.size())] = tensor;
-  }
+Value* write_scaler(Document& d, const TensorMap& state) {
+  auto* out = d.make(Kind::dict);  // torch.amp.GradScaler's state_dict
+  d.put(out, "scale", d.of(state.at("scale").item<double>()));
+  const GradScalerOptions options;
+  d.put(out, "growth_factor", d.of(options.growth_factor));
+  d.put(out, "backoff_factor", d.of(options.backoff_factor));
+  d.put(out, "growth_interval", d.of(options.growth_interval));
+  d.put(out, "_growth_tracker", d.of(state.at("growth_tracker").item<int64_t>()));
   return out;
 }
 
-json to_json(const Progress& p) {
-  return {{"epoch", p.epoch},
-          {"batch", p.batch},
-          {"batches", p.batches},
-          {"batch_images", p.batch_images},
-          {"step", p.step},
-          {"loss_sum", p.loss_sum},
-          {"loss_count", p.loss_count},
-          {"max_accuracy", p.max_accuracy}};
+std::vector<std::string> names_in_order(const torch::nn::Module& module) {
+  std::vector<std::string> names;
+  for (const auto& item : module.named_parameters()) names.push_back(item.key());
+  for (const auto& item : module.named_buffers()) names.push_back(item.key());
+  return names;
 }
 
-Progress progress_of(const Safetensors& file, const std::string& path) try {
-  const json j = json::parse(file.metadata.at("progress"));
-  Progress p;
-  p.epoch = j.at("epoch");
-  p.batch = j.at("batch");
-  p.batches = j.at("batches");
-  p.batch_images = j.value("batch_images", int64_t{0});  // files from before it existed
-  p.step = j.at("step");
-  p.loss_sum = j.at("loss_sum");
-  p.loss_count = j.at("loss_count");
-  p.max_accuracy = j.at("max_accuracy");
-  WF_CHECK(p.epoch >= 0 && p.batch >= 0 && p.step >= 0 && p.batch <= p.batches, "out of range");
-  return p;
-} catch (const std::exception& problem) {
-  throw Error(wf::str(path, ": damaged checkpoint: progress: ", problem.what()));
-}
-
-bool is_checkpoint(const Safetensors& file) {
-  const auto found = file.metadata.find("format");
-  return found != file.metadata.end() && found->second == kFormat;
-}
-
-std::vector<std::string> classes_of(const Safetensors& file) {
-  const auto found = file.metadata.find("classes");
-  if (found == file.metadata.end()) return {};
-  const json names = json::parse(found->second, nullptr, /*allow_exceptions=*/false);
-  std::vector<std::string> out;
-  if (names.is_array()) {
-    for (const auto& name : names) {
-      if (name.is_string()) out.push_back(name);
+// Averaged weights and the gradient scaler, in runs that have them.
+void write_extras(TensorTree& tree, Value* root, const TrainState& state) {
+  if (state.ema) {
+    const auto averages = state.ema->state();
+    std::vector<std::string> names;
+    for (const auto& name : names_in_order(*state.model)) {
+      if (averages.count(name)) names.push_back(name);
     }
+    tree.document.put(root, "model_ema", tree.of(names, averages));
+  }
+  if (state.scaler) {
+    tree.document.put(root, "scaler", write_scaler(tree.document, state.scaler->state()));
+  }
+}
+
+void read_extras(TensorFile& file, TrainState& state) {
+  const auto *averages = file.root().find("model_ema"), *scaler = file.root().find("scaler");
+  if (state.ema && averages) {
+    state.ema->load_state(file.tensors(*averages), file.path());
+  } else if (state.ema) {
+    log::warning("{}: no averaged weights in it; the average starts from its weights", file.path());
+    state.ema->reset();
+  }
+  if (!state.scaler || !scaler) return;
+  const auto *scale = scaler->find("scale"), *tracker = scaler->find("_growth_tracker");
+  if (!scale || !tracker) return;  // of a scaler that was switched off
+  state.scaler->load_state({{"scale", torch::full({1}, scale->real)},
+                            {"growth_tracker", torch::full({1}, tracker->integer, torch::kInt)}},
+                           file.path());
+}
+
+double number(const Value* value, double otherwise) {
+  if (!value) return otherwise;
+  return value->is(Kind::real)      ? value->real
+         : value->is(Kind::integer) ? static_cast<double>(value->integer)
+                                    : otherwise;
+}
+
+OptimizerFacts facts_of(const TrainState& state, const Value& config) {
+  OptimizerFacts facts;
+  facts.lr = learning_rate(state.schedule, state.progress.step - 1);
+  facts.initial_lr = state.schedule.base_lr;
+  const auto* train = config.find("TRAIN");
+  const auto* given = train ? train->find("OPTIMIZER") : nullptr;
+  if (!given) return facts;
+  auto& options = facts.options;
+  options.eps = number(given->find("EPS"), options.eps);
+  options.momentum = number(given->find("MOMENTUM"), options.momentum);
+  const auto* betas = given->find("BETAS");
+  if (betas && betas->items.size() == 2) {
+    options.beta1 = number(betas->items[0], options.beta1);
+    options.beta2 = number(betas->items[1], options.beta2);
+  }
+  return facts;
+}
+
+// The attributes of timm's scheduler, which its load_state_dict takes.
+Value* write_schedule(Document& d, const LrScheduleOptions& s, size_t groups) {
+  auto* out = d.make(Kind::dict);
+  const auto per_group = [&](const char* key, double value) {
+    auto* list = d.put(out, key, d.make(Kind::list));
+    for (size_t i = 0; i < groups; ++i) list->items.push_back(d.of(value));
+  };
+  d.put(out, "param_group_field", d.of("lr"));
+  d.put(out, "_initial_param_group_field", d.of("initial_lr"));
+  per_group("base_values", s.base_lr);
+  for (const char* key : {"metric", "noise_range_t"}) d.put(out, key, d.none());
+  d.put(out, "noise_pct", d.of(0.67));
+  d.put(out, "noise_type", d.of("normal"));
+  d.put(out, "noise_std", d.of(1.0));
+  d.put(out, "noise_seed", d.of(int64_t{42}));
+  if (s.name == "step") {
+    d.put(out, "decay_t", d.of(s.decay_steps));
+    d.put(out, "decay_rate", d.of(s.decay_rate));
+  } else {
+    d.put(out, "t_initial", d.of(s.total_steps));
+    if (s.name == "linear") d.put(out, "lr_min_rate", d.of(0.01));
+  }
+  if (s.name == "cosine") {
+    d.put(out, "t_mul", d.of(1.0));
+    d.put(out, "lr_min", d.of(s.min_lr));
+    d.put(out, "decay_rate", d.of(1.0));
+    d.put(out, "cycle_limit", d.of(int64_t{1}));
+    d.put(out, "warmup_prefix", d.of(false));
+  }
+  d.put(out, "warmup_t", d.of(s.warmup_steps));
+  d.put(out, "warmup_lr_init", d.of(s.warmup_lr));
+  d.put(out, "t_in_epochs", d.of(false));
+  per_group("warmup_steps",
+            s.warmup_steps ? (s.base_lr - s.warmup_lr) / static_cast<double>(s.warmup_steps) : 1);
+  return out;
+}
+
+Value* write_progress(Document& d, const Progress& p) {
+  auto* out = d.make(Kind::dict);
+  d.put(out, "epoch", d.of(p.epoch));
+  d.put(out, "batch", d.of(p.batch));
+  d.put(out, "batches", d.of(p.batches));
+  d.put(out, "batch_images", d.of(p.batch_images));
+  d.put(out, "step", d.of(p.step));
+  d.put(out, "loss_sum", d.of(p.loss_sum));
+  d.put(out, "loss_count", d.of(p.loss_count));
+  d.put(out, "max_accuracy", d.of(p.max_accuracy));
+  return out;
+}
+
+// What PyTorch has no place for. Random draws are functions of the seed and the counters, and so is
+// the order of the pictures: these are the whole state of both.
+Value* write_own(Document& d, const TrainState& state, const SaveInfo& info, const Value& config) {
+  auto* out = d.make(Kind::dict);
+  d.put(out, "format", d.of(kFormat));
+  d.put(out, "serial", d.of(info.serial));
+  d.put(out, "git", d.of(git_version()));
+  d.put(out, "world_size", d.of(int64_t{info.world}));
+  d.put(out, "progress", write_progress(d, state.progress));
+  auto* rng = d.put(out, "rng", d.make(Kind::dict));
+  const auto* seed = config.find("SEED");
+  d.put(rng, "seed", d.of(static_cast<int64_t>(number(seed, 0))));
+  d.put(rng, "step", d.of(state.progress.step));
+  auto* sampler = d.put(out, "sampler", d.make(Kind::dict));
+  d.put(sampler, "epoch", d.of(state.progress.epoch));
+  d.put(sampler, "batch", d.of(state.progress.batch));
+  auto* classes = d.put(out, "classes", d.make(Kind::list));
+  for (const auto& name : state.classes) classes->items.push_back(d.of(name));
+  auto* names = d.put(out, "optimizer_names", d.make(Kind::list));
+  for (const auto& group : state.optimizer->groups()) {
+    for (const auto& name : group.names) names->items.push_back(d.of(name));
   }
   return out;
 }
 
-struct Found {
-  int64_t serial, step;
-  std::string path;
-};
-
-int64_t serial_of(const Safetensors& file) {
-  const auto found = file.metadata.find("serial");
-  return found == file.metadata.end() ? 0 : std::strtoll(found->second.c_str(), nullptr, 10);
+const Value* write_tree(TensorTree& tree, const TrainState& state, const SaveInfo& info) {
+  auto& d = tree.document;
+  auto* root = d.make(Kind::dict);
+  d.put(root, "model", tree.of(names_in_order(*state.model), state_dict(*state.model)));
+  auto* config = yaml_tree(d, state.config);
+  d.put(root, "optimizer", write_optimizer(tree, *state.optimizer, facts_of(state, *config)));
+  d.put(root, "lr_scheduler", write_schedule(d, state.schedule, state.optimizer->groups().size()));
+  d.put(root, "max_accuracy", d.of(state.progress.max_accuracy));
+  // The published trainer goes on with the epoch after this one.
+  d.put(root, "epoch", d.of(state.progress.epoch - 1));
+  d.put(root, "config", config);
+  write_extras(tree, root, state);
+  d.put(root, "weightformer", write_own(d, state, info, *config));
+  return root;
 }
 
-// The readable checkpoints of a run folder, the last saved last. Not by step: a run that went back
-// to an older checkpoint must not be overtaken by what it left behind. And not by a clock, which
-// may be wrong on the next machine.
-std::vector<Found> checkpoints_in(const std::string& folder) {
-  std::vector<Found> found;
+int64_t whole(const std::string& path, const Value& dict, const char* key) {
+  const auto* value = dict.find(key);
+  WF_CHECK(value && value->is(Kind::integer) && value->integer >= 0, path,
+           ": damaged checkpoint: progress: no whole number ", key);
+  return value->integer;
+}
+
+Progress read_progress(const std::string& path, const Value& dict) {
+  Progress p;
+  p.epoch = whole(path, dict, "epoch");
+  p.batch = whole(path, dict, "batch");
+  p.batches = whole(path, dict, "batches");
+  p.batch_images = whole(path, dict, "batch_images");
+  p.step = whole(path, dict, "step");
+  p.loss_sum = number(dict.find("loss_sum"), 0);
+  p.loss_count = whole(path, dict, "loss_count");
+  p.max_accuracy = number(dict.find("max_accuracy"), 0);
+  WF_CHECK(p.batch <= p.batches, path, ": damaged checkpoint: progress: batch ", p.batch, " of ",
+           p.batches);
+  return p;
+}
+
+// Of the published trainer: `epoch` is the one that was finished last.
+Progress published_progress(const TensorFile& file, int64_t steps_per_epoch) {
+  const auto* epoch = file.root().find("epoch");
+  WF_CHECK(
+      epoch && epoch->is(Kind::integer) && epoch->integer >= -1, file.path(),
+      ": no number under epoch, so where to go on is not known; --pretrained takes the weights "
+      "alone");
+  Progress p;
+  p.epoch = epoch->integer + 1;
+  p.step = p.epoch * steps_per_epoch;
+  p.max_accuracy = number(file.root().find("max_accuracy"), 0);
+  return p;
+}
+
+const Value* own_part(const TensorFile& file) {
+  const auto* own = file.root().find("weightformer");
+  return own && own->is(Kind::dict) ? own : nullptr;
+}
+
+std::vector<std::string> texts(const Value* list) {
+  std::vector<std::string> out;
+  if (!list) return out;
+  for (const auto* item : list->items) out.push_back(item->text);
+  return out;
+}
+
+}  // namespace
+
+Snapshot::Snapshot(const TrainState& state, const SaveInfo& info)
+    : root_(write_tree(tree_, state, info)) {
+  tree_.copy_tensors();
+}
+
+void save_checkpoint(const std::string& path, const TrainState& state, const SaveInfo& info) {
+  TensorTree tree;
+  tree.write(path, *write_tree(tree, state, info));
+}
+
+void load_checkpoint(const std::string& path, TrainState& state, int64_t steps_per_epoch,
+                     const LoadOptions& options) {
+  const auto map = open_tensors(path);
+  const bool torch_file = looks_like_torch(map->bytes());
+  WF_CHECK(torch_file || looks_like_safetensors(map->bytes()), path,
+           ": neither a file of torch.save nor safetensors");
+  const char* no_state =
+      ": holds weights but no training state; --pretrained takes the weights alone";
+  WF_CHECK(torch_file, path, no_state);
+  TensorFile file(map);
+  file.verify();
+  const auto *model = file.root().find("model"), *optimizer = file.root().find("optimizer");
+  WF_CHECK(model && optimizer && optimizer->is(Kind::dict), path, no_state);
+  const auto* own = own_part(file);
+  const auto* progress = own ? own->find("progress") : nullptr;
+  const auto stands =
+      progress ? read_progress(path, *progress) : published_progress(file, steps_per_epoch);
+  auto names = texts(own ? own->find("optimizer_names") : nullptr);
+  if (names.empty()) names = published_order(*model);
+  load_weights(*state.model, read_weights(file), path, options);
+  state.optimizer->load_state(read_optimizer(file, *optimizer, names, *state.optimizer), path);
+  read_extras(file, state);
+  state.progress = stands;
+}
+
+std::vector<SavedCheckpoint> checkpoints_in(const std::string& folder) {
+  std::vector<SavedCheckpoint> found;
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(folder, ignored)) {
-    const auto name = entry.path().filename().string();
-    if (name.rfind("ckpt_", 0) != 0 || entry.path().extension() != ".safetensors") continue;
+    const auto path = entry.path().string();
+    if (entry.path().filename().string().rfind("ckpt_", 0) != 0 ||
+        entry.path().extension() != ".pth") {
+      continue;
+    }
     try {
-      const auto file = read_safetensors(entry.path().string());
-      WF_CHECK(is_checkpoint(file), entry.path().string(), ": not a checkpoint of this program");
-      found.push_back(
-          {serial_of(file), progress_of(file, entry.path().string()).step, entry.path().string()});
+      const TensorFile file(path);
+      const auto* own = own_part(file);
+      const auto *progress = own ? own->find("progress") : nullptr,
+                 *serial = own ? own->find("serial") : nullptr;
+      const auto stands =
+          progress ? read_progress(path, *progress) : published_progress(file, /*steps=*/1);
+      found.push_back({serial ? serial->integer : 0, stands.step, path});
     } catch (const Error& problem) {
       log::warning("skipping a checkpoint: {}", problem.what());
     }
   }
-  std::sort(found.begin(), found.end(), [](const Found& a, const Found& b) {
+  // Not by step: a run that went back to an older checkpoint must not be overtaken by what it left
+  // behind. And not by a clock, which may be wrong on the next machine.
+  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
     return std::tie(a.serial, a.step, a.path) < std::tie(b.serial, b.step, b.path);
   });
   return found;
 }
 
-}  // namespace
-
-void save_checkpoint(const std::string& path, const TrainState& state, int64_t serial) {
-  Safetensors file;
-  add(file.tensors, kModel, state_dict(*state.model));
-  add(file.tensors, kOptimizer, state.optimizer->state());
-  if (state.ema) add(file.tensors, kEma, state.ema->state());
-  if (state.scaler) add(file.tensors, kScaler, state.scaler->state());
-  file.metadata["format"] = kFormat;
-  file.metadata["progress"] = to_json(state.progress).dump();
-  file.metadata["classes"] = json(state.classes).dump();
-  file.metadata["config"] = state.config;
-  file.metadata["serial"] = std::to_string(serial);
-  write_safetensors(path, file);
-}
-
-void load_checkpoint(const std::string& path, TrainState& state) {
-  const auto file = read_safetensors(path);
-  WF_CHECK(is_checkpoint(file), path,
-           ": holds weights but no training state; --pretrained takes the weights alone");
-  const auto progress = progress_of(file, path);
-  const auto weights = with_prefix(file.tensors, kModel);
-  state.optimizer->load_state(with_prefix(file.tensors, kOptimizer), path);
-  load_weights(*state.model, weights, path);
-  const auto averages = with_prefix(file.tensors, kEma), scale = with_prefix(file.tensors, kScaler);
-  if (state.ema && averages.empty()) {
-    log::warning("{}: no averaged weights in it; the average starts from its weights", path);
-    state.ema->reset();
-  } else if (state.ema) {
-    state.ema->load_state(averages, path);
-  }
-  if (state.scaler && !scale.empty()) state.scaler->load_state(scale, path);
-  state.progress = progress;
-}
-
-Weights read_weights(const std::string& path, bool averaged) {
-  auto file = read_safetensors(path);
-  if (averaged) {
-    auto averages = with_prefix(file.tensors, kEma);
-    WF_CHECK(!averages.empty(), path, ": holds no averaged weights; leave TEST.EMA off");
-    return {std::move(averages), classes_of(file)};
-  }
-  if (!is_checkpoint(file)) return {std::move(file.tensors), classes_of(file)};
-  return {with_prefix(file.tensors, kModel), classes_of(file)};
-}
-
 std::optional<std::string> newest_checkpoint(const std::string& folder) {
   const auto found = checkpoints_in(folder);
-  if (found.empty()) return std::nullopt;
-  return found.back().path;
-}
-
-int64_t last_serial(const std::string& folder) {
-  const auto found = checkpoints_in(folder);
-  return found.empty() ? 0 : found.back().serial;
-}
-
-void prune_checkpoints(const std::string& folder, size_t keep) {
-  const auto found = checkpoints_in(folder);
-  for (size_t i = 0; i + keep < found.size(); ++i) {
-    std::error_code ignored;
-    fs::remove(found[i].path, ignored);
+  for (auto saved = found.rbegin(); saved != found.rend(); ++saved) {
+    try {
+      TensorFile(saved->path).verify();
+      return saved->path;
+    } catch (const Error& problem) {
+      log::warning("skipping a checkpoint: {}", problem.what());
+    }
   }
+  return std::nullopt;
 }
 
 }  // namespace wf

@@ -1,52 +1,86 @@
 #include "weightformer/checkpoint/checkpoint_observer.h"
 
-#include "weightformer/checkpoint/checkpoint.h"
 #include "weightformer/core/check.h"
 #include "weightformer/core/log.h"
 
+#include "background_saver.h"
+
+#include <algorithm>
 #include <exception>
 #include <filesystem>
 
 namespace wf {
-namespace {
 
-constexpr size_t kKeep = 3;
+CheckpointObserver::CheckpointObserver(std::string folder, CheckpointOptions options)
+    : folder_(std::move(folder)),
+      options_(options),
+      saver_(std::make_unique<BackgroundSaver>(options.retry_after)) {}
 
-}  // namespace
+CheckpointObserver::~CheckpointObserver() = default;
 
-void CheckpointObserver::on_start(const TrainState&) {
-  serial_ = last_serial(folder_);
+void CheckpointObserver::on_start(const TrainState& state) {
+  saver_->wait_for_writer();
+  saved_ = checkpoints_in(folder_);
+  serial_ = saved_.empty() ? 0 : saved_.back().serial;
+  saved_step_ = state.progress.step;
   // What a killed process left half-written.
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(folder_, ignored)) {
-    if (entry.path().filename().string().find(".safetensors.tmp") != std::string::npos) {
+    if (entry.path().filename().string().find(".pth.tmp") != std::string::npos) {
       std::filesystem::remove(entry.path(), ignored);
     }
   }
 }
 
+void CheckpointObserver::on_step(const TrainState& state, const StepReport& report) {
+  // Only there is the state known to be finite and its mean loss up to date. The end of an epoch
+  // saves anyway.
+  if (options_.save_steps == 0 || !report.measured || report.batch == report.batches) return;
+  if (state.progress.step - saved_step_ < options_.save_steps) return;
+  save(str("ckpt_step_", state.progress.step), /*best=*/false, state);
+}
+
 void CheckpointObserver::on_epoch(const TrainState& state, const EpochReport& report) {
-  try {
-    if (state.progress.epoch % save_freq_ == 0 || report.last) {
-      save(str("ckpt_epoch_", state.progress.epoch), state);
-      prune_checkpoints(folder_, kKeep);
-    }
-    if (report.best) save("max_acc", state);
-  } catch (const std::exception& problem) {
-    log::error("checkpoint not saved: {}; training goes on", problem.what());
+  const bool due = state.progress.epoch % options_.save_freq == 0 || report.last;
+  if (due || report.best) {
+    save(due ? str("ckpt_epoch_", state.progress.epoch) : "", report.best, state);
   }
+  if (report.last) saver_->flush();
 }
 
 void CheckpointObserver::on_stop(const TrainState& state) {
-  save(str("ckpt_step_", state.progress.step), state);
-  prune_checkpoints(folder_, kKeep);
+  save(str("ckpt_step_", state.progress.step), /*best=*/false, state);
+  saver_->flush();
 }
 
-void CheckpointObserver::save(const std::string& name, const TrainState& state) {
-  const std::string path = folder_ + "/" + name + ".safetensors";
+void CheckpointObserver::save(const std::string& name, bool best, const TrainState& state) {
   const Stopwatch watch;
-  save_checkpoint(path, state, ++serial_);
-  log::info("saved {} in {:.2f} s", path, watch.seconds());
+  saver_->wait_for_writer();
+  SaveJob job;
+  const SavedCheckpoint saved{++serial_, state.progress.step,
+                              name.empty() ? "" : folder_ + "/" + name + ".pth"};
+  job.snapshot = std::make_shared<Snapshot>(state, SaveInfo{serial_, options_.world});
+  job.path = saved.path;
+  if (best) job.best_path = folder_ + "/max_acc.pth";
+  job.written = [this, saved] { written(saved); };
+  saver_->submit(std::move(job));
+  if (!name.empty()) saved_step_ = state.progress.step;
+  constexpr double kNoticeable = 0.5;
+  if (watch.seconds() > kNoticeable) {
+    log::info("training waited {:.2f} s for the copy of a checkpoint", watch.seconds());
+  }
+}
+
+// In the writer's thread.
+void CheckpointObserver::written(const SavedCheckpoint& saved) {
+  const auto same = [&](const auto& old) { return old.path == saved.path; };
+  saved_.erase(std::remove_if(saved_.begin(), saved_.end(), same), saved_.end());
+  saved_.push_back(saved);
+  while (saved_.size() > options_.keep) {
+    std::error_code ignored;
+    std::filesystem::remove(saved_.front().path, ignored);
+    saved_.erase(saved_.begin());
+  }
 }
 
 }  // namespace wf

@@ -2,8 +2,38 @@
 
 #include "weightformer/checkpoint/checkpoint.h"
 #include "weightformer/core/log.h"
+#include "weightformer/core/registry.h"
 
 namespace wf {
+namespace {
+
+void say(const std::string& file, const LoadReport& report) {
+  if (!report.missing.empty()) {
+    log::warning("{}: not in the file, left as they were: {}", file, join(report.missing, ", "));
+  }
+  if (!report.surplus.empty()) {
+    log::warning("{}: not in the model, left out: {}", file, join(report.surplus, ", "));
+  }
+  if (!report.fresh_head.empty()) {
+    log::info("{}: another class count, so {} starts fresh", file, join(report.fresh_head, ", "));
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> load_weights(const Config& config, Classifier& model,
+                                      const std::string& file, WeightsFor use) {
+  WeightsOptions wanted;
+  wanted.ema = use == WeightsFor::evaluation && config.test.ema;
+  auto weights = read_weights(file, wanted);
+  LoadOptions options;
+  options.allow_missing = config.model.allow_missing;
+  options.other_head = use == WeightsFor::training;
+  auto classes = std::move(weights.classes);
+  const auto report = load_weights(model, std::move(weights), file, options);
+  say(file, report);
+  return report.fresh_head.empty() ? classes : std::vector<std::string>{};
+}
 
 void resume(const Config& config, const std::string& folder, TrainState& state) {
   auto file = config.train.auto_resume ? newest_checkpoint(folder) : std::nullopt;
@@ -12,13 +42,14 @@ void resume(const Config& config, const std::string& folder, TrainState& state) 
   }
   if (!file && !config.model.resume.empty()) file = config.model.resume;
   if (file) {
-    load_checkpoint(*file, state);
+    LoadOptions options;
+    options.allow_missing = config.model.allow_missing;
+    load_checkpoint(*file, state, state.schedule.total_steps / config.train.epochs, options);
     log::info("resumed {}: {} epochs and {} batches done", *file, state.progress.epoch,
               state.progress.batch);
   } else if (!config.model.pretrained.empty()) {
-    const auto& weights = config.model.pretrained;
-    load_weights(*state.model, read_weights(weights).tensors, weights);
-    log::info("starting from the weights of {}", weights);
+    load_weights(config, *state.model, config.model.pretrained, WeightsFor::training);
+    log::info("starting from the weights of {}", config.model.pretrained);
   }
 }
 

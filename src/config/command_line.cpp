@@ -30,6 +30,7 @@ constexpr KeyFlag kSwitches[] = {
     {"--zip", "DATA.ZIP_MODE", "read train.zip and val.zip"},
     {"--use-checkpoint", "TRAIN.USE_CHECKPOINT", "recompute blocks to save memory"},
     {"--amp", "AMP", "mixed precision"},
+    {"--allow-missing", "MODEL.ALLOW_MISSING", "accept weights that do not fill the model"},
     {"--eval", "EVAL_MODE", "evaluate and end"},
     {"--throughput", "THROUGHPUT_MODE", "time the model and end"},
 };

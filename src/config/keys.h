@@ -64,6 +64,8 @@ void visit_model(C& c, V&& v) {
   v(c.model.name, "MODEL.NAME", "wfm_tiny", "which model", Rule{});
   v(c.model.resume, "MODEL.RESUME", "", "checkpoint to go on from, or to evaluate", Rule{});
   v(c.model.pretrained, "MODEL.PRETRAINED", "", "weights to start from", Rule{});
+  v(c.model.allow_missing, "MODEL.ALLOW_MISSING", false,
+    "accept weights that lack tensors of the model, or have more", Rule{});
   v(c.model.num_classes, "MODEL.NUM_CLASSES", 1000, "outputs of the model", at_least(1));
   v(c.model.dim, "MODEL.DIM", 0, "token width; 0: that of the named model", at_least(0));
   v(c.model.depth, "MODEL.DEPTH", 0, "number of blocks; 0: that of the named model", at_least(0));
@@ -170,6 +172,10 @@ void visit_run(C& c, V&& v) {
   v(c.output, "OUTPUT", "output", "runs go to OUTPUT/NAME/TAG", Rule{});
   v(c.tag, "TAG", "default", "name of the run", Rule{});
   v(c.save_freq, "SAVE_FREQ", 1, "epochs between checkpoints", at_least(1));
+  v(c.save_steps, "SAVE_STEPS", 0, "steps between checkpoints inside an epoch; 0: none",
+    at_least(0));
+  v(c.save_keep, "SAVE_KEEP", 3, "last checkpoints kept; max_acc.pth is kept beside them",
+    at_least(1));
   v(c.print_freq, "PRINT_FREQ", 100, "steps between log lines", at_least(1));
   v(c.seed, "SEED", 0, "of everything random", at_least(0));
   v(c.eval_mode, "EVAL_MODE", false, "evaluate and end", Rule{});

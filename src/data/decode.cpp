@@ -1,5 +1,7 @@
 #include "weightformer/data/decode.h"
 
+#include "weightformer/core/little_endian.h"
+
 #include "jpeg.h"
 #include "scratch.h"
 
@@ -27,12 +29,6 @@ uint32_t read_big(std::string_view bytes, size_t at) {
   return value;
 }
 
-uint32_t read_little(std::string_view bytes, size_t at, size_t count) {
-  uint32_t value = 0;
-  for (size_t i = count; i-- > 0;) value = value << 8 | static_cast<uint8_t>(bytes[at + i]);
-  return value;
-}
-
 // The pixel count that the header of a PNG, BMP or WebP claims, so that an absurd one is refused
 // before OpenCV allocates for it. Other formats are left to OpenCV's own limit of 2^30 pixels.
 std::optional<uint64_t> claimed_pixels(std::string_view bytes) {
@@ -42,13 +38,15 @@ std::optional<uint64_t> claimed_pixels(std::string_view bytes) {
   if (starts("\x89PNG")) return uint64_t{read_big(bytes, 16)} * read_big(bytes, 20);
   if (starts("BM")) {
     const auto side = [&](size_t at) {
-      return static_cast<uint64_t>(
-          std::abs(int64_t{static_cast<int32_t>(read_little(bytes, at, 4))}));
+      return static_cast<uint64_t>(std::abs(int64_t{load_number<int32_t>(bytes, at)}));
     };
     return side(18) * side(22);
   }
   if (starts("WEBPVP8X", 8)) {
-    return (uint64_t{read_little(bytes, 24, 3)} + 1) * (uint64_t{read_little(bytes, 27, 3)} + 1);
+    const auto side = [&](size_t at) {  // of 24 bits; 30 bytes are there
+      return (uint64_t{load_number<uint32_t>(bytes, at - 1)} >> 8) + 1;
+    };
+    return side(24) * side(27);
   }
   return std::nullopt;  // plain WebP holds at most 16384 x 16384
 }

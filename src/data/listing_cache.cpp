@@ -3,11 +3,10 @@
 
 #include "weightformer/core/atomic_file.h"
 #include "weightformer/core/check.h"
+#include "weightformer/core/checksum.h"
+#include "weightformer/core/little_endian.h"
+#include "weightformer/core/mapped_file.h"
 #include "weightformer/data/listing.h"
-#include "weightformer/data/mapped_file.h"
-
-#include "checksum.h"
-#include "little_endian.h"
 
 #include <sys/stat.h>
 

@@ -1,11 +1,11 @@
 #include "weightformer/data/packed_file.h"
 
 #include "weightformer/core/check.h"
+#include "weightformer/core/checksum.h"
+#include "weightformer/core/little_endian.h"
 #include "weightformer/data/decode.h"
 
-#include "checksum.h"
 #include "class_names.h"
-#include "little_endian.h"
 
 namespace wf {
 namespace {

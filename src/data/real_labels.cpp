@@ -1,7 +1,7 @@
 #include "weightformer/data/real_labels.h"
 
 #include "weightformer/core/check.h"
-#include "weightformer/data/mapped_file.h"
+#include "weightformer/core/mapped_file.h"
 
 #include <nlohmann/json.hpp>
 

@@ -1,12 +1,15 @@
 #include "weightformer/data/zip_folder.h"
 
 #include "weightformer/core/check.h"
+#include "weightformer/core/checksum.h"
 #include "weightformer/core/log.h"
+#include "weightformer/core/zip_archive.h"
 #include "weightformer/data/decode.h"
 #include "weightformer/data/listing.h"
 
 #include "class_names.h"
-#include "zip_directory.h"
+
+#include <zlib.h>
 
 #include <algorithm>
 #include <charconv>
@@ -23,7 +26,9 @@ struct ZipFolder::Picture {
 
 namespace {
 
-constexpr int32_t kMostClasses = 1'000'000;  // more is a map that is none
+constexpr int32_t kMostClasses = 1'000'000;       // more is a map that is none
+constexpr uint64_t kLargest = uint64_t{1} << 30;  // no picture has more bytes
+constexpr uint64_t kMostDeflate = 1032;           // bytes that deflate makes of one, at most
 
 // The path and the label of a line.
 std::pair<std::string_view, int32_t> parse_line(std::string_view line, const std::string& where) {
@@ -43,6 +48,61 @@ std::pair<std::string_view, int32_t> parse_line(std::string_view line, const std
 std::string_view folder_of(std::string_view path) {
   const auto slash = path.rfind('/');
   return slash == std::string_view::npos ? std::string_view() : path.substr(0, slash);
+}
+
+struct EndInflate {
+  void operator()(z_stream* stream) const { ::inflateEnd(stream); }
+};
+
+// Whether `in` unpacks to exactly out.size() bytes.
+bool inflate_to(std::string_view in, std::string& out) {
+  z_stream stream{};
+  if (::inflateInit2(&stream, -MAX_WBITS) != Z_OK) return false;  // negative: no zlib header
+  const std::unique_ptr<z_stream, EndInflate> cleanup(&stream);
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(in.data()));
+  stream.avail_in = static_cast<uInt>(in.size());
+  stream.next_out = reinterpret_cast<Bytef*>(out.data());
+  stream.avail_out = static_cast<uInt>(out.size());
+  return ::inflate(&stream, Z_FINISH) == Z_STREAM_END && stream.avail_out == 0;
+}
+
+// Checked as far as that goes without unpacking.
+std::string_view stored_bytes(std::string_view zip, const ZipEntry& entry,
+                              const std::string& name) {
+  const auto need = [&](bool good, const char* why) {
+    if (!good) throw UnreadableImage(str(name, ": ", why));
+  };
+  need(!entry.encrypted, "encrypted; make the archive without a password");
+  need(entry.method == 0 || entry.method == 8, "packed by a method other than store and deflate");
+  const auto data = zip_data(zip, entry);
+  need(data.has_value(), "the archive has no such file where its directory says");
+  need(entry.stored <= kLargest && entry.size <= kLargest, "larger than 1 GiB");
+  need(entry.method == 8 ? entry.size / kMostDeflate <= entry.stored : entry.size == entry.stored,
+       "the two sizes in the archive's directory contradict each other");
+  return *data;
+}
+
+// In place when it is stored as it is, else unpacked.
+Encoded read_entry(const std::shared_ptr<const MappedFile>& archive, const ZipEntry& entry,
+                   const std::string& name) {
+  if (!archive->whole()) {
+    throw UnreadableImage(name + ": the archive has become shorter since it was opened");
+  }
+  auto bytes = stored_bytes(archive->bytes(), entry, name);
+  archive->will_need(static_cast<size_t>(bytes.data() - archive->bytes().data()), bytes.size());
+  std::shared_ptr<const void> owner = archive;
+  if (entry.method == 8) {
+    const auto unpacked = std::make_shared<std::string>(entry.size, '\0');
+    if (!inflate_to(bytes, *unpacked)) {
+      throw UnreadableImage(name + ": damaged in the archive (it does not unpack)");
+    }
+    bytes = *unpacked;
+    owner = unpacked;
+  }
+  if (checksum(bytes) != entry.crc) {
+    throw UnreadableImage(name + ": damaged in the archive (its CRC-32 does not match)");
+  }
+  return {bytes, owner};
 }
 
 }  // namespace
@@ -160,7 +220,7 @@ Encoded ZipFolder::read(int64_t i) const {
   if (pictures_[i].missing) {
     throw UnreadableImage(name(i) + ": the map names it and the archive lacks it");
   }
-  return read_zip_entry(archive_, pictures_[i].entry, name(i));
+  return read_entry(archive_, pictures_[i].entry, name(i));
 }
 
 }  // namespace wf

@@ -107,20 +107,27 @@ Outcome Trainer::run() {
 bool Trainer::train_epoch(EpochReport& report) {
   auto& progress = state_.progress;
   state_.model->train();
-  // In double and on the device, so that the sum is exact enough and nothing waits for it.
-  // What was there before is of all processes and counts once.
-  auto loss_sum = torch::full({}, options_.team->is_root() ? progress.loss_sum : 0.0,
-                              torch::dtype(torch::kDouble).device(options_.device));
+  // The sum of the losses and their number, of this process, but for what was there before, which
+  // is of all and counts once. In double and on the device: exact enough, and nothing waits for it.
+  auto losses = torch::zeros({2}, torch::kDouble);
+  if (options_.team->is_root()) {
+    losses[0] = progress.loss_sum;
+    losses[1] = static_cast<double>(progress.loss_count);
+  }
+  losses = losses.to(options_.device);
   const Stopwatch watch;
   int64_t images = 0;
   train_.start(progress.epoch, progress.batch);
   while (const auto step = next_step()) {
-    loss_sum += step->loss.to(torch::kDouble) * step->images;
+    // A step that overflowed in float16 is left out, here as by the scaler.
+    const auto weight = step->loss.isfinite().to(torch::kDouble) * step->images;
+    losses += torch::stack({step->loss.nan_to_num(0.0, 0.0, 0.0).to(torch::kDouble),
+                            torch::ones_like(weight)}) *
+              weight;
     const int64_t count = step->images * options_.team->world();
     images += count;
     progress.batch += options_.accumulation_steps;
     progress.step += 1;
-    progress.loss_count += count;
 
     StepReport at{progress.epoch, options_.epochs, progress.batch, progress.batches, step->lr};
     const double seconds = watch.seconds();
@@ -130,7 +137,8 @@ bool Trainer::train_epoch(EpochReport& report) {
                       (static_cast<double>(count) / options_.accumulation_steps) / at.images_per_s;
     at.measured = step->measured;
     if (at.measured) {
-      at.loss = over_all(loss_sum) / static_cast<double>(progress.loss_count);
+      count_losses(losses);  // so that an observer can save here
+      at.loss = progress.mean_loss();
       at.grad_norm = step->grad_norm.item<double>();
     }
     if (at.measured) name_straggler();
@@ -141,12 +149,15 @@ bool Trainer::train_epoch(EpochReport& report) {
     report.data_wait = at.data_wait;
     if (options_.team->stop()) break;
   }
-  progress.loss_sum = over_all(loss_sum);
+  count_losses(losses);
   return !options_.team->stop();
 }
 
-double Trainer::over_all(const at::Tensor& loss_sum) {
-  return options_.team->sum(loss_sum.item<double>());
+void Trainer::count_losses(const at::Tensor& losses) {
+  auto all = losses.cpu().clone();
+  options_.team->sum(all);
+  state_.progress.loss_sum = all[0].item<double>();
+  state_.progress.loss_count = all[1].item<int64_t>();
 }
 
 void Trainer::name_straggler() {
@@ -267,7 +278,7 @@ bool Trainer::validate(EpochReport& report) {
 void Trainer::finish_epoch(EpochReport& report) {
   auto& progress = state_.progress;
   report.lr = learning_rate(state_.schedule, progress.step - 1);
-  report.train_loss = progress.loss_sum / static_cast<double>(progress.loss_count);
+  report.train_loss = progress.mean_loss();
   // One that two processes met in different epochs counts twice.
   report.unreadable = std::lround(options_.team->sum(static_cast<double>(train_.unreadable())));
   // ">=": among equals the later one, which has trained longer.

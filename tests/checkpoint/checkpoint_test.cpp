@@ -1,15 +1,23 @@
 #include "weightformer/checkpoint/checkpoint.h"
 
 #include "weightformer/checkpoint/checkpoint_observer.h"
+#include "weightformer/checkpoint/tree_json.h"
 #include "weightformer/core/check.h"
 
+#include "support/golden.h"
 #include "support/temp_dir.h"
 
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <sys/resource.h>
+
+#include <chrono>
+#include <csignal>
 #include <filesystem>
+#include <memory>
 #include <set>
+#include <thread>
 
 namespace wf::testing {
 namespace {
@@ -51,10 +59,10 @@ TEST(Checkpoint, EverythingComesBack) {
                     .loss_sum = 0.1 + 0.2,
                     .loss_count = 17,
                     .max_accuracy = 66.7};
-  save_checkpoint(folder / "c.safetensors", saved);
+  save_checkpoint(folder / "c.pth", saved);
 
   auto loaded = nano_state();
-  load_checkpoint(folder / "c.safetensors", loaded);
+  load_checkpoint(folder / "c.pth", loaded);
   EXPECT_EQ(loaded.progress.epoch, 3);
   EXPECT_EQ(loaded.progress.batch, 4);
   EXPECT_EQ(loaded.progress.batch_images, 64);
@@ -67,17 +75,17 @@ TEST(Checkpoint, EverythingComesBack) {
   for (const auto& [name, tensor] : loaded.optimizer->state()) {
     EXPECT_TRUE(tensor.eq(0.25).all().item<bool>()) << name;
   }
-  const auto weights = read_weights(folder / "c.safetensors");
+  const auto weights = read_weights(folder / "c.pth");
   EXPECT_EQ(weights.classes, saved.classes);
   EXPECT_EQ(weights.tensors.count("head.weight"), 1u);
 }
 
 TEST(Checkpoint, OfAnotherClassCountIsRefusedWithBothShapes) {
   const TempDir folder;
-  save_checkpoint(folder / "c.safetensors", nano_state(7));
+  save_checkpoint(folder / "c.pth", nano_state(7));
   auto state = nano_state();
   try {
-    load_checkpoint(folder / "c.safetensors", state);
+    load_checkpoint(folder / "c.pth", state);
     FAIL() << "no error";
   } catch (const Error& error) {
     const std::string message = error.what();
@@ -91,41 +99,139 @@ TEST(Checkpoint, PlainWeightsCannotBeResumed) {
   auto state = nano_state();
   write_safetensors(folder / "w.safetensors", {state_dict(*state.model), {}});
   EXPECT_THROW(load_checkpoint(folder / "w.safetensors", state), Error);
-  EXPECT_EQ(read_weights(folder / "w.safetensors").tensors.size(), state_dict(*state.model).size());
+  EXPECT_THROW(load_checkpoint(golden_path("checkpoints/bare_state_dict.pth"), state), Error);
 }
 
-TEST(NewestCheckpoint, IsTheFurthestThatIsWhole) {
+// What a file says of itself, as text.
+std::string header_of(const std::string& path) {
+  TensorFile file(path);
+  return to_safetensors(file).metadata.at(kTreeKey);
+}
+
+TEST(Checkpoint, ThePublishedTrainersGoesOnWithItsOptimizerAndItsPlaceOnTheSchedule) {
+  const auto path = golden_path("checkpoints/published_trainer.pth");
+  auto state = nano_state();
+  load_checkpoint(path, state, /*steps_per_epoch=*/4);
+  EXPECT_EQ(state.progress.epoch, 3) << "two was the last one finished";
+  EXPECT_EQ(state.progress.batch, 0);
+  EXPECT_EQ(state.progress.step, 12);
+  EXPECT_EQ(state.progress.max_accuracy, 41.5);
+  // By number in the file, by name here: 0 is the first that decays, 27 the first that does not.
+  TensorFile file(path);
+  const auto& slots = *file.root().find("optimizer")->find("state");
+  const auto own = state.optimizer->state();
+  size_t seen = 0;
+  const std::pair<int64_t, std::string> cases[] = {{0, "patch_embed.proj.weight"},
+                                                   {1, "blocks.0.linear1.weight"},
+                                                   {26, "head.weight"},
+                                                   {27, "patch_embed.proj.bias"},
+                                                   {65, "head.bias"}};
+  for (const auto& [number, name] : cases) {
+    for (size_t i = 0; i + 1 < slots.items.size(); i += 2) {
+      if (slots.items[i]->integer != number) continue;
+      for (const std::string slot : {"exp_avg", "exp_avg_sq", "step"}) {
+        const auto want = file.tensor(*slots.items[i + 1]->find(slot));
+        EXPECT_TRUE(torch::equal(own.at(slot + "." + name), want)) << slot << " " << name;
+      }
+      ++seen;
+    }
+  }
+  EXPECT_EQ(seen, 5u);
+  EXPECT_GT(own.at("exp_avg_sq.head.weight").sum().item<double>(), 0);
+}
+
+TEST(Checkpoint, HasThePublishedKeysAndGroups) {
+  const TempDir folder;
+  auto state = nano_state();
+  state.config = "SEED: 7\nTRAIN: {OPTIMIZER: {BETAS: [0.8, 0.99], NAME: \"adamw\"}}\n";
+  state.schedule.total_steps = 100;
+  state.progress.epoch = 3;
+  save_checkpoint(folder / "c.pth", state, {/*serial=*/5, /*world=*/2});
+  TensorFile file(folder / "c.pth");
+  for (const char* key :
+       {"model", "optimizer", "lr_scheduler", "max_accuracy", "epoch", "config"}) {
+    EXPECT_TRUE(file.root().find(key)) << key;
+  }
+  EXPECT_EQ(file.root().find("epoch")->integer, 2);
+  EXPECT_EQ(file.root().find("config")->find("SEED")->integer, 7);
+  const auto& groups = file.root().find("optimizer")->find("param_groups")->items;
+  ASSERT_EQ(groups.size(), 2u);
+  EXPECT_EQ(groups[0]->find("weight_decay")->real, 0.05);
+  EXPECT_EQ(groups[1]->find("weight_decay")->real, 0.0);
+  EXPECT_EQ(groups[0]->find("params")->items.size(), 27u);
+  EXPECT_EQ(groups[1]->find("params")->items.front()->integer, 27);
+  EXPECT_EQ(groups[0]->find("betas")->items.at(0)->real, 0.8);
+  EXPECT_EQ(file.root().find("weightformer")->find("world_size")->integer, 2);
+}
+
+TEST(Checkpoint, SurvivesTheWayToSafetensorsAndBack) {
+  const TempDir folder;
+  auto state = nano_state();
+  state.config = "AUG: {MIXUP: 1, CUTMIX: 1.0, CUTMIX_MINMAX: null, NAME: \"1\"}\n";
+  save_checkpoint(folder / "a.pth", state);
+  {
+    TensorFile file(folder / "a.pth");
+    write_safetensors(folder / "b.safetensors", to_safetensors(file));
+  }
+  TensorTree tree;
+  const auto content = read_safetensors(folder / "b.safetensors");
+  tree.write(folder / "c.pth", *from_safetensors(content, tree, "b"));
+  EXPECT_EQ(read_file(folder / "c.pth"), read_file(folder / "a.pth"));
+  EXPECT_EQ(read_weights(folder / "b.safetensors").tensors.size(), 66u);
+  EXPECT_NE(header_of(folder / "a.pth").find("[\"CUTMIX\",1.0]"), std::string::npos);
+}
+
+TEST(Checkpoint, ASnapshotIsOfTheMomentItWasTaken) {
+  const TempDir folder;
+  auto state = nano_state();
+  const Snapshot snapshot(state, {});
+  save_checkpoint(folder / "now.pth", state);
+  for (auto& tensor : state.model->parameters()) tensor.data().zero_();
+  snapshot.write(folder / "then.pth");
+  EXPECT_EQ(read_file(folder / "then.pth"), read_file(folder / "now.pth"));
+}
+
+TEST(NewestCheckpoint, IsTheOneSavedLastThatIsWhole) {
   const TempDir folder;
   EXPECT_FALSE(newest_checkpoint(folder.path()).has_value());
   auto state = nano_state();
-  // The later file is the older state: what counts is the run, not the clock.
-  state.progress.step = 20;
-  save_checkpoint(folder / "ckpt_epoch_2.safetensors", state);
-  state.progress.step = 9;
-  save_checkpoint(folder / "ckpt_epoch_10.safetensors", state);
-  EXPECT_EQ(newest_checkpoint(folder.path()), folder / "ckpt_epoch_2.safetensors");
+  save_checkpoint(folder / "ckpt_epoch_9.pth", state, {/*serial=*/1});
+  save_checkpoint(folder / "ckpt_epoch_2.pth", state, {/*serial=*/2});
+  save_checkpoint(folder / "ckpt_epoch_3.pth", state, {/*serial=*/3});
+  EXPECT_EQ(newest_checkpoint(folder.path()), folder / "ckpt_epoch_3.pth");
 
-  const auto bytes = read_file(folder / "ckpt_epoch_2.safetensors");
-  write_file(folder / "ckpt_epoch_2.safetensors", bytes.substr(0, bytes.size() - 1));
-  EXPECT_EQ(newest_checkpoint(folder.path()), folder / "ckpt_epoch_10.safetensors");
+  auto bytes = read_file(folder / "ckpt_epoch_3.pth");
+  bytes[bytes.size() / 2] ^= 1;  // one bit of a tensor
+  write_file(folder / "ckpt_epoch_3.pth", bytes);
+  EXPECT_EQ(newest_checkpoint(folder.path()), folder / "ckpt_epoch_2.pth");
+
+  bytes = read_file(folder / "ckpt_epoch_2.pth");
+  write_file(folder / "ckpt_epoch_2.pth", bytes.substr(0, bytes.size() - 1));
+  EXPECT_EQ(newest_checkpoint(folder.path()), folder / "ckpt_epoch_9.pth");
+}
+
+CheckpointOptions every(int64_t epochs) {
+  CheckpointOptions options;
+  options.save_freq = epochs;
+  return options;
 }
 
 TEST(CheckpointObserver, KeepsTheNewestThreeAndTheBest) {
   const TempDir folder;
-  CheckpointObserver observer(folder.path(), /*save_freq=*/2);
-  write_file(folder / "ckpt_epoch_1.safetensors.tmp123", "left by a killed process");
+  auto observer = std::make_unique<CheckpointObserver>(folder.path(), every(2));
+  write_file(folder / "ckpt_epoch_1.pth.tmp123", "left by a killed process");
   auto state = nano_state();
-  observer.on_start(state);
+  observer->on_start(state);
   for (int64_t epoch = 1; epoch <= 9; ++epoch) {
     state.progress.epoch = epoch;
     state.progress.step = 10 * epoch;
-    observer.on_epoch(state, epoch_report(/*best=*/epoch == 3, /*last=*/epoch == 9));
+    observer->on_epoch(state, epoch_report(/*best=*/epoch == 3, /*last=*/epoch == 9));
   }
-  EXPECT_EQ(files_in(folder.path()),
-            (std::set<std::string>{"ckpt_epoch_6.safetensors", "ckpt_epoch_8.safetensors",
-                                   "ckpt_epoch_9.safetensors", "max_acc.safetensors"}));
+  observer.reset();
+  EXPECT_EQ(files_in(folder.path()), (std::set<std::string>{"ckpt_epoch_6.pth", "ckpt_epoch_8.pth",
+                                                            "ckpt_epoch_9.pth", "max_acc.pth"}));
   auto best = nano_state();
-  load_checkpoint(folder / "max_acc.safetensors", best);
+  load_checkpoint(folder / "max_acc.pth", best);
   EXPECT_EQ(best.progress.epoch, 3);
 }
 
@@ -133,7 +239,7 @@ TEST(CheckpointObserver, ARunThatWentBackIsNotOvertakenByWhatItLeftBehind) {
   const TempDir folder;
   auto state = nano_state();
   const auto train_to = [&](int64_t first, int64_t last) {
-    CheckpointObserver observer(folder.path(), /*save_freq=*/1);
+    CheckpointObserver observer(folder.path(), every(1));
     observer.on_start(state);
     for (int64_t epoch = first; epoch <= last; ++epoch) {
       state.progress.epoch = epoch;
@@ -143,18 +249,78 @@ TEST(CheckpointObserver, ARunThatWentBackIsNotOvertakenByWhatItLeftBehind) {
   };
   train_to(8, 10);
   train_to(2, 3);  // the user resumed an old checkpoint
-  EXPECT_EQ(newest_checkpoint(folder.path()), folder / "ckpt_epoch_3.safetensors");
+  EXPECT_EQ(newest_checkpoint(folder.path()), folder / "ckpt_epoch_3.pth");
   EXPECT_EQ(files_in(folder.path()),
-            (std::set<std::string>{"ckpt_epoch_10.safetensors", "ckpt_epoch_2.safetensors",
-                                   "ckpt_epoch_3.safetensors"}));
+            (std::set<std::string>{"ckpt_epoch_10.pth", "ckpt_epoch_2.pth", "ckpt_epoch_3.pth"}));
+}
+
+TEST(CheckpointObserver, StepsSaveInsideAnEpochWhereTheStateIsKnown) {
+  const TempDir folder;
+  auto options = every(1);
+  options.save_steps = 10;
+  auto observer = std::make_unique<CheckpointObserver>(folder.path(), options);
+  auto state = nano_state();
+  observer->on_start(state);
+  for (int64_t step = 1; step <= 40; ++step) {
+    state.progress.step = step;
+    StepReport report;
+    report.batch = step;
+    report.batches = 40;
+    report.measured = step % 4 == 0;
+    observer->on_step(state, report);
+  }
+  observer.reset();
+  EXPECT_EQ(files_in(folder.path()),
+            (std::set<std::string>{"ckpt_step_12.pth", "ckpt_step_24.pth", "ckpt_step_36.pth"}));
 }
 
 TEST(CheckpointObserver, AFolderThatCannotBeWrittenDoesNotEndTheRun) {
   const TempDir folder;
-  CheckpointObserver observer(folder / "gone", 1);
   const auto state = nano_state();
-  observer.on_epoch(state, epoch_report(true, true));
-  EXPECT_THROW(observer.on_stop(state), Error) << "the last chance to save must not pass silently";
+  {
+    CheckpointObserver observer(folder / "gone", every(1));
+    observer.on_epoch(state, epoch_report(/*best=*/true));
+    EXPECT_THROW(observer.on_stop(state), Error)
+        << "the last chance to save must not pass silently";
+    EXPECT_THROW(observer.on_epoch(state, epoch_report(true, /*last=*/true)), Error);
+  }
+  // Once there is room again the same snapshot goes to the disk, the best one too.
+  auto options = every(1);
+  options.retry_after = std::chrono::milliseconds(5);
+  CheckpointObserver observer(folder / "late", options);
+  observer.on_epoch(state, epoch_report(/*best=*/true));
+  std::filesystem::create_directory(folder / "late");
+  const auto there = [&] { return files_in(folder / "late").count("max_acc.pth") > 0; };
+  for (int i = 0; i < 1000 && !there(); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  EXPECT_EQ(files_in(folder / "late"), (std::set<std::string>{"ckpt_epoch_0.pth", "max_acc.pth"}));
+}
+
+// RLIMIT_FSIZE stands in for a full disk: writing past it fails with EFBIG once the signal is
+// ignored.
+TEST(CheckpointObserver, AFullDiskIsAnErrorLineAndTheOldCheckpointStays) {
+  const TempDir folder;
+  auto state = nano_state();
+  CheckpointObserver observer(folder.path(), every(1));
+  observer.on_start(state);
+  state.progress.epoch = 1;
+  observer.on_epoch(state, epoch_report());
+  rlimit before{};
+  ::getrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, SIG_IGN);
+  rlimit small = before;
+  small.rlim_cur = 100'000;
+  // The first one must be on the disk before there is no more room.
+  while (!newest_checkpoint(folder.path())) std::this_thread::yield();
+  ::setrlimit(RLIMIT_FSIZE, &small);
+  state.progress.epoch = 2;
+  observer.on_epoch(state, epoch_report());
+  EXPECT_THROW(observer.on_stop(state), Error);
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  EXPECT_EQ(files_in(folder.path()), (std::set<std::string>{"ckpt_epoch_1.pth"}));
+  observer.on_stop(state);  // room again
+  EXPECT_EQ(files_in(folder.path()).count("ckpt_step_0.pth"), 1u);
 }
 
 }  // namespace

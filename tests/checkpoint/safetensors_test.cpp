@@ -1,7 +1,6 @@
 #include "weightformer/checkpoint/safetensors.h"
 
 #include "weightformer/core/check.h"
-#include "weightformer/models/model.h"
 
 #include "support/temp_dir.h"
 
@@ -106,31 +105,6 @@ TEST(Safetensors, AFailedWriteLeavesNothingBehind) {
       write_safetensors(folder / "x", {{{"x", torch::ones({2}, torch::kComplexFloat)}}, {}}),
       Error);
   EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
-}
-
-TEST(LoadWeights, NamesMissingSurplusAndMisshapenTensorsAndCopiesNothing) {
-  const auto model = create_classifier("wfm_nano");
-  TensorMap weights;
-  for (const auto& [name, tensor] : state_dict(*model)) weights[name] = torch::zeros_like(tensor);
-  const auto message = [&](const TensorMap& broken) -> std::string {
-    try {
-      load_weights(*model, broken, "w.pth");
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "";
-  };
-  auto broken = weights;
-  broken.erase("head.bias");
-  broken["extra"] = torch::zeros({1});
-  EXPECT_EQ(message(broken),
-            "w.pth: not the weights of this model: missing head.bias; surplus extra");
-  broken = weights;
-  broken["head.bias"] = torch::zeros({3});
-  EXPECT_EQ(message(broken), "w.pth: head.bias is [3] in the file and [10] in the model");
-  EXPECT_GT(state_dict(*model).at("norm.weight").sum().item<float>(), 0);
-  EXPECT_EQ(message(weights), "");
-  EXPECT_EQ(state_dict(*model).at("norm.weight").sum().item<float>(), 0);
 }
 
 }  // namespace

@@ -105,7 +105,7 @@ TEST_F(ZipFolderTest, DamageInTheArchiveIsAnUnreadablePicture) {
   EXPECT_TRUE(has(read_error(with(entry + 10, "\x63")), "other than store and deflate"));
   EXPECT_TRUE(has(read_error(with(entry + 8, "\1")), "encrypted"));
   EXPECT_TRUE(has(read_error(with(entry + 24, "\x09")), "contradict each other"));
-  EXPECT_TRUE(has(read_error(with(entry + 20, "\xF0\xF0\xF0\x0F")), "beyond the end"));
+  EXPECT_TRUE(has(read_error(with(entry + 20, "\xF0\xF0\xF0\x0F")), "where its directory says"));
   const size_t packed = good.find("PK\1\2", entry + 4);
   EXPECT_TRUE(has(read_error(with(packed + 24, "\x10\x10"), 1), "does not unpack"));
   EXPECT_TRUE(has(read_error(with(packed + 24, "\xF0\xF0\xF0\x0F"), 1), "contradict each other"));

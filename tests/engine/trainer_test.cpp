@@ -105,11 +105,11 @@ TEST_P(StoppedAndResumed, EqualsTheUnbrokenRunBitForBit) {
   first.trainer->add(std::make_shared<StopAt>(GetParam()));
   ASSERT_EQ(first.trainer->run(), Outcome::stopped);
   EXPECT_EQ(first.state.progress.step, GetParam());
-  save_checkpoint(folder / "c.safetensors", first.state);
+  save_checkpoint(folder / "c.pth", first.state);
   clear_stop_request();
 
   ToyRun second;
-  load_checkpoint(folder / "c.safetensors", second.state);
+  load_checkpoint(folder / "c.pth", second.state);
   const auto collected = std::make_shared<Collect>();
   second.trainer->add(collected);
   ASSERT_EQ(second.trainer->run(), Outcome::finished);
@@ -174,6 +174,37 @@ TEST(Trainer, Float16FollowsFloat32AndLeavesOutStepsThatOverflow) {
   const double left_out = std::log2(scaler.init_scale / lower);
   EXPECT_EQ(run.state.optimizer->state()["step.head.weight"].item<double>(), 15 - left_out);
   EXPECT_NEAR(collected->reports.back().train_loss, expected->reports.back().train_loss, 0.05);
+}
+
+// For one step a weight that float16 cannot hold.
+class OverflowOnce : public Observer {
+ public:
+  void on_step(const TrainState& state, const StepReport&) override {
+    const torch::NoGradGuard no_grad;
+    auto bias = state.model->named_parameters()["head.bias"];
+    if (state.progress.step == 1) {
+      before_ = bias.clone();
+      bias.fill_(1e6);
+    } else if (state.progress.step == 2) {
+      bias.copy_(before_);
+    }
+  }
+
+ private:
+  torch::Tensor before_;
+};
+
+TEST(Trainer, ALossThatOverflowedIsNotInTheMeanOfTheEpoch) {
+  TrainerOptions options;
+  options.amp = torch::kHalf;
+  ToyRun run(options);
+  run.state.scaler = std::make_unique<GradScaler>(torch::kCPU, GradScalerOptions{});
+  const auto collected = std::make_shared<Collect>();
+  run.trainer->add(std::make_shared<OverflowOnce>());
+  run.trainer->add(collected);
+  run.trainer->run();
+  EXPECT_LT(run.state.scaler->current(), GradScalerOptions{}.init_scale) << "nothing overflowed";
+  EXPECT_TRUE(std::isfinite(collected->reports.front().train_loss));
 }
 
 TEST(Trainer, AnOverflowThatNeverEndsIsADivergence) {

@@ -73,8 +73,7 @@ TEST(Kills, TorchrunStartsTheRunAgainAndItGoesOn) {
   ::kill(workers[1], SIGKILL);
   const auto end = agent.wait();
   EXPECT_EQ(end.code, 0) << end.err;
-  EXPECT_NE(end.err.find("ckpt_epoch_1.safetensors: 1 epochs and 0 batches done"),
-            std::string::npos)
+  EXPECT_NE(end.err.find("ckpt_epoch_1.pth: 1 epochs and 0 batches done"), std::string::npos)
       << end.err;
   expect_equal(training.weights("unbroken", kEpochs), training.weights("broken", kEpochs));
 }

@@ -47,7 +47,7 @@ TEST(SameResult, TwoProcessesAndAccumulationGiveWhatOneProcessGives) {
 TEST(SameResult, EvaluationCountsEveryPictureOnceOnThreeProcesses) {
   const Training training(2);
   ASSERT_EQ(run(training.command("run")).code, 0);
-  const auto weights = training.file("run", "max_acc.safetensors");
+  const auto weights = training.file("run", "max_acc.pth");
   const std::vector<std::string> evaluate{"--eval", "--resume", weights, "--batch-size", "7"};
   const auto one = run(training.command("eval", evaluate));
   ASSERT_EQ(one.code, 0) << one.err;

@@ -1,7 +1,7 @@
 // wf_train in several processes, on a small set of pictures.
 #pragma once
 
-#include "weightformer/checkpoint/safetensors.h"
+#include "weightformer/checkpoint/weights.h"
 
 #include "support/ranks.h"
 #include "support/temp_dir.h"
@@ -45,8 +45,7 @@ THREADS: 1
     return folder_ / ("out/wfm_nano/" + tag + "/" + name);
   }
   TensorMap weights(const std::string& tag, int epochs) const {
-    return read_safetensors(file(tag, "ckpt_epoch_" + std::to_string(epochs) + ".safetensors"))
-        .tensors;
+    return read_weights(file(tag, "ckpt_epoch_" + std::to_string(epochs) + ".pth")).tensors;
   }
   std::vector<nlohmann::json> metrics(const std::string& tag) const {
     std::istringstream lines(read_file(file(tag, "metrics.jsonl")));

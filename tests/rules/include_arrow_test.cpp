@@ -55,8 +55,11 @@ std::vector<std::string> violations(const std::vector<SourceFile>& files) {
       found.push_back(file.path + ": in no known room");
       continue;
     }
-    // Safetensors belongs to weightformer::core and must not pull the engine in.
-    const bool plain = file.path.find("checkpoint/safetensors") != std::string::npos;
+    // Reading weights belongs to weightformer::core and must not pull the engine in.
+    static const std::regex weights(
+        ".*checkpoint/(pickle.*|safetensors.*|tensor_file|torch_file|"
+        "tree_json|weights)\\.(h|cpp)");
+    const bool plain = std::regex_match(file.path, weights);
     for (size_t i = 0; i < file.lines.size(); ++i) {
       std::smatch match;
       if (!std::regex_match(file.lines[i], match, include)) continue;

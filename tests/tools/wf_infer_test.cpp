@@ -1,4 +1,4 @@
-#include "weightformer/checkpoint/safetensors.h"
+#include "weightformer/checkpoint/weights.h"
 #include "weightformer/models/model.h"
 
 #include "support/fill.h"
@@ -35,6 +35,17 @@ TEST_F(WfInfer, ATensorInGivesTheGoldenLogitsOut) {
   ASSERT_EQ(end.code, 0) << end.err;
   expect_close(read_safetensors(folder_ / "y.safetensors").tensors.at("logits"),
                golden("models/wfm_nano_64x64.safetensors").tensors.at("logits"), kLogitTolerance,
+               "logits");
+}
+
+TEST_F(WfInfer, ThePublishedCheckpointGivesItsLogits) {
+  write_safetensors(folder_ / "x.safetensors", {{{"x", filled("input.x", {2, 3, 64, 64})}}, {}});
+  const auto end = run({program("wf_infer"), "--model", "wfm_nano", "--weights",
+                        golden_path("checkpoints/published_trainer.pth"), "--input",
+                        folder_ / "x.safetensors", "--output", folder_ / "y.safetensors"});
+  ASSERT_EQ(end.code, 0) << end.err;
+  expect_close(read_safetensors(folder_ / "y.safetensors").tensors.at("logits"),
+               golden("checkpoints/expected.safetensors").tensors.at("logits"), kLogitTolerance,
                "logits");
 }
 

@@ -1,8 +1,10 @@
 // The program itself, on a small folder: trained, killed, resumed, evaluated.
 
-#include "weightformer/checkpoint/safetensors.h"
+#include "weightformer/checkpoint/tree_json.h"
+#include "weightformer/core/random.h"
 #include "weightformer/data/image_folder.h"
 
+#include "support/golden.h"
 #include "support/process.h"
 #include "support/temp_dir.h"
 #include "support/toy_data.h"
@@ -12,6 +14,7 @@
 #include <nlohmann/json.hpp>
 #include <torch/torch.h>
 
+#include <cstdlib>
 #include <sstream>
 #include <tuple>
 
@@ -53,7 +56,8 @@ PRINT_FREQ: 2
     return folder_ / ("out/wfm_nano/" + tag + "/" + name);
   }
   TensorMap final_tensors(const std::string& tag) const {
-    return read_safetensors(run_file(tag, "ckpt_epoch_2.safetensors")).tensors;
+    TensorFile file(run_file(tag, "ckpt_epoch_2.pth"));
+    return to_safetensors(file).tensors;  // of the model and of the optimizer
   }
   // What a user compares: all but the speed, which no two runs share.
   std::vector<nlohmann::json> metrics(const std::string& tag) const {
@@ -89,8 +93,7 @@ TEST_F(WfTrain, KilledAndResumedItEndsWithTheWeightsOfTheUnbrokenRun) {
   }
   const auto resumed = run(command("broken"));
   ASSERT_EQ(resumed.code, 0) << resumed.err;
-  EXPECT_NE(resumed.err.find("ckpt_epoch_1.safetensors: 1 epochs and 0 batches done"),
-            std::string::npos)
+  EXPECT_NE(resumed.err.find("ckpt_epoch_1.pth: 1 epochs and 0 batches done"), std::string::npos)
       << resumed.err;
   expect_equal_runs("unbroken", "broken");
 }
@@ -146,6 +149,40 @@ TEST_F(WfTrain, WithTheWholeRecipeToo) {
   }
 }
 
+bool is_saving(const std::string& folder) {
+  std::error_code gone;  // files come and go
+  for (const auto& entry : std::filesystem::directory_iterator(folder, gone)) {
+    if (entry.path().string().find(".pth.tmp") != std::string::npos) return true;
+  }
+  return false;
+}
+
+// WF_KILLS=25 for the long form. Every other kill waits for a half-written file.
+TEST_F(WfTrain, KilledAtRandomMomentsItStillEndsWithTheWeightsOfTheUnbrokenRun) {
+  const char* asked = std::getenv("WF_KILLS");
+  const int kills = asked ? std::atoi(asked) : 4;
+  const std::vector<std::string> more{"--opts", "SAVE_STEPS", "4", "TRAIN.EPOCHS", "2"};
+  ASSERT_EQ(run(command("unbroken", more)).code, 0);
+  int inside_a_save = 0;
+  for (int kill = 0; kill < kills; ++kill) {
+    CounterRng rng{static_cast<uint64_t>(kill)};
+    Process killed(command("broken", more));
+    if (!killed.wait_for("train [")) break;  // it was done
+    if (kill % 2 == 0) {
+      while (killed.running() && !is_saving(run_file("broken", ""))) ::usleep(50);
+    } else {
+      ::usleep(static_cast<useconds_t>(rng.below(60'000)));
+    }
+    killed.send(SIGKILL);
+    killed.wait();
+    inside_a_save += is_saving(run_file("broken", ""));
+  }
+  EXPECT_GT(inside_a_save, 0);
+  const auto end = run(command("broken", more));
+  ASSERT_EQ(end.code, 0) << end.err;
+  expect_equal_runs("unbroken", "broken");
+}
+
 TEST_F(WfTrain, CtrlCSavesInsideTheEpochAndTheSameCommandGoesOn) {
   ASSERT_EQ(run(command("unbroken")).code, 0);
   Process stopped(command("stopped"));
@@ -162,8 +199,8 @@ TEST_F(WfTrain, CtrlCSavesInsideTheEpochAndTheSameCommandGoesOn) {
 
 TEST_F(WfTrain, EvalOfTheBestCheckpointGivesTheAccuracyThatWasLogged) {
   ASSERT_EQ(run(command("run")).code, 0);
-  const auto end = run(command(
-      "eval", {"--eval", "--resume", run_file("run", "max_acc.safetensors"), "--batch-size", "7"}));
+  const auto end = run(
+      command("eval", {"--eval", "--resume", run_file("run", "max_acc.pth"), "--batch-size", "7"}));
   ASSERT_EQ(end.code, 0) << end.err;
   const auto answer = nlohmann::json::parse(end.out);
   double best = 0;
@@ -173,10 +210,39 @@ TEST_F(WfTrain, EvalOfTheBestCheckpointGivesTheAccuracyThatWasLogged) {
 
   // With a class missing from the folder, the numbering is still the checkpoint's.
   std::filesystem::remove_all(folder_ / "data/val/level");
-  const auto half =
-      run(command("eval", {"--eval", "--resume", run_file("run", "max_acc.safetensors")}));
+  const auto half = run(command("eval", {"--eval", "--resume", run_file("run", "max_acc.pth")}));
   ASSERT_EQ(half.code, 0) << half.err;
   EXPECT_EQ(nlohmann::json::parse(half.out)["images"], 15);
+}
+
+TEST_F(WfTrain, PublishedWeightsOfAnotherClassCountNeedPretrained) {
+  const auto published = golden_path("checkpoints/published_trainer.pth");
+  const auto with = [&](const std::string& flag) {
+    return run(command("other" + flag, {flag, published, "--opts", "MODEL.PATCH_SIZE", "8",
+                                        "TRAIN.EPOCHS", "1", "TRAIN.WARMUP_EPOCHS", "0"}));
+  };
+  const auto refused = with("--resume");
+  EXPECT_EQ(refused.code, 2) << refused.err;
+  EXPECT_NE(refused.err.find("[10] in the file and [2] in the model; --pretrained"),
+            std::string::npos)
+      << refused.err;
+  const auto taken = with("--pretrained");
+  EXPECT_EQ(taken.code, 0) << taken.err;
+  EXPECT_NE(taken.err.find("head.bias, head.weight starts fresh"), std::string::npos) << taken.err;
+}
+
+TEST_F(WfTrain, GoesOnFromADamagedCheckpointWithTheOneBefore) {
+  ASSERT_EQ(run(command("run")).code, 0);
+  const auto newest = run_file("run", "ckpt_epoch_2.pth");
+  auto bytes = read_file(newest);
+  bytes[bytes.size() / 2] ^= 1;
+  write_file(newest, bytes);
+  const auto end = run(command("run"));
+  ASSERT_EQ(end.code, 0) << end.err;
+  EXPECT_NE(end.err.find("skipping a checkpoint: " + newest + ": damaged: the checksum of"),
+            std::string::npos)
+      << end.err;
+  EXPECT_NE(end.err.find("ckpt_epoch_1.pth: 1 epochs"), std::string::npos) << end.err;
 }
 
 TEST_F(WfTrain, ThroughputPrintsImagesPerSecond) {
@@ -242,8 +308,9 @@ TEST_F(WfTrain, BadInputIsOneLineAndExitCodeTwo) {
       {{"--opts", "DATA.NUM_WORKERS", "-1"}, "DATA.NUM_WORKERS: must be from 0 to 1024"},
       {{"--data-path", folder_ / "nowhere"}, "nowhere"},
       {{"--eval"}, "--resume"},
-      {{"--eval", "--resume", folder_ / "run.yaml"}, "not a safetensors file"},
-      {{"--resume", folder_ / "gone.safetensors"}, "cannot open"},
+      {{"--eval", "--resume", folder_ / "run.yaml"},
+       "neither a file of torch.save nor safetensors"},
+      {{"--resume", folder_ / "gone.pth"}, "cannot read"},
   };
   int number = 0;
   for (const auto& [more, expected] : cases) {

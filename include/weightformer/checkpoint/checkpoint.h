@@ -1,7 +1,8 @@
-// A training run in a file: weights, optimizer state and progress, as safetensors.
+// A training run in a file that PyTorch opens too. What it holds: docs/checkpoints.md.
 #pragma once
 
-#include "weightformer/checkpoint/safetensors.h"
+#include "weightformer/checkpoint/tensor_file.h"
+#include "weightformer/checkpoint/weights.h"
 #include "weightformer/engine/train_state.h"
 
 #include <optional>
@@ -10,31 +11,45 @@
 
 namespace wf {
 
-/// Writes all of `state`, atomically. Tensors "model.*" and "optimizer.*"; the rest as metadata.
-/// `serial` orders the checkpoints of a folder by when they were saved: see last_serial().
-void save_checkpoint(const std::string& path, const TrainState& state, int64_t serial = 0);
-
-/// Reads what save_checkpoint wrote into a state of the same model and optimizer; the schedule and
-/// the configuration stay those of the running program. Throws wf::Error when the file does not
-/// fit; the state is of no use then.
-void load_checkpoint(const std::string& path, TrainState& state);
-
-/// The weights of a checkpoint, or of a plain safetensors file of weights.
-struct Weights {
-  TensorMap tensors;
-  std::vector<std::string> classes;  ///< names of the outputs; empty when the file has none
+struct SaveInfo {
+  int64_t serial = 0;  ///< orders the checkpoints of a folder by when they were saved
+  int world = 1;       ///< processes that train
 };
-/// `averaged`: the averaged weights; throws wf::Error when the file has none.
-Weights read_weights(const std::string& path, bool averaged = false);
 
-/// The checkpoint in `folder` that was saved last. A file that is damaged is skipped with a
-/// warning that says why.
+/// All of a run as it is now, copied, so that a thread can write it while training goes on.
+class Snapshot {
+ public:
+  Snapshot(const TrainState& state, const SaveInfo& info);
+  /// Writes it atomically, as torch.save would.
+  void write(const std::string& path) const { tree_.write(path, *root_); }
+
+ private:
+  TensorTree tree_;
+  const pickle::Value* root_;
+};
+
+/// Snapshot and write in one.
+void save_checkpoint(const std::string& path, const TrainState& state, const SaveInfo& info = {});
+
+/// Reads a checkpoint of this program, or of the published trainer, into a state of the same model
+/// and optimizer; the schedule and the configuration stay those of the running program.
+/// `steps_per_epoch` places a published one, which knows its epoch alone, on the schedule. Throws
+/// wf::Error when the file does not fit; the state is of no use then.
+void load_checkpoint(const std::string& path, TrainState& state, int64_t steps_per_epoch = 0,
+                     const LoadOptions& options = {});
+
+/// A checkpoint of a run folder.
+struct SavedCheckpoint {
+  int64_t serial = 0, step = 0;
+  std::string path;
+};
+
+/// Those of `folder` that can be read ("ckpt_*.pth"), the last saved last. Others are named in a
+/// warning, with why. Checksums of the tensors are not compared.
+std::vector<SavedCheckpoint> checkpoints_in(const std::string& folder);
+
+/// The checkpoint in `folder` that was saved last and is whole to the last bit; later ones that are
+/// not are skipped with a warning that says why.
 std::optional<std::string> newest_checkpoint(const std::string& folder);
-
-/// The highest serial number in `folder`; 0 when there is none.
-int64_t last_serial(const std::string& folder);
-
-/// Removes all but the `keep` checkpoints that were saved last; "max_acc" is never among them.
-void prune_checkpoints(const std::string& folder, size_t keep);
 
 }  // namespace wf

@@ -21,6 +21,7 @@ struct ModelConfig {
   std::string type, name, resume, pretrained;
   int64_t num_classes, dim, depth, patch_size;
   double drop_rate, drop_path_rate, label_smoothing;
+  bool allow_missing;
 };
 
 struct LrSchedulerConfig {
@@ -77,7 +78,7 @@ struct Config {
   DistConfig dist;
   bool amp, eval_mode, throughput_mode;
   std::string amp_dtype, output, tag, device;
-  int64_t save_freq, print_freq, seed, threads, local_rank;
+  int64_t save_freq, save_steps, save_keep, print_freq, seed, threads, local_rank;
 
   /// Where a value came from ("cfg/a.yaml:7", "--opts"), for those that are not defaults.
   std::map<std::string, std::string> origins;

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "weightformer/data/dataset.h"
-#include "weightformer/data/mapped_file.h"
+#include "weightformer/data/read_ahead.h"
 
 #include <memory>
 #include <string>

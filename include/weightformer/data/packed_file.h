@@ -2,7 +2,7 @@
 
 #include "weightformer/core/atomic_file.h"
 #include "weightformer/data/dataset.h"
-#include "weightformer/data/mapped_file.h"
+#include "weightformer/data/read_ahead.h"
 
 #include <cstdint>
 #include <memory>

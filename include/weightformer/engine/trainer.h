@@ -67,7 +67,7 @@ class Trainer {
   void require_finite(const Step& step) const;
   int64_t batches_per_epoch() const;
   void find_place();
-  double over_all(const at::Tensor& loss_sum);
+  void count_losses(const at::Tensor& losses);
   void name_straggler();
   void tell(const std::string& what, const std::function<void(Observer&)>& call);
   void require_finite_weights() const;

@@ -1,15 +1,8 @@
-// Our own reader and not libzip's: that one copies what it reads and wants a handle for each
-// thread, each with the directory of a million files, where one map serves all threads and ranks.
-
-#include "zip_directory.h"
+#include "weightformer/core/zip_archive.h"
 
 #include "weightformer/core/check.h"
-#include "weightformer/data/decode.h"
-
-#include "checksum.h"
-#include "little_endian.h"
-
-#include <zlib.h>
+#include "weightformer/core/checksum.h"
+#include "weightformer/core/little_endian.h"
 
 #include <algorithm>
 
@@ -20,9 +13,8 @@ constexpr uint32_t kEndMark = 0x06054b50, kEnd64Mark = 0x06064b50, kLocator64Mar
 constexpr uint32_t kEntryMark = 0x02014b50, kLocalMark = 0x04034b50;
 constexpr size_t kEndSize = 22, kEnd64Size = 56, kLocator64Size = 20, kEntrySize = 46,
                  kLocalSize = 30;
-constexpr uint32_t kIn64 = 0xFFFFFFFF;            // the value stands in the zip64 field
-constexpr uint64_t kLargest = uint64_t{1} << 30;  // no picture has more bytes
-constexpr uint64_t kMostDeflate = 1032;           // bytes that deflate makes of one, at most
+constexpr uint32_t kIn64 = 0xFFFFFFFF;  // the value stands in the zip64 field
+constexpr uint16_t kZip64Extra = 1;
 
 struct Directory {
   uint64_t begin = 0, length = 0, entries = 0;
@@ -70,7 +62,7 @@ bool widen(std::string_view extra, ZipEntry& entry) {
     if (length > extra.size() - 4) return false;
     auto field = extra.substr(4, length);
     extra.remove_prefix(4 + size_t{length});
-    if (id != 1) continue;
+    if (id != kZip64Extra) continue;
     for (uint64_t* value : {&entry.size, &entry.stored, &entry.header}) {
       if (*value != kIn64) continue;
       if (field.size() < 8) return false;
@@ -81,42 +73,20 @@ bool widen(std::string_view extra, ZipEntry& entry) {
   return true;
 }
 
-struct EndInflate {
-  void operator()(z_stream* stream) const { ::inflateEnd(stream); }
-};
+// What the writer says.
+constexpr uint64_t kVersion = 45;          // of the format: zip64
+constexpr uint64_t kDosDate = 1 << 5 | 1;  // 1 January 1980, as torch writes
+constexpr uint64_t kAlignment = 64;
 
-// Whether `in` unpacks to exactly out.size() bytes.
-bool inflate_to(std::string_view in, std::string& out) {
-  z_stream stream{};
-  if (::inflateInit2(&stream, -MAX_WBITS) != Z_OK) return false;  // negative: no zlib header
-  const std::unique_ptr<z_stream, EndInflate> cleanup(&stream);
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(in.data()));
-  stream.avail_in = static_cast<uInt>(in.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  return ::inflate(&stream, Z_FINISH) == Z_STREAM_END && stream.avail_out == 0;
-}
-
-std::string_view stored_bytes(std::string_view zip, const ZipEntry& entry,
-                              const std::string& name) {
-  const auto need = [&](bool good, const char* why) {
-    if (!good) throw UnreadableImage(str(name, ": ", why));
-  };
-  need(!entry.encrypted, "encrypted; make the archive without a password");
-  need(entry.method == 0 || entry.method == 8, "packed by a method other than store and deflate");
-  need(inside(entry.header, kLocalSize, zip.size()) &&
-           load_number<uint32_t>(zip, entry.header) == kLocalMark,
-       "the archive has no such file where its directory says");
-  const uint64_t begin = entry.header + kLocalSize + load_number<uint16_t>(zip, entry.header + 26) +
-                         load_number<uint16_t>(zip, entry.header + 28);
-  need(inside(begin, entry.stored, zip.size()), "reaches beyond the end of the archive");
-  need(entry.stored <= kLargest && entry.size <= kLargest, "larger than 1 GiB");
-  need(entry.method == 8 ? entry.size / kMostDeflate <= entry.stored : entry.size == entry.stored,
-       "the two sizes in the archive's directory contradict each other");
-  return zip.substr(begin, entry.stored);
+std::string le(uint64_t value, int width) {
+  std::string out;
+  for (int i = 0; i < width; ++i) out.push_back(static_cast<char>(value >> (8 * i)));
+  return out;
 }
 
 }  // namespace
+
+bool looks_like_zip(std::string_view file) { return file.substr(0, 4) == "PK\x03\x04"; }
 
 std::vector<ZipEntry> zip_entries(std::string_view zip, const std::string& path) {
   const auto directory = find_directory(zip, path);
@@ -151,26 +121,66 @@ std::vector<ZipEntry> zip_entries(std::string_view zip, const std::string& path)
   return entries;
 }
 
-Encoded read_zip_entry(const std::shared_ptr<const MappedFile>& archive, const ZipEntry& entry,
-                       const std::string& name) {
-  if (!archive->whole()) {
-    throw UnreadableImage(name + ": the archive has become shorter since it was opened");
+std::optional<std::string_view> zip_data(std::string_view zip, const ZipEntry& entry) {
+  if (!inside(entry.header, kLocalSize, zip.size()) ||
+      load_number<uint32_t>(zip, entry.header) != kLocalMark) {
+    return std::nullopt;
   }
-  auto bytes = stored_bytes(archive->bytes(), entry, name);
-  archive->will_need(static_cast<size_t>(bytes.data() - archive->bytes().data()), bytes.size());
-  std::shared_ptr<const void> owner = archive;
-  if (entry.method == 8) {
-    const auto unpacked = std::make_shared<std::string>(entry.size, '\0');
-    if (!inflate_to(bytes, *unpacked)) {
-      throw UnreadableImage(name + ": damaged in the archive (it does not unpack)");
-    }
-    bytes = *unpacked;
-    owner = unpacked;
+  // The data follows the local header, whose name and extra fields have lengths of their own.
+  const uint64_t begin = entry.header + kLocalSize + load_number<uint16_t>(zip, entry.header + 26) +
+                         load_number<uint16_t>(zip, entry.header + 28);
+  if (!inside(begin, entry.stored, zip.size())) return std::nullopt;
+  return zip.substr(begin, entry.stored);
+}
+
+void ZipWriter::write(const std::string& bytes) {
+  file_.write(bytes.data(), bytes.size());
+  at_ += bytes.size();
+}
+
+void ZipWriter::add(const std::string& name, std::string_view data) {
+  const uint64_t header = at_, size = data.size();
+  const uint32_t crc = checksum(data);
+  const bool wide = size >= zip64_from_;
+  std::string extra;
+  if (wide) extra = le(kZip64Extra, 2) + le(16, 2) + le(size, 8) + le(size, 8);
+  // Padding as an extra field of its own, "FB" as torch's.
+  const uint64_t before = header + kLocalSize + name.size() + extra.size() + 4;
+  const uint64_t padding = (kAlignment - before % kAlignment) % kAlignment;
+  extra += "FB" + le(padding, 2) + std::string(padding, 'Z');
+  const uint64_t shown = wide ? kIn64 : size;
+  write(le(kLocalMark, 4) + le(kVersion, 2) + le(0, 2) + le(0, 2) + le(0, 2) + le(kDosDate, 2) +
+        le(crc, 4) + le(shown, 4) + le(shown, 4) + le(name.size(), 2) + le(extra.size(), 2) + name +
+        extra);
+  file_.write(data.data(), size);
+  at_ += size;
+  written_.push_back({name, header, size, crc});
+}
+
+void ZipWriter::finish() {
+  const uint64_t start = at_;
+  for (const auto& entry : written_) {
+    const bool wide_size = entry.size >= zip64_from_, wide_header = entry.header >= zip64_from_;
+    std::string extra;
+    if (wide_size) extra += le(entry.size, 8) + le(entry.size, 8);
+    if (wide_header) extra += le(entry.header, 8);
+    if (!extra.empty()) extra = le(kZip64Extra, 2) + le(extra.size(), 2) + extra;
+    const uint64_t shown = wide_size ? kIn64 : entry.size;
+    write(le(kEntryMark, 4) + le(kVersion, 2) + le(kVersion, 2) + le(0, 2) + le(0, 2) + le(0, 2) +
+          le(kDosDate, 2) + le(entry.crc, 4) + le(shown, 4) + le(shown, 4) +
+          le(entry.name.size(), 2) + le(extra.size(), 2) + le(0, 2) + le(0, 2) + le(0, 2) +
+          le(0, 4) + le(wide_header ? kIn64 : entry.header, 4) + entry.name + extra);
   }
-  if (checksum(bytes) != entry.crc) {
-    throw UnreadableImage(name + ": damaged in the archive (its CRC-32 does not match)");
+  const uint64_t size = at_ - start, count = written_.size(), end64 = at_;
+  const bool wide = start >= zip64_from_ || size >= zip64_from_ || count >= 0xFFFF;
+  if (wide) {
+    write(le(kEnd64Mark, 4) + le(kEnd64Size - 12, 8) + le(kVersion, 2) + le(kVersion, 2) +
+          le(0, 4) + le(0, 4) + le(count, 8) + le(count, 8) + le(size, 8) + le(start, 8));
+    write(le(kLocator64Mark, 4) + le(0, 4) + le(end64, 8) + le(1, 4));
   }
-  return {bytes, owner};
+  const uint64_t shown = wide ? 0xFFFF : count;
+  write(le(kEndMark, 4) + le(0, 2) + le(0, 2) + le(shown, 2) + le(shown, 2) +
+        le(wide ? kIn64 : size, 4) + le(wide ? kIn64 : start, 4) + le(0, 2));
 }
 
 }  // namespace wf

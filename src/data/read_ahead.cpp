@@ -1,60 +1,12 @@
-#include "weightformer/data/mapped_file.h"
+#include "weightformer/data/read_ahead.h"
 
-#include "weightformer/core/check.h"
 #include "weightformer/core/log.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 
 namespace wf {
-
-MappedFile::MappedFile(const std::string& path) : path_(path) {
-  // Not blocking, so that a pipe by that name is told and not waited for.
-  descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  WF_CHECK(descriptor_ >= 0, path, ": cannot read: ", std::strerror(errno));
-  struct stat info {};
-  const char* problem = nullptr;
-  if (::fstat(descriptor_, &info) != 0) {
-    problem = std::strerror(errno);
-  } else if (!S_ISREG(info.st_mode)) {
-    problem = "not a plain file";
-  } else if (info.st_size > 0) {
-    size_ = static_cast<size_t>(info.st_size);
-    void* at = ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, descriptor_, 0);
-    if (at == MAP_FAILED) {
-      problem = std::strerror(errno);
-    } else {
-      data_ = static_cast<const char*>(at);
-    }
-  }
-  if (problem) {
-    ::close(descriptor_);
-    throw Error(str(path, ": cannot read: ", problem));
-  }
-}
-
-MappedFile::~MappedFile() {
-  if (data_) ::munmap(const_cast<char*>(data_), size_);
-  ::close(descriptor_);
-}
-
-bool MappedFile::whole() const {
-  struct stat info {};
-  return ::fstat(descriptor_, &info) == 0 && static_cast<size_t>(info.st_size) >= size_;
-}
-
-void MappedFile::will_need(size_t begin, size_t length) const {
-  static const size_t page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
-  if (length == 0 || begin >= size_) return;
-  const size_t from = begin / page * page, to = begin + std::min(length, size_ - begin);
-  ::madvise(const_cast<char*>(data_) + from, to - from, MADV_WILLNEED);  // advice: may fail
-}
 
 std::vector<std::pair<size_t, size_t>> read_ahead_ranges(size_t size, const CacheOptions& options,
                                                          size_t memory) {

@@ -1,0 +1,132 @@
+#include "background_saver.h"
+
+#include "weightformer/core/check.h"
+#include "weightformer/core/log.h"
+#include "weightformer/engine/meters.h"
+
+#include <algorithm>
+#include <exception>
+#include <filesystem>
+
+namespace wf {
+namespace {
+
+namespace fs = std::filesystem;
+
+// `to` becomes a second name of what was just written to `from`. False where links do not exist.
+bool link_atomically(const std::string& from, const std::string& to) {
+  const std::string temporary = to + ".tmp.link";
+  std::error_code problem;
+  fs::remove(temporary, problem);
+  fs::create_hard_link(from, temporary, problem);
+  if (problem) return false;
+  fs::rename(temporary, to, problem);
+  return !problem;
+}
+
+void write(const SaveJob& job) {
+  const Stopwatch watch;
+  if (!job.path.empty()) {
+    job.snapshot->write(job.path);
+    log::info("saved {} in {:.2f} s", job.path, watch.seconds());
+    if (job.written) job.written();
+  }
+  if (job.best_path.empty()) return;
+  if (job.path.empty() || !link_atomically(job.path, job.best_path)) {
+    job.snapshot->write(job.best_path);
+  }
+  log::info("saved {} in {:.2f} s", job.best_path, watch.seconds());
+}
+
+}  // namespace
+
+BackgroundSaver::BackgroundSaver(std::chrono::milliseconds retry_after)
+    : retry_after_(retry_after), thread_([this] { run(); }) {}
+
+BackgroundSaver::~BackgroundSaver() {
+  {
+    const std::lock_guard lock(mutex_);
+    ending_ = true;
+  }
+  changed_.notify_all();
+  thread_.join();
+}
+
+void BackgroundSaver::wait_for_writer() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return !writing_ && (waiting_.empty() || !due()); });
+}
+
+void BackgroundSaver::submit(SaveJob job) {
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto& old : waiting_) {
+      if (!job.path.empty()) old.path.clear();
+      if (!job.best_path.empty()) old.best_path.clear();
+    }
+    waiting_.erase(
+        std::remove_if(waiting_.begin(), waiting_.end(),
+                       [](const auto& old) { return old.path.empty() && old.best_path.empty(); }),
+        waiting_.end());
+    waiting_.push_back(std::move(job));
+    not_before_ = {};
+  }
+  changed_.notify_all();
+}
+
+void BackgroundSaver::flush() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return !writing_; });
+  if (waiting_.empty()) return;
+  problem_.clear();
+  flushing_ = true;
+  changed_.notify_all();
+  changed_.wait(lock, [&] { return !writing_ && (waiting_.empty() || !problem_.empty()); });
+  flushing_ = false;
+  if (waiting_.empty()) return;
+  waiting_.clear();
+  throw Error(problem_);
+}
+
+bool BackgroundSaver::due() const { return flushing_ || ending_ || Clock::now() >= not_before_; }
+
+void BackgroundSaver::run() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    if (waiting_.empty()) {
+      if (ending_) return;
+      changed_.wait(lock);
+      continue;
+    }
+    if (!due()) {
+      changed_.wait_until(lock, not_before_);
+      continue;
+    }
+    auto job = std::move(waiting_.front());
+    waiting_.pop_front();
+    writing_ = true;
+    lock.unlock();
+    std::string problem;
+    try {
+      write(job);
+    } catch (const std::exception& failure) {
+      problem = failure.what();
+    }
+    lock.lock();
+    writing_ = false;
+    problem_ = problem;
+    if (!problem.empty()) {
+      if (!flushing_) {
+        log::error(
+            "checkpoint not saved: {}; training goes on{}", problem,
+            ending_ ? "" : fmt::format(", next try in {:.0f} s", retry_after_.count() / 1e3));
+      }
+      not_before_ = Clock::now() + retry_after_;
+      flushing_ = false;  // one try; flush() tells
+      if (!ending_) waiting_.push_front(std::move(job));
+    }
+    changed_.notify_all();
+  }
+}
+
+}  // namespace wf

@@ -1,0 +1,152 @@
+#include "optimizer_layout.h"
+
+#include "weightformer/checkpoint/weights.h"
+#include "weightformer/core/check.h"
+
+#include <ATen/ops/full_like.h>
+#include <ATen/ops/zeros_like.h>
+
+namespace wf {
+namespace {
+
+using pickle::Kind;
+using pickle::Value;
+
+Value* write_group(pickle::Document& d, const ParamGroup& group, int64_t first,
+                   const OptimizerFacts& facts, bool adamw) {
+  const auto& options = facts.options;
+  auto* out = d.make(Kind::dict);
+  d.put(out, "lr", d.of(facts.lr * group.lr_scale));
+  if (adamw) {
+    auto* betas = d.put(out, "betas", d.make(Kind::tuple));
+    betas->items = {d.of(options.beta1), d.of(options.beta2)};
+    d.put(out, "eps", d.of(options.eps));
+    d.put(out, "amsgrad", d.of(false));
+    d.put(out, "capturable", d.of(false));
+    d.put(out, "decoupled_weight_decay", d.of(true));
+  } else {
+    d.put(out, "momentum", d.of(options.momentum));
+    d.put(out, "dampening", d.of(0.0));
+    d.put(out, "nesterov", d.of(options.momentum > 0));
+  }
+  d.put(out, "weight_decay", d.of(group.weight_decay));
+  d.put(out, "maximize", d.of(false));
+  d.put(out, "foreach", d.none());
+  d.put(out, "differentiable", d.of(false));
+  d.put(out, "fused", d.none());
+  d.put(out, "initial_lr", d.of(facts.initial_lr * group.lr_scale));
+  auto* numbers = d.put(out, "params", d.make(Kind::list));
+  for (size_t i = 0; i < group.names.size(); ++i) {
+    numbers->items.push_back(d.of(first + static_cast<int64_t>(i)));
+  }
+  return out;
+}
+
+// "exp_avg.head.weight" → "exp_avg", "head.weight"
+std::pair<std::string, std::string> split(const std::string& key) {
+  const auto dot = key.find('.');
+  return {key.substr(0, dot), key.substr(dot + 1)};
+}
+
+bool decays(const std::string& name, const Value& tensor) {
+  const std::string end = ".bias";
+  const bool bias =
+      name.size() >= end.size() && name.compare(name.size() - end.size(), end.size(), end) == 0;
+  return tensor.sizes.size() > 1 && !bias;
+}
+
+// The state dicts of the parameters, in the order of their numbers.
+std::vector<const Value*> states_in_order(const std::string& path, const Value& dict,
+                                          size_t expected) {
+  const auto *state = dict.find("state"), *groups = dict.find("param_groups");
+  WF_CHECK(state && state->is(Kind::dict) && groups && groups->is(Kind::list), path,
+           ": optimizer: expected PyTorch's {state, param_groups}");
+  std::map<int64_t, const Value*> by_number;
+  for (size_t i = 0; i + 1 < state->items.size(); i += 2) {
+    if (state->items[i]->is(Kind::integer))
+      by_number[state->items[i]->integer] = state->items[i + 1];
+  }
+  std::vector<const Value*> out;
+  for (const auto* group : groups->items) {
+    const auto* numbers = group->find("params");
+    WF_CHECK(numbers && numbers->is(Kind::list), path, ": optimizer: a group without params");
+    for (const auto* number : numbers->items) {
+      const auto found = by_number.find(number->integer);
+      out.push_back(found == by_number.end() ? nullptr : found->second);
+    }
+  }
+  WF_CHECK(out.size() == expected, path, ": optimizer: it has ", out.size(),
+           " parameters and the weights beside it give it ", expected,
+           " (another model? --pretrained takes the weights alone)");
+  return out;
+}
+
+at::Tensor slot_of(TensorFile& file, const Value* state, const std::string& slot,
+                   const std::string& name, const at::Tensor& own) {
+  if (!state) return at::zeros_like(own);
+  const auto* value = state->find(slot);
+  WF_CHECK(value, file.path(), ": optimizer: no ", slot, " of ", name,
+           " (made by another optimizer? --pretrained takes the weights alone)");
+  if (value->is(Kind::none)) return at::zeros_like(own);  // SGD before its first step
+  if (value->is(Kind::tensor)) return file.tensor(*value);
+  WF_CHECK(value->is(Kind::integer) || value->is(Kind::real), file.path(), ": optimizer: ", slot,
+           " of ", name, " is neither a tensor nor a number");
+  // PyTorch before 1.12 counted steps in a plain number.
+  return at::full_like(
+      own, value->is(Kind::integer) ? static_cast<double>(value->integer) : value->real);
+}
+
+}  // namespace
+
+Value* write_optimizer(TensorTree& tree, const Optimizer& optimizer, const OptimizerFacts& facts) {
+  auto& d = tree.document;
+  const auto all = optimizer.state();
+  std::map<std::string, std::vector<std::pair<std::string, at::Tensor>>> by_name;
+  for (const auto& [key, tensor] : all) {
+    const auto [slot, name] = split(key);
+    by_name[name].emplace_back(slot, tensor);
+  }
+  const bool adamw = all.empty() || split(all.begin()->first).first != "momentum_buffer";
+  auto* out = d.make(Kind::dict);
+  auto* state = d.put(out, "state", d.make(Kind::dict));
+  auto* groups = d.put(out, "param_groups", d.make(Kind::list));
+  int64_t number = 0;
+  for (const auto& group : optimizer.groups()) {
+    groups->items.push_back(write_group(d, group, number, facts, adamw));
+    for (const auto& name : group.names) {
+      auto* slots = d.make(Kind::dict);
+      for (const auto& [slot, tensor] : by_name[name]) d.put(slots, slot, tree.of(tensor));
+      state->items.push_back(d.of(number++));
+      state->items.push_back(slots);
+    }
+  }
+  return out;
+}
+
+TensorMap read_optimizer(TensorFile& file, const Value& dict, const std::vector<std::string>& names,
+                         const Optimizer& optimizer) {
+  const auto states = states_in_order(file.path(), dict, names.size());
+  std::map<std::string, const Value*> by_name;
+  for (size_t i = 0; i < names.size(); ++i) by_name[names[i]] = states[i];
+  TensorMap out;
+  for (const auto& [key, own] : optimizer.state()) {
+    const auto [slot, name] = split(key);
+    const auto found = by_name.find(name);
+    WF_CHECK(found != by_name.end(), file.path(), ": optimizer: no state of ", name);
+    out[key] = slot_of(file, found->second, slot, name, own);
+  }
+  return out;
+}
+
+std::vector<std::string> published_order(const Value& weights) {
+  std::vector<std::string> first, then;
+  for (size_t i = 0; i + 1 < weights.items.size(); i += 2) {
+    const auto &key = *weights.items[i], &value = *weights.items[i + 1];
+    if (!value.is(Kind::tensor)) continue;
+    (decays(key.text, value) ? first : then).push_back(bare_name(key.text));
+  }
+  first.insert(first.end(), then.begin(), then.end());
+  return first;
+}
+
+}  // namespace wf

@@ -1,0 +1,33 @@
+// The state of an optimizer as torch.optim lays it out: by the parameter's number, with
+// param_groups.
+#pragma once
+
+#include "weightformer/checkpoint/tensor_file.h"
+#include "weightformer/optim/lr_schedule.h"
+#include "weightformer/optim/optimizer.h"
+
+#include <string>
+#include <vector>
+
+namespace wf {
+
+/// What torch.optim keeps beside the state.
+struct OptimizerFacts {
+  double lr = 0, initial_lr = 0;
+  OptimizerOptions options;
+};
+
+/// {"state": {0: {"step": …, "exp_avg": …, …}, …}, "param_groups": […]}. `copy`: of the tensors.
+pickle::Value* write_optimizer(TensorTree& tree, const Optimizer& optimizer,
+                               const OptimizerFacts& facts);
+
+/// The reverse, by the names of optimizer.h's state(). `names`: of the parameters in the order of
+/// their numbers. A parameter without state gets zeros, as before its first step.
+TensorMap read_optimizer(TensorFile& file, const pickle::Value& dict,
+                         const std::vector<std::string>& names, const Optimizer& optimizer);
+
+/// The numbering of the published trainer: of all `weights`, in the order of the state dict, first
+/// those that decay (see optim/param_groups.h), then the others.
+std::vector<std::string> published_order(const pickle::Value& weights);
+
+}  // namespace wf

@@ -1,0 +1,68 @@
+"""Loading 150 million parameters: this program against torch.load(mmap=True) + load_state_dict.
+
+    python bench_load.py WF_BENCH [FOLDER] [--millions N] [--threads T]
+
+Writes two files of 4 bytes a parameter to FOLDER (a temporary one) and prints a line of JSON for
+each format: seconds of both (best of five, file in the page cache), their ratio, and the memory
+that this program needs at most, as a multiple of the parameters.
+"""
+
+import argparse
+import json
+import subprocess
+import tempfile
+import time
+
+import torch
+
+arguments = argparse.ArgumentParser()
+arguments.add_argument("wf_bench")
+arguments.add_argument("folder", nargs="?")
+arguments.add_argument("--millions", type=int, default=150)
+arguments.add_argument("--threads", type=int, default=2)
+a = arguments.parse_args()
+torch.set_num_threads(a.threads)
+
+
+class Net(torch.nn.Module):
+    def __init__(self, millions):
+        super().__init__()
+        for i in range(millions // 3):
+            setattr(self, f"layer{i}", torch.nn.Linear(1500, 2000, bias=False, device="meta"))
+
+
+def torch_seconds(path, module):
+    times = []
+    for _ in range(5):
+        begin = time.perf_counter()
+        if path.endswith(".pth"):
+            state = torch.load(path, mmap=True, weights_only=True)
+        else:
+            from safetensors.torch import load_file
+            state = load_file(path)
+        module.load_state_dict(state)
+        times.append(time.perf_counter() - begin)
+        del state
+    return min(times)
+
+
+with tempfile.TemporaryDirectory(dir=a.folder) as folder:
+    module = Net(a.millions).to_empty(device="cpu")
+    state = {k: torch.randn_like(v) for k, v in module.state_dict().items()}
+    torch.save(state, f"{folder}/w.pth")
+    convert = a.wf_bench.replace("wf_bench", "wf_convert")
+    subprocess.run([convert, f"{folder}/w.pth", f"{folder}/w.safetensors", "--weights-only"], check=True,
+                   stdout=subprocess.DEVNULL)
+    del state
+    for name in ("w.pth", "w.safetensors"):
+        path = f"{folder}/{name}"
+        line = subprocess.run([a.wf_bench, "--load", "--weights", path, "--steps", "5", "--warmup", "1", "--threads",
+                               str(a.threads)], check=True, capture_output=True, text=True).stdout
+        ours = json.loads(line)
+        try:
+            theirs = torch_seconds(path, module)
+        except ImportError:
+            theirs = torch_seconds(f"{folder}/w.pth", module)  # no safetensors in this Python
+        print(json.dumps({"file": name, "ours_s": ours["seconds_best"], "torch_s": round(theirs, 4),
+                          "ratio": round(ours["seconds_best"] / theirs, 3),
+                          "peak_per_parameters": round(ours["peak_mib"] / ours["parameters_mib"], 3)}))

@@ -1,0 +1,77 @@
+// The C++ half of resume_in_python.py: three training steps on numbers rebuilt from names, and
+// files for Python to go on from.
+//   resume_probe write FOLDER    two steps → ours.pth; one more → ours_stepped.pth; batch.pth
+//   resume_probe resume FOLDER   theirs.pth (of Python), one step → theirs_stepped.pth
+
+#include "weightformer/checkpoint/checkpoint.h"
+
+#include "support/fill.h"
+
+#include <torch/torch.h>
+
+#include <exception>
+#include <iostream>
+
+namespace {
+
+using namespace wf;
+
+struct Batch {
+  at::Tensor x = testing::filled("input.x", {4, 3, 64, 64});
+  at::Tensor y = torch::tensor({1, 7, 3, 3});
+};
+
+TrainState fresh_state() {
+  TrainState state;
+  state.model = create_classifier("wfm_nano");
+  testing::fill_parameters(*state.model);
+  state.optimizer = make_optimizer({}, param_groups(*state.model, 0.05));
+  state.schedule.base_lr = 1e-3;
+  state.schedule.warmup_lr = 1e-5;
+  state.schedule.total_steps = 40;
+  state.schedule.warmup_steps = 8;
+  state.classes = {"a", "b"};
+  state.config = "SEED: 3\nTRAIN: {OPTIMIZER: {EPS: 1e-08, BETAS: [0.9, 0.999]}}\n";
+  return state;
+}
+
+void step(TrainState& state, const Batch& batch) {
+  state.model->train();
+  state.optimizer->zero_grad();
+  at::cross_entropy_loss(state.model->forward(batch.x), batch.y).backward();
+  state.optimizer->step(learning_rate(state.schedule, state.progress.step - 1));
+  state.progress.step += 1;
+}
+
+void run(const std::string& what, const std::string& folder) {
+  const Batch batch;
+  auto state = fresh_state();
+  if (what == "write") {
+    TensorTree tree;
+    const TensorMap tensors{{"x", batch.x}, {"y", batch.y}};
+    tree.write(folder + "/batch.pth", *tree.of({"x", "y"}, tensors));
+    for (int i = 0; i < 2; ++i) step(state, batch);
+    state.progress.epoch = 1;
+    state.progress.max_accuracy = 12.5;
+    save_checkpoint(folder + "/ours.pth", state);
+    step(state, batch);
+    save_checkpoint(folder + "/ours_stepped.pth", state);
+    return;
+  }
+  load_checkpoint(folder + "/theirs.pth", state, /*steps_per_epoch=*/3);
+  step(state, batch);
+  save_checkpoint(folder + "/theirs_stepped.pth", state);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 3) return std::cerr << "usage: resume_probe write|resume FOLDER\n", 2;
+  try {
+    run(argv[1], argv[2]);
+    return 0;
+  } catch (const std::exception& problem) {
+    std::cerr << "error: " << problem.what() << "\n";
+    return 1;
+  }
+}

@@ -1,0 +1,123 @@
+// Feeds a target with bent copies of files: DRIVER [--runs N] [--seed S] FILE|FOLDER…
+// A compiler with libFuzzer searches better; this one works everywhere and repeats itself exactly.
+
+#include "weightformer/core/random.h"
+
+#include "fuzz.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <vector>
+
+namespace {
+
+using wf::CounterRng;
+namespace fs = std::filesystem;
+
+std::string read_file(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+uint64_t telling_number(CounterRng& rng) {
+  constexpr uint64_t kNumbers[] = {0,
+                                   1,
+                                   0x7F,
+                                   0x80,
+                                   0xFF,
+                                   0x7FFF,
+                                   0xFFFF,
+                                   0x7FFFFFFF,
+                                   0x80000000,
+                                   0xFFFFFFFF,
+                                   0x7FFFFFFFFFFFFFFF,
+                                   0x8000000000000000,
+                                   0xFFFFFFFFFFFFFFFF};
+  return kNumbers[rng.below(std::size(kNumbers))];
+}
+
+void bend(std::string& bytes, const std::string& other, CounterRng& rng) {
+  if (bytes.empty()) bytes = "\x80";
+  const auto size = static_cast<int64_t>(bytes.size());
+  const auto at = static_cast<size_t>(rng.below(size));
+  const auto length = static_cast<size_t>(rng.below(64)) + 1;
+  switch (rng.below(8)) {
+    case 0:
+      bytes[at] = static_cast<char>(bytes[at] ^ (1 << rng.below(8)));
+      return;
+    case 1:
+      bytes[at] = static_cast<char>(rng.next());
+      return;
+    case 2:
+      bytes.resize(at);
+      return;
+    case 3:
+      bytes.erase(at, length);
+      return;
+    case 4:
+      bytes.insert(at, bytes.substr(static_cast<size_t>(rng.below(size)), length));
+      return;
+    case 5: {
+      const auto from = static_cast<size_t>(rng.below(static_cast<int64_t>(other.size()) + 1));
+      bytes.replace(at, length, other.substr(from, length));
+      return;
+    }
+    case 6: {
+      const uint64_t number = telling_number(rng);
+      const size_t width = size_t{1} << rng.below(4);
+      for (size_t i = 0; i < width && at + i < bytes.size(); ++i) {
+        bytes[at + i] = static_cast<char>(number >> (8 * i));
+      }
+      return;
+    }
+    default: {  // pickles are made of few opcodes
+      constexpr char kOpcodes[] =
+          "()]}.0123NKMJXGabceghijloqrstuQRV\x80\x81\x85\x86\x87\x88\x8a\x93\x94";
+      bytes.insert(at, 1, kOpcodes[rng.below(std::size(kOpcodes) - 1)]);
+      return;
+    }
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  uint64_t runs = 10'000, seed = 1;
+  std::vector<fs::path> paths;
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    if (word == "--runs" && i + 1 < argc) {
+      runs = std::strtoull(argv[++i], nullptr, 10);
+    } else if (word == "--seed" && i + 1 < argc) {
+      seed = std::strtoull(argv[++i], nullptr, 10);
+    } else if (fs::is_directory(word)) {
+      for (const auto& entry : fs::directory_iterator(word)) paths.push_back(entry.path());
+    } else {
+      paths.emplace_back(word);
+    }
+  }
+  std::sort(paths.begin(), paths.end());
+  std::vector<std::string> seeds;
+  for (const auto& path : paths) {
+    const auto file = read_file(path);
+    // The whole file, unbent, is an input as well.
+    LLVMFuzzerTestOneInput(reinterpret_cast<const uint8_t*>(file.data()), file.size());
+    auto part = fuzz_seed(file);
+    if (!part.empty()) seeds.push_back(std::move(part));
+  }
+  if (seeds.empty()) return std::fprintf(stderr, "error: no file is a seed\n"), 2;
+  for (uint64_t run = 0; run < runs; ++run) {
+    CounterRng rng{seed, run};
+    const auto pick = [&] { return seeds[static_cast<size_t>(rng.below(seeds.size()))]; };
+    auto bytes = pick();
+    const auto other = pick();
+    for (int64_t count = 1 + rng.below(8); count > 0; --count) bend(bytes, other, rng);
+    LLVMFuzzerTestOneInput(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
+  }
+  std::printf("%zu seeds, %llu runs\n", seeds.size(), static_cast<unsigned long long>(runs));
+  return 0;
+}

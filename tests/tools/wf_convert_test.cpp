@@ -1,0 +1,68 @@
+#include "weightformer/checkpoint/weights.h"
+
+#include "support/golden.h"
+#include "support/process.h"
+#include "support/temp_dir.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <filesystem>
+
+namespace wf::testing {
+namespace {
+
+Finished convert(const std::vector<std::string>& arguments) {
+  std::vector<std::string> words{program("wf_convert")};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  return run(words);
+}
+
+TEST(WfConvert, TakesTheWeightsOutOfAnyFormat) {
+  const TempDir folder;
+  for (const std::string name :
+       {"published_trainer.pth", "legacy_not_zip.pth", "hub.safetensors"}) {
+    for (const std::string out : {"w.pth", "w.safetensors"}) {
+      const auto end =
+          convert({golden_path("checkpoints/" + name), folder / out, "--weights-only"});
+      ASSERT_EQ(end.code, 0) << end.err;
+      const auto ours = read_weights(folder / out).tensors;
+      const auto theirs = read_weights(golden_path("checkpoints/" + name)).tensors;
+      ASSERT_EQ(ours.size(), theirs.size());
+      for (const auto& [key, tensor] : theirs) EXPECT_TRUE(torch::equal(ours.at(key), tensor));
+    }
+  }
+}
+
+TEST(WfConvert, ListsWhatAFileHolds) {
+  const auto end = convert({golden_path("checkpoints/published_trainer.pth"), "--list"});
+  ASSERT_EQ(end.code, 0) << end.err;
+  for (const char* line :
+       {"model.head.weight: float32 [10, 32]\n", "max_accuracy: 41.5\n",
+        "config.TRAIN.OPTIMIZER.BETAS: (0.9, 0.999)\n", "optimizer.state.0.step: float32 []\n"}) {
+    EXPECT_NE(end.out.find(line), std::string::npos) << line << end.out;
+  }
+}
+
+TEST(WfConvert, ABadFileIsOneLineAndExitCodeTwo) {
+  const TempDir folder;
+  for (const auto& entry : std::filesystem::directory_iterator(golden_path("checkpoints_bad"))) {
+    const auto name = entry.path().filename().string();
+    if (name == "missing_key.pth" || name == "other_classes.pth") continue;  // whole files
+    for (const std::vector<std::string>& how :
+         {std::vector<std::string>{"--list"}, {folder / "x.pth"}, {folder / "x.safetensors"}}) {
+      auto words = how;
+      words.insert(words.begin(), entry.path().string());
+      const auto end = convert(words);
+      EXPECT_EQ(end.code, 2) << name;
+      EXPECT_EQ(end.err.rfind("error: " + entry.path().string() + ": ", 0), 0u) << end.err;
+      EXPECT_EQ(std::count(end.err.begin(), end.err.end(), '\n'), 1) << end.err;
+    }
+  }
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+  EXPECT_FALSE(std::filesystem::exists("PWNED"));
+  EXPECT_EQ(convert({golden_path("checkpoints/hub.safetensors"), folder / "x.bin"}).code, 2);
+}
+
+}  // namespace
+}  // namespace wf::testing

@@ -1,0 +1,60 @@
+// Times the way of weights from a file into a module, and the memory that it takes.
+
+#include "weightformer/checkpoint/weights.h"
+
+#include "bench.h"
+
+#include <fmt/format.h>
+#include <torch/torch.h>
+
+#include <sys/resource.h>
+
+#include <iostream>
+#include <map>
+
+namespace wf {
+namespace {
+
+// A module with the parameters of a state dict, under their names.
+struct Shell : torch::nn::Module {
+  void add(const std::string& name, const at::Tensor& like) {
+    const auto dot = name.find('.');
+    if (dot == std::string::npos) {
+      register_parameter(name, torch::zeros_like(like), like.is_floating_point());
+      return;
+    }
+    auto& child = children[name.substr(0, dot)];
+    if (!child) child = register_module(name.substr(0, dot), std::make_shared<Shell>());
+    child->add(name.substr(dot + 1), like);
+  }
+  std::map<std::string, std::shared_ptr<Shell>> children;
+};
+
+double peak_mib() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) / 1024;
+}
+
+}  // namespace
+
+void bench_load(const BenchOptions& o) {
+  Shell shell;
+  double parameters = 0;
+  const double idle = peak_mib();
+  for (const auto& [name, tensor] : read_weights(o.weights, {false, /*verify=*/false}).tensors) {
+    shell.add(name, tensor);
+    parameters += static_cast<double>(tensor.nbytes()) / (1 << 20);
+  }
+  load_weights(shell, read_weights(o.weights), o.weights);
+  const double peak = peak_mib() - idle;
+  const auto timing =
+      time_steps(o, [&] { load_weights(shell, read_weights(o.weights), o.weights); });
+  std::cout << fmt::format(
+                   R"({{"who": "weightformer", "load": "{}", "seconds_best": {:.4f}, )"
+                   R"("seconds_median": {:.4f}, "parameters_mib": {:.1f}, "peak_mib": {:.1f}}})",
+                   o.weights, timing.best, timing.median, parameters, peak)
+            << std::endl;
+}
+
+}  // namespace wf
