@@ -7,6 +7,10 @@
 #include <string>
 #include <vector>
 
+namespace torch::nn {
+class Module;
+}
+
 namespace wf {
 
 class MappedFile;
