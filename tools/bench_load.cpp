@@ -7,8 +7,6 @@
 #include <fmt/format.h>
 #include <torch/torch.h>
 
-#include <sys/resource.h>
-
 #include <iostream>
 #include <map>
 
@@ -30,24 +28,18 @@ struct Shell : torch::nn::Module {
   std::map<std::string, std::shared_ptr<Shell>> children;
 };
 
-double peak_mib() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<double>(usage.ru_maxrss) / 1024;
-}
-
 }  // namespace
 
 void bench_load(const BenchOptions& o) {
   Shell shell;
   double parameters = 0;
-  const double idle = peak_mib();
+  const double idle = peak_resident_mib();
   for (const auto& [name, tensor] : read_weights(o.weights, {false, /*verify=*/false}).tensors) {
     shell.add(name, tensor);
     parameters += static_cast<double>(tensor.nbytes()) / (1 << 20);
   }
   load_weights(shell, read_weights(o.weights), o.weights);
-  const double peak = peak_mib() - idle;
+  const double peak = peak_resident_mib() - idle;
   const auto timing =
       time_steps(o, [&] { load_weights(shell, read_weights(o.weights), o.weights); });
   std::cout << fmt::format(

@@ -7,9 +7,12 @@
 #include "weightformer/core/checksum.h"
 #include "weightformer/core/mapped_file.h"
 
+#include "verify.h"
+
 #include <ATen/ops/from_blob.h>
 #include <nlohmann/json.hpp>
 
+#include <charconv>
 #include <cstdio>
 #include <memory>
 
@@ -25,6 +28,14 @@ std::string hex(uint32_t value) {
   char text[9];
   std::snprintf(text, sizeof(text), "%08x", value);
   return text;
+}
+
+uint32_t number_in(const std::string& hex, const std::string& path) {
+  uint32_t value = 0;
+  const auto end = hex.data() + hex.size();
+  WF_CHECK(std::from_chars(hex.data(), end, value, 16).ptr == end, path,
+           ": damaged: its checksum is no number");
+  return value;
 }
 
 at::Tensor in_file_order(const at::Tensor& tensor) { return tensor.detach().cpu().contiguous(); }
@@ -50,7 +61,7 @@ Safetensors read_safetensors(const std::string& path) {
   return read_safetensors(open_tensors(path));
 }
 
-Safetensors read_safetensors(const std::shared_ptr<MappedFile>& file, bool verify) {
+Safetensors read_safetensors(const std::shared_ptr<MappedFile>& file, bool check) {
   const auto& path = file->path();
   auto header = parse_safetensors_header(file->bytes(), path);
   Safetensors content;
@@ -59,10 +70,10 @@ Safetensors read_safetensors(const std::shared_ptr<MappedFile>& file, bool verif
     content.tensors[name] = tensor_in(file, header.data_start + entry.begin, entry);
   }
   const auto given = content.metadata.extract(kChecksum);
-  WF_CHECK(!verify || given.empty() ||
-               given.mapped() == hex(file->checksum_of(header.data_start,
-                                                       file->bytes().size() - header.data_start)),
-           path, ": damaged: the checksum of its data does not fit");
+  if (check && !given.empty()) {
+    verify(*file, {{"its data", header.data_start, file->bytes().size() - header.data_start,
+                    number_in(given.mapped(), path)}});
+  }
   return content;
 }
 

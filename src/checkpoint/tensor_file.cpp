@@ -3,6 +3,8 @@
 #include "weightformer/core/check.h"
 #include "weightformer/core/zip_archive.h"
 
+#include "verify.h"
+
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
 
@@ -69,10 +71,11 @@ TensorFile::TensorFile(std::shared_ptr<MappedFile> file)
 }
 
 void TensorFile::verify() const {
+  std::vector<Stretch> stretches;
   for (const auto& [key, region] : content_.storages) {
-    WF_CHECK(!region.crc || file_->checksum_of(region.offset, region.size) == *region.crc,
-             file_->path(), ": damaged: the checksum of data/", key, " does not fit");
+    if (region.crc) stretches.push_back({"data/" + key, region.offset, region.size, *region.crc});
   }
+  wf::verify(*file_, stretches);
 }
 
 at::Storage TensorFile::storage(const Value& value) {

@@ -95,6 +95,14 @@ std::vector<std::string> classes_of(const Value& root) {
   return out;
 }
 
+// As the configuration in a checkpoint has it.
+std::string model_of(const Value& root) {
+  const auto* config = root.find("config");
+  const auto* section = config ? config->find("MODEL") : nullptr;
+  const auto* name = section ? section->find("NAME") : nullptr;
+  return name && name->is(Kind::text) ? name->text.substr(0, 100) : "";
+}
+
 std::vector<std::string> only_in(const TensorMap& from, const TensorMap& in) {
   std::vector<std::string> names;
   for (const auto& item : from) {
@@ -135,7 +143,8 @@ std::string bare_name(std::string name) {
 
 Weights read_weights(TensorFile& file, bool ema) {
   const auto [dict, taken] = find_weights(file, ema);
-  return {without_prefixes(file.tensors(*dict)), classes_of(file.root()), taken, file.file()};
+  return {without_prefixes(file.tensors(*dict)), classes_of(file.root()), taken,
+          model_of(file.root()), file.file()};
 }
 
 Weights read_weights(const std::string& path, const WeightsOptions& options) {
@@ -155,7 +164,7 @@ Weights read_weights(const std::string& path, const WeightsOptions& options) {
   } else {
     WF_CHECK(!options.ema, path, ": holds one set of weights, no averaged ones");
   }
-  return {without_prefixes(file.tensors), classes_of(file), "", map};
+  return {without_prefixes(file.tensors), classes_of(file), "", "", map};
 }
 
 TensorMap state_dict(const torch::nn::Module& module) {
@@ -167,16 +176,19 @@ TensorMap state_dict(const torch::nn::Module& module) {
 
 LoadReport load_weights(torch::nn::Module& module, const TensorMap& weights,
                         const std::string& source, const LoadOptions& options) {
-  return load_weights(module, Weights{weights, {}, "", nullptr}, source, options);
+  return load_weights(module, Weights{weights, {}, "", "", nullptr}, source, options);
 }
 
 LoadReport load_weights(torch::nn::Module& module, Weights&& weights, const std::string& source,
                         const LoadOptions& options) {
+  const auto name_of = [&] {
+    return weights.model.empty() ? source : str(source, " (a checkpoint of ", weights.model, ")");
+  };
   const auto state = state_dict(module);
   const auto& tensors = weights.tensors;
   LoadReport report{only_in(state, tensors), only_in(tensors, state), {}};
   const auto &missing = report.missing, &surplus = report.surplus;
-  WF_CHECK(options.allow_missing || (missing.empty() && surplus.empty()), source,
+  WF_CHECK(options.allow_missing || (missing.empty() && surplus.empty()), name_of(),
            ": not the weights of this model: ", missing.empty() ? "" : "missing " + listed(missing),
            missing.empty() || surplus.empty() ? "" : "; ",
            surplus.empty() ? "" : "surplus " + listed(surplus));
@@ -193,7 +205,7 @@ LoadReport load_weights(torch::nn::Module& module, Weights&& weights, const std:
       report.fresh_head.push_back(name);
       continue;
     }
-    WF_CHECK(tensor.sizes() == own->second.sizes(), source, ": ", name, " is ", tensor.sizes(),
+    WF_CHECK(tensor.sizes() == own->second.sizes(), name_of(), ": ", name, " is ", tensor.sizes(),
              " in the file and ", own->second.sizes(), " in the model",
              other_head ? "; --pretrained takes the weights of another class count" : "");
     copies.push_back({own->second, tensor});

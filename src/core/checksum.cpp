@@ -30,6 +30,18 @@ std::array<std::array<uint32_t, 256>, kSlices> make_tables() {
   return tables;
 }
 
+constexpr uint32_t kOne = 1u << 31;  // the polynomial 1: the highest power is the lowest bit
+
+// Of two polynomials, modulo that of the CRC.
+uint32_t product(uint32_t a, uint32_t b) {
+  uint32_t out = 0;
+  for (uint32_t bit = kOne; bit > 0; bit >>= 1) {
+    if (a & bit) out ^= b;
+    b = b & 1 ? b >> 1 ^ kPolynomial : b >> 1;
+  }
+  return out;
+}
+
 #if defined(__x86_64__)
 
 // Folds 64 bytes a turn with carry-less multiplication (Gopal et al., "Fast CRC Computation for
@@ -70,6 +82,16 @@ bool can_fold() {
 #endif
 
 }  // namespace
+
+uint32_t checksum_of_both(uint32_t first, uint32_t second, uint64_t second_size) {
+  // What follows multiplies the polynomial of `first` by x to the number of its bits.
+  uint32_t power = kOne, base = kOne >> 8;
+  for (; second_size > 0; second_size >>= 1) {
+    if (second_size & 1) power = product(power, base);
+    base = product(base, base);
+  }
+  return product(power, first) ^ second;
+}
 
 uint32_t checksum_portable(std::string_view bytes, uint32_t before) {
   static const auto tables = make_tables();

@@ -3,8 +3,8 @@
     python bench_load.py WF_BENCH [FOLDER] [--millions N] [--threads T]
 
 Writes two files of 4 bytes a parameter to FOLDER (a temporary one) and prints a line of JSON for
-each format: seconds of both (best of five, file in the page cache), their ratio, and the memory
-that this program needs at most, as a multiple of the parameters.
+each format: seconds of both (best of five, file in the page cache; PyTorch reads the .pth in both),
+their ratio, and the memory that this program needs at most, as a multiple of the parameters.
 """
 
 import argparse
@@ -35,11 +35,7 @@ def torch_seconds(path, module):
     times = []
     for _ in range(5):
         begin = time.perf_counter()
-        if path.endswith(".pth"):
-            state = torch.load(path, mmap=True, weights_only=True)
-        else:
-            from safetensors.torch import load_file
-            state = load_file(path)
+        state = torch.load(path, mmap=True, weights_only=True)
         module.load_state_dict(state)
         times.append(time.perf_counter() - begin)
         del state
@@ -59,10 +55,7 @@ with tempfile.TemporaryDirectory(dir=a.folder) as folder:
         line = subprocess.run([a.wf_bench, "--load", "--weights", path, "--steps", "5", "--warmup", "1", "--threads",
                                str(a.threads)], check=True, capture_output=True, text=True).stdout
         ours = json.loads(line)
-        try:
-            theirs = torch_seconds(path, module)
-        except ImportError:
-            theirs = torch_seconds(f"{folder}/w.pth", module)  # no safetensors in this Python
+        theirs = torch_seconds(f"{folder}/w.pth", module)
         print(json.dumps({"file": name, "ours_s": ours["seconds_best"], "torch_s": round(theirs, 4),
                           "ratio": round(ours["seconds_best"] / theirs, 3),
                           "peak_per_parameters": round(ours["peak_mib"] / ours["parameters_mib"], 3)}))

@@ -149,6 +149,21 @@ TEST(ReadWeights, WrappersAreOpenedAndTheAverageIsTakenWhenAsked) {
             std::string::npos);
 }
 
+TEST(LoadWeights, ABadFitNamesTheModelOfACheckpoint) {
+  const TempDir folder;
+  TensorTree tree;
+  auto& d = tree.document;
+  auto* root = d.make(pickle::Kind::dict);
+  d.put(d.put(root, "model", d.make(pickle::Kind::dict)), "other", tree.of(torch::ones({2})));
+  auto* config = d.put(root, "config", d.make(pickle::Kind::dict));
+  d.put(d.put(config, "MODEL", d.make(pickle::Kind::dict)), "NAME", d.of("wfm_huge"));
+  tree.write(folder / "c.pth", *root);
+  const auto model = create_classifier("wfm_nano");
+  const auto message = error_of([&] { load_weights(*model, folder / "c.pth"); });
+  EXPECT_NE(message.find("c.pth (a checkpoint of wfm_huge): not the weights"), std::string::npos)
+      << message;
+}
+
 TEST(LoadWeights, ABadFitNamesKeysAndShapes) {
   const auto model = create_classifier("wfm_nano");
   const auto missing = golden_path("checkpoints_bad/missing_key.pth");

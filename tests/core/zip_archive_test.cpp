@@ -35,6 +35,9 @@ TEST(Checksum, IsTheOneOfZipForEveryLengthAndStart) {
     EXPECT_EQ(checksum(from.substr(size, 200), checksum(part)),
               checksum(from.substr(0, size + 200)))
         << size;
+    const auto rest = from.substr(size, 200);
+    EXPECT_EQ(checksum_of_both(checksum(part), checksum(rest), rest.size()),
+              checksum(from.substr(0, size + 200)));
   }
 }
 

@@ -55,8 +55,8 @@ PRINT_FREQ: 2
   std::string run_file(const std::string& tag, const std::string& name) const {
     return folder_ / ("out/wfm_nano/" + tag + "/" + name);
   }
-  TensorMap final_tensors(const std::string& tag) const {
-    TensorFile file(run_file(tag, "ckpt_epoch_2.pth"));
+  TensorMap final_tensors(const std::string& tag, int epochs) const {
+    TensorFile file(run_file(tag, str("ckpt_epoch_", epochs, ".pth")));
     return to_safetensors(file).tensors;  // of the model and of the optimizer
   }
   // What a user compares: all but the speed, which no two runs share.
@@ -70,8 +70,8 @@ PRINT_FREQ: 2
     }
     return out;
   }
-  void expect_equal_runs(const std::string& a, const std::string& b) const {
-    const auto ours = final_tensors(a), theirs = final_tensors(b);
+  void expect_equal_runs(const std::string& a, const std::string& b, int epochs = 2) const {
+    const auto ours = final_tensors(a, epochs), theirs = final_tensors(b, epochs);
     ASSERT_EQ(ours.size(), theirs.size());
     for (const auto& [name, tensor] : ours) {
       EXPECT_TRUE(torch::equal(tensor, theirs.at(name))) << name;
@@ -160,11 +160,11 @@ bool is_saving(const std::string& folder) {
 // WF_KILLS=25 for the long form. Every other kill waits for a half-written file.
 TEST_F(WfTrain, KilledAtRandomMomentsItStillEndsWithTheWeightsOfTheUnbrokenRun) {
   const char* asked = std::getenv("WF_KILLS");
-  const int kills = asked ? std::atoi(asked) : 4;
-  const std::vector<std::string> more{"--opts", "SAVE_STEPS", "4", "TRAIN.EPOCHS", "2"};
+  const int kills = asked ? std::atoi(asked) : 4, epochs = 2 + kills / 3;
+  const std::vector<std::string> more{"--opts", "SAVE_STEPS", "4", "TRAIN.EPOCHS", str(epochs)};
   ASSERT_EQ(run(command("unbroken", more)).code, 0);
-  int inside_a_save = 0;
-  for (int kill = 0; kill < kills; ++kill) {
+  int inside_a_save = 0, kill = 0;
+  for (; kill < kills; ++kill) {
     CounterRng rng{static_cast<uint64_t>(kill)};
     Process killed(command("broken", more));
     if (!killed.wait_for("train [")) break;  // it was done
@@ -177,10 +177,12 @@ TEST_F(WfTrain, KilledAtRandomMomentsItStillEndsWithTheWeightsOfTheUnbrokenRun) 
     killed.wait();
     inside_a_save += is_saving(run_file("broken", ""));
   }
+  EXPECT_EQ(kill, kills) << "the run ended before all kills were done: give it more epochs";
   EXPECT_GT(inside_a_save, 0);
+  RecordProperty("inside_a_save", inside_a_save);
   const auto end = run(command("broken", more));
   ASSERT_EQ(end.code, 0) << end.err;
-  expect_equal_runs("unbroken", "broken");
+  expect_equal_runs("unbroken", "broken", epochs);
 }
 
 TEST_F(WfTrain, CtrlCSavesInsideTheEpochAndTheSameCommandGoesOn) {

@@ -21,6 +21,7 @@ struct Weights {
   TensorMap tensors;
   std::vector<std::string> classes;  ///< names of the outputs; empty when the file has none
   std::string taken;  ///< where in the file they were: "model", "model_ema"; empty: at the top
+  std::string model;  ///< the name of the model in a checkpoint's configuration; empty: not known
   std::shared_ptr<MappedFile> file;
 };
 

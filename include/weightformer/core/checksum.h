@@ -10,7 +10,10 @@ namespace wf {
 /// processor multiplies without carry this runs at the memory's speed, as zlib's does not.
 uint32_t checksum(std::string_view bytes, uint32_t before = 0);
 
-/// The same on any processor, for tests.
+/// checksum() of two parts in a row from theirs; `second_size` is in bytes.
+uint32_t checksum_of_both(uint32_t first, uint32_t second, uint64_t second_size);
+
+/// checksum() on any processor, for tests.
 uint32_t checksum_portable(std::string_view bytes, uint32_t before = 0);
 
 }  // namespace wf
