@@ -1,7 +1,10 @@
 #include "weightformer/models/model.h"
 
 #include "weightformer/core/registry.h"
+#include "weightformer/models/dit.h"
 #include "weightformer/models/weightformer.h"
+
+#include <algorithm>
 
 namespace wf {
 namespace {
@@ -29,6 +32,9 @@ const Registry<WeightFormerOptions>& classifiers() {
 
 std::shared_ptr<Classifier> create_classifier(const std::string& name,
                                               const ClassifierOverrides& overrides) {
+  const auto others = dit_names();
+  WF_CHECK(std::count(others.begin(), others.end(), name) == 0, name,
+           " is a diffusion model; the classifiers are ", join(classifier_names(), ", "));
   WeightFormerOptions options = classifiers().at(name);
   if (overrides.num_classes) options.num_classes(overrides.num_classes);
   if (overrides.dim) options.dim(overrides.dim);

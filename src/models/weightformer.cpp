@@ -36,12 +36,12 @@ at::Tensor WeightFormerImpl::forward(const at::Tensor& images) {
       x = block->forward(x, grid);
       continue;
     }
-    const auto forward = [block, grid = grid](const at::Tensor& input) {
-      return block->forward(input, grid);
+    const auto forward = [block, grid = grid](const std::vector<at::Tensor>& inputs) {
+      return block->forward(inputs[0], grid);
     };
     // A block that draws nothing needs no generator put back.
     const auto& drop_path = *block->drop_path;
-    x = recompute(*block, forward, x, drop_path.active() ? drop_path.draws(x) : at::Generator());
+    x = recompute(*block, forward, {x}, drop_path.active() ? drop_path.draws(x) : at::Generator());
   }
   return head->forward(norm->forward(x).mean(1));
 }

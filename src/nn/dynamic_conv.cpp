@@ -1,6 +1,7 @@
 #include "weightformer/nn/dynamic_conv.h"
 
 #include "weightformer/nn/init.h"
+#include "weightformer/nn/modulate.h"
 #include "weightformer/ops/dynamic_dwconv.h"
 #include "weightformer/ops/grid_pool3.h"
 
@@ -32,7 +33,10 @@ at::Tensor DynamicConvImpl::forward(const at::Tensor& x, Grid grid, const Dwconv
     const auto* conv = wfm[i]->as<torch::nn::Conv2d>();
     return at::linear(cells, conv->weight.flatten(1), conv->bias);
   };
-  const auto cells = pointwise(2, at::gelu(pointwise(0, grid_pool3(x, grid))));  // [B, 9, C]
+  auto cells = grid_pool3(x, grid);  // [B, 9, C]
+  // Modulation is affine and pooling takes means: nine cells instead of all tokens.
+  if (around.scale) cells = modulate(cells, *around.shift, *around.scale);
+  cells = pointwise(2, at::gelu(pointwise(0, cells)));
   const auto kernel = cells.transpose(1, 2).unflatten(2, {3, 3});
   return dynamic_dwconv(x, grid, kernel, w, b, around);
 }

@@ -6,6 +6,7 @@
 #include "weightformer/ops/token_pool.h"
 
 #include <ATen/ops/empty.h>
+#include <ATen/ops/linear.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/silu.h>
 
@@ -26,7 +27,8 @@ void DynamicLinearImpl::reset() {
 }
 
 at::Tensor DynamicLinearImpl::forward(const at::Tensor& x, Grid grid) {
-  const auto hidden = at::silu(wfm->forward(token_pool(x, grid)));  // [B, R, C/4 + D/4]
+  const auto hidden =
+      at::silu(at::linear(token_pool(x, grid), wfm->weight, wfm->bias));  // [B, R, C/4 + D/4]
   const auto parts = hidden.split_with_sizes({options.in() / 4, options.out() / 4}, -1);
   return dynamic_linear(x, at::matmul(parts[0], w1), at::matmul(parts[1], w2), w, b,
                         options.mode());

@@ -37,12 +37,14 @@ bool fusable(const Tensor& x) {
 // Casts by itself, so that autocast's cache of weights never sees one without a gradient.
 struct GeluLinear : torch::autograd::Function<GeluLinear> {
   static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& x,
-                        const Tensor& weight, const Tensor& bias) {
+                        const Tensor& weight, const Tensor& bias, Gelu kind) {
     const at::AutoDispatchBelowADInplaceOrView below;
     const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
     context->save_for_backward({x, weight});
     context->saved_data["bias_dtype"] = bias.scalar_type();
-    return at::linear(at::gelu(x), weight.to(x.scalar_type()), bias.to(x.scalar_type()));
+    context->saved_data["kind"] = static_cast<int64_t>(kind);
+    return at::linear(at::gelu(x, approximate(kind)), weight.to(x.scalar_type()),
+                      bias.to(x.scalar_type()));
   }
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
@@ -50,26 +52,30 @@ struct GeluLinear : torch::autograd::Function<GeluLinear> {
     const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
     const auto saved = context->get_saved_variables();
     const auto &x = saved[0], &weight = saved[1];
+    const auto* how = approximate(static_cast<Gelu>(context->saved_data["kind"].toInt()));
     const auto dy = grads[0].to(x.scalar_type()).reshape({-1, weight.size(0)});
-    const auto grad_weight = at::mm(dy.t(), at::gelu(x).reshape({-1, weight.size(1)}));
+    const auto grad_weight = at::mm(dy.t(), at::gelu(x, how).reshape({-1, weight.size(1)}));
     const auto grad_hidden = at::mm(dy, weight.to(x.scalar_type())).view(x.sizes());
-    return {at::gelu_backward(grad_hidden, x), grad_weight.to(weight.scalar_type()),
-            dy.sum(0).to(context->saved_data["bias_dtype"].toScalarType())};
+    return {at::gelu_backward(grad_hidden, x, how),
+            grad_weight.to(weight.scalar_type()),
+            dy.sum(0).to(context->saved_data["bias_dtype"].toScalarType()),
+            {}};
   }
 };
 
 }  // namespace
 
-Tensor gelu_linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  return GeluLinear::apply(x, weight, bias);
+Tensor gelu_linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Gelu kind) {
+  return GeluLinear::apply(x, weight, bias, kind);
 }
 
-Tensor linear_gelu(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+Tensor linear_gelu(const Tensor& x, const Tensor& weight, const Tensor& bias, Gelu kind) {
   static const auto fused = find<Unary>("");
   if (fused && fusable(x)) {
-    return fused->call(x, weight, bias, "gelu", c10::List<std::optional<c10::Scalar>>(), "none");
+    return fused->call(x, weight, bias, "gelu", c10::List<std::optional<c10::Scalar>>(),
+                       approximate(kind));
   }
-  return at::gelu(at::linear(x, weight, bias));
+  return at::gelu(at::linear(x, weight, bias), approximate(kind));
 }
 
 Tensor linear_add(const Tensor& residual, const Tensor& x, const Tensor& weight,

@@ -5,6 +5,8 @@
 #include <torch/csrc/autograd/functions/utils.h>
 #include <torch/torch.h>
 
+#include <algorithm>
+
 namespace wf {
 namespace {
 
@@ -37,71 +39,79 @@ class GeneratorAt {
   at::Tensor before_;
 };
 
-// Its inputs are x and the parameters, so their gradients leave through the outer graph: hooks on
-// the parameters (data-parallel training has some) see each gradient once, when it is complete.
+bool any_requires_grad(const std::vector<at::Tensor>& tensors) {
+  return std::any_of(tensors.begin(), tensors.end(),
+                     [](const at::Tensor& t) { return t.requires_grad(); });
+}
+
+// Its inputs are those of the function and the parameters, so their gradients leave through the
+// outer graph: hooks on the parameters (data-parallel training has some) see each gradient once,
+// when it is complete.
 struct RecomputeBackward : torch::autograd::Node {
-  std::function<at::Tensor(const at::Tensor&)> function;
-  torch::autograd::SavedVariable saved;
+  TensorFunction function;
+  std::vector<torch::autograd::SavedVariable> saved;
   std::vector<at::Tensor> parameters;
   at::Generator generator;
   at::Tensor generator_state;
   std::optional<at::ScalarType> amp;
 
   torch::autograd::variable_list apply(torch::autograd::variable_list&& grads) override {
-    if (!grads[0].defined()) return torch::autograd::variable_list(1 + parameters.size());
-    const auto x = saved.unpack();
-    const auto input = x.detach().requires_grad_(x.requires_grad());
+    torch::autograd::variable_list out(saved.size() + parameters.size());
+    if (!grads[0].defined()) return out;
+    std::vector<at::Tensor> inputs;
+    for (const auto& variable : saved) {
+      const auto input = variable.unpack();
+      inputs.push_back(input.detach().requires_grad_(input.requires_grad()));
+    }
     at::Tensor y;
     {
       const torch::AutoGradMode with_grad(true);
       const GeneratorAt draws(generator, generator_state);
-      const Autocast autocast(amp, x.device().type());
-      y = function(input);
+      const Autocast autocast(amp, inputs.at(0).device().type());
+      y = function(inputs);
     }
     std::vector<at::Tensor> wanted;
     std::vector<size_t> places;
-    const auto want = [&](const at::Tensor& tensor, size_t place) {
-      if (!tensor.requires_grad()) return;
-      wanted.push_back(tensor);
-      places.push_back(place);
+    const auto want = [&](const std::vector<at::Tensor>& tensors, size_t first) {
+      for (size_t i = 0; i < tensors.size(); ++i) {
+        if (!tensors[i].requires_grad()) continue;
+        wanted.push_back(tensors[i]);
+        places.push_back(first + i);
+      }
     };
-    want(input, 0);
-    for (size_t i = 0; i < parameters.size(); ++i) want(parameters[i], i + 1);
+    want(inputs, 0);
+    want(parameters, inputs.size());
     const auto found = torch::autograd::grad({y}, wanted, {grads[0]}, /*retain_graph=*/false,
                                              /*create_graph=*/false, /*allow_unused=*/true);
-    torch::autograd::variable_list out(1 + parameters.size());
     for (size_t i = 0; i < found.size(); ++i) out[places[i]] = found[i];
     return out;
   }
 
   void release_variables() override {
-    saved.reset_data();
+    for (auto& variable : saved) variable.reset_data();
     function = nullptr;
   }
 };
 
 }  // namespace
 
-at::Tensor recompute(const torch::nn::Module& module,
-                     const std::function<at::Tensor(const at::Tensor&)>& function,
-                     const at::Tensor& x, const at::Generator& generator) {
+at::Tensor recompute(const torch::nn::Module& module, const TensorFunction& function,
+                     const std::vector<at::Tensor>& inputs, const at::Generator& generator) {
   const auto parameters = module.parameters();
-  const bool needed =
-      x.requires_grad() || std::any_of(parameters.begin(), parameters.end(),
-                                       [](const at::Tensor& p) { return p.requires_grad(); });
-  if (!at::GradMode::is_enabled() || !needed) return function(x);
+  const bool needed = any_requires_grad(inputs) || any_requires_grad(parameters);
+  if (!at::GradMode::is_enabled() || !needed) return function(inputs);
   const std::shared_ptr<RecomputeBackward> node(new RecomputeBackward, torch::autograd::deleteNode);
-  node->set_next_edges(torch::autograd::collect_next_edges(x, parameters));
+  node->set_next_edges(torch::autograd::collect_next_edges(inputs, parameters));
   node->function = function;
-  node->saved = torch::autograd::SavedVariable(x, /*is_output=*/false);
+  for (const auto& input : inputs) node->saved.emplace_back(input, /*is_output=*/false);
   node->parameters = parameters;
   node->generator = generator;
   if (generator.defined()) node->generator_state = GeneratorAt::read(generator);
-  node->amp = Autocast::current(x.device().type());
+  node->amp = Autocast::current(inputs.at(0).device().type());
   at::Tensor y;
   {
     const torch::NoGradGuard no_grad;
-    y = function(x);
+    y = function(inputs);
   }
   torch::autograd::set_history(y, node);
   return y;

@@ -29,6 +29,16 @@ TEST(FusedLinear, GeluLinearHasTheRightGradients) {
                     torch::randn({5}, torch::kDouble)});
 }
 
+TEST(FusedLinear, TheTanhFormIsItsOwnFunctionWithItsOwnGradients) {
+  const auto tanh = [](const Tensors& t) { return gelu_linear(t[0], t[1], t[2], Gelu::tanh); };
+  const Tensors inputs{torch::randn({2, 3, 4}, torch::kDouble),
+                       torch::randn({5, 4}, torch::kDouble), torch::randn({5}, torch::kDouble)};
+  expect_gradcheck(tanh, inputs);
+  const auto expected = at::linear(at::gelu(inputs[0], "tanh"), inputs[1], inputs[2]);
+  expect_close(tanh(inputs), expected, 1e-12, "tanh");
+  EXPECT_GT(relative_error(fused(inputs), expected), 1e-6);
+}
+
 TEST(FusedLinear, GeluLinearComputesInTheDtypeOfItsInputAndKeepsTheWeightsGradientInTheWeights) {
   const auto x = torch::randn({3, 4}, at::kBFloat16).requires_grad_();
   const auto weight = torch::randn({5, 4}).requires_grad_(),
@@ -47,6 +57,8 @@ TEST(FusedLinear, InInferenceModeTheFusedCallsMatchTheSeparateOnes) {
              bias = torch::randn({24});
   const auto residual = torch::randn({2, 9, 24});
   expect_close(linear_gelu(x, weight, bias), at::gelu(at::linear(x, weight, bias)), 1e-6, "gelu");
+  expect_close(linear_gelu(x, weight, bias, Gelu::tanh),
+               at::gelu(at::linear(x, weight, bias), "tanh"), 1e-6, "gelu, tanh");
   expect_close(linear_add(residual, x, weight, bias), residual + at::linear(x, weight, bias), 1e-6,
                "add");
 }

@@ -1,16 +1,11 @@
 #pragma once
 
 #include "weightformer/nn/drop_path.h"
-#include "weightformer/nn/dynamic_conv.h"
-#include "weightformer/nn/dynamic_linear.h"
+#include "weightformer/nn/mixers.h"
 
-#include <torch/nn/modules/conv.h>
 #include <torch/nn/modules/normalization.h>
 
 namespace wf {
-
-/// Layers 1, 4, 7, … (from 0) predict their weights; the others are ordinary.
-constexpr bool is_dynamic_layer(int64_t layer) { return (layer + 2) % 3 == 0; }
 
 struct BlockOptions {
   BlockOptions(int64_t dim, int64_t layer) : dim_(dim), layer_(layer) {}
@@ -32,16 +27,9 @@ class BlockImpl : public torch::nn::Cloneable<BlockImpl> {
   /// x: [B, H*W, C] → [B, H*W, C].
   at::Tensor forward(at::Tensor x, Grid grid);
 
-  bool dynamic() const { return is_dynamic_layer(options.layer()); }
-
   BlockOptions options;
   torch::nn::LayerNorm norm1{nullptr}, norm2{nullptr};
-  // Of each pair exactly one exists; both kinds carry the same name in the state dict.
-  torch::nn::Linear linear1{nullptr};
-  DynamicLinear dynamic_linear1{nullptr};
-  torch::nn::Conv2d dwc{nullptr};
-  DynamicConv dynamic_dwc{nullptr};
-  torch::nn::Linear linear2{nullptr};
+  Mixers mixers;
   DropPath drop_path{nullptr};
 };
 TORCH_MODULE(Block);

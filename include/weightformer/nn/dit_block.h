@@ -1,0 +1,63 @@
+#pragma once
+
+#include "weightformer/nn/mixers.h"
+#include "weightformer/nn/modulate.h"
+
+#include <torch/nn/cloneable.h>
+#include <torch/nn/modules/linear.h>
+#include <torch/nn/pimpl.h>
+
+#include <string>
+
+namespace wf {
+
+struct DiTBlockOptions {
+  DiTBlockOptions(int64_t dim, int64_t layer) : dim_(dim), layer_(layer) {}
+  TORCH_ARG(int64_t, dim);                          ///< C; the hidden width is 4*C
+  TORCH_ARG(int64_t, layer);                        ///< its place in the model, from 0
+  TORCH_ARG(std::string, dynamic_linear) = "auto";  ///< see ops/dynamic_linear.h
+};
+
+/// One block of WeightFormer's DiT variant: six vectors come from the condition (adaLN-Zero), and
+///   x ← norm(x)  (it replaces x, so the residual is normalised too)
+///   x ← x + gate1 * dwc(modulate(x, shift1, scale1))
+///   x ← x + gate2 * linear2(gelu(linear1(modulate(norm(x), shift2, scale2))))
+/// with norms without weights and GELU's tanh form. The second line is one operator. Parameters:
+/// adaLN_modulation.1, linear1, dwc, linear2, of the kinds that a Block of the same layer has.
+class DiTBlockImpl : public torch::nn::Cloneable<DiTBlockImpl> {
+ public:
+  explicit DiTBlockImpl(DiTBlockOptions options);
+  void reset() override;
+
+  /// x: [B, H*W, C]; condition: [B, C], past its SiLU → [B, H*W, C].
+  at::Tensor forward(const at::Tensor& x, const at::Tensor& condition, Grid grid);
+
+  DiTBlockOptions options;
+  AdaLN modulation{nullptr};
+  Mixers mixers;
+};
+TORCH_MODULE(DiTBlock);
+
+struct FinalLayerOptions {
+  FinalLayerOptions(int64_t dim, int64_t out) : dim_(dim), out_(out) {}
+  TORCH_ARG(int64_t, dim);  ///< C
+  TORCH_ARG(int64_t, out);  ///< numbers a token
+};
+
+/// linear(modulate(norm(x), shift, scale)), shift and scale from the condition. Parameters: linear,
+/// adaLN_modulation.1; all zero when fresh.
+class FinalLayerImpl : public torch::nn::Cloneable<FinalLayerImpl> {
+ public:
+  explicit FinalLayerImpl(FinalLayerOptions options);
+  void reset() override;
+
+  /// x: [B, N, C]; condition: [B, C], past its SiLU → [B, N, out].
+  at::Tensor forward(const at::Tensor& x, const at::Tensor& condition);
+
+  FinalLayerOptions options;
+  torch::nn::Linear linear{nullptr};
+  AdaLN modulation{nullptr};
+};
+TORCH_MODULE(FinalLayer);
+
+}  // namespace wf

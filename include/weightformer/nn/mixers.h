@@ -1,0 +1,49 @@
+#pragma once
+
+#include "weightformer/nn/dynamic_conv.h"
+#include "weightformer/nn/dynamic_linear.h"
+#include "weightformer/nn/fused_linear.h"
+
+#include <torch/nn/modules/conv.h>
+#include <torch/nn/modules/linear.h>
+
+#include <string>
+
+namespace wf {
+
+/// Layers 1, 4, 7, … (from 0) predict their weights; the others are ordinary.
+constexpr bool is_dynamic_layer(int64_t layer) { return (layer + 2) % 3 == 0; }
+
+/// What every block is built around: a depthwise convolution (dwc) between neighbours, and two
+/// linear layers (linear1, linear2) with a GELU between, over the channels. In dynamic layers dwc
+/// and linear1 predict their weights.
+class Mixers {
+ public:
+  /// Makes fresh modules for `layer` (its place in the model, from 0) of width `dim` and registers
+  /// them in `owner` as linear1, dwc and linear2. The hidden width is 4*dim.
+  void reset(torch::nn::Module& owner, int64_t dim, int64_t layer,
+             const std::string& dynamic_linear);
+
+  bool dynamic() const { return !dynamic_dwc_.is_empty(); }
+
+  /// x: [B, H*W, C] → [B, H*W, C]. `around`: what to fuse, see ops/dynamic_dwconv.h.
+  at::Tensor convolve(const at::Tensor& x, Grid grid, const DwconvOptions& around);
+
+  /// linear2(gelu(linear1(x))): [B, H*W, C] → [B, H*W, C].
+  at::Tensor mlp(const at::Tensor& x, Grid grid, Gelu kind);
+
+  /// residual + mlp(x), for when there are no gradients.
+  at::Tensor add_mlp(const at::Tensor& residual, const at::Tensor& x, Grid grid, Gelu kind);
+
+ private:
+  at::Tensor activated(const at::Tensor& x, Grid grid, Gelu kind);
+
+  // Of each pair exactly one exists; both kinds carry the same name in the state dict.
+  torch::nn::Linear linear1_{nullptr};
+  DynamicLinear dynamic_linear1_{nullptr};
+  torch::nn::Conv2d dwc_{nullptr};
+  DynamicConv dynamic_dwc_{nullptr};
+  torch::nn::Linear linear2_{nullptr};
+};
+
+}  // namespace wf
