@@ -62,6 +62,13 @@ Timing time_steps(const BenchOptions& options, Step step) {
   return {seconds.front(), seconds[seconds.size() / 2]};
 }
 
+/// What a build without nlohmann-json says to --weights.
+inline constexpr const char* kNoFiles =
+    "this build reads no files (no nlohmann/json.hpp was found)";
+
+/// A line for the model, or one for each of several sides.
+void bench_model(const BenchOptions& options);
+
 /// Seconds and memory of reading `weights` into a module of the same names.
 void bench_load(const BenchOptions& options);
 

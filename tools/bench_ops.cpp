@@ -1,3 +1,4 @@
+#include "weightformer/models/dit.h"
 #include "weightformer/models/model.h"
 #include "weightformer/ops/column_gain.h"
 #include "weightformer/ops/dynamic_dwconv.h"
@@ -50,14 +51,26 @@ void compare(const BenchOptions& o, const std::string& name, const Tensors& inpu
             << std::endl;
 }
 
+struct LayerShape {
+  int64_t channels, side;  // of a square grid
+};
+
+LayerShape layer_shape(const BenchOptions& o) {
+  if (is_dit(o.model)) {
+    const auto options = create_dit(o.model)->options;
+    return {options.dim(), (o.size ? o.size : options.latent_size()) / options.patch_size()};
+  }
+  const auto model = create_classifier(o.model);
+  return {model->named_parameters()["norm.weight"].numel(),
+          (o.size ? o.size : model->image_size()) / 16};
+}
+
 }  // namespace
 
 void bench_ops(const BenchOptions& o) {
-  // One layer of the model: C channels, D = 4C, a square grid of 16-pixel patches.
-  const auto probe = create_classifier(o.model);
-  const int64_t c = probe->named_parameters()["norm.weight"].numel(), d = 4 * c;
-  const int64_t side = (o.size ? o.size : probe->image_size()) / 16, n = side * side;
-  const int64_t b = o.batch, r = (side / 2) * (side / 2);
+  // One layer of the model: C channels, D = 4C, a square grid of tokens.
+  const auto [c, side] = layer_shape(o);
+  const int64_t d = 4 * c, n = side * side, b = o.batch, r = (side / 2) * (side / 2);
   const Grid grid{side, side};
   const auto random = [&](at::IntArrayRef shape) {
     return torch::randn(shape, torch::dtype(o.type()).device(o.torch_device()));
@@ -95,6 +108,16 @@ void bench_ops(const BenchOptions& o) {
       },
       [&](const Tensors& t) {
         return reference::dynamic_dwconv(t[0], grid, std::nullopt, t[1], t[2], around);
+      });
+
+  // As in the DiT variant.
+  const auto shift = random({b, c}), scales = random({b, c}), gate = random({b, c});
+  const auto modulated = [](const Tensors& t) { return DwconvOptions{t[4], t[5], t[6], true}; };
+  compare(
+      o, "dynamic_dwconv, modulated", {x, kernel, taps, bias, shift, scales, gate},
+      [&](const Tensors& t) { return dynamic_dwconv(t[0], grid, t[1], t[2], t[3], modulated(t)); },
+      [&](const Tensors& t) {
+        return reference::dynamic_dwconv(t[0], grid, t[1], t[2], t[3], modulated(t));
       });
 
   const Tensors linear{x, left, right, random({c, d}), random({d})};

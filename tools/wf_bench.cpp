@@ -1,20 +1,13 @@
 // Times a model, its operators or the loader, one JSON line each. Needs weightformer::core
 // alone, but for the loader. See --help.
 
-#include "weightformer/checkpoint/weights.h"
-#include "weightformer/models/model.h"
-#include "weightformer/nn/autocast.h"
-#include "weightformer/optim/optimizer.h"
+#include "weightformer/core/check.h"
 
 #include "bench.h"
 
-#include <fmt/format.h>
 #include <torch/cuda.h>
 #include <torch/torch.h>
 
-#include <sys/resource.h>
-
-#include <fstream>
 #include <iostream>
 
 namespace wf {
@@ -34,9 +27,11 @@ namespace {
 
 constexpr const char* kHelp =
     R"(wf_bench: times a model, or its operators, on random numbers; or the loader.
-  --model NAME           wfm_tiny, wfm_small, wfm_base, wfm_nano (wfm_tiny)
-  --mode infer|train     train: forward, loss, backward, clipping, AdamW (infer)
-  --batch B --size PX    pictures a step, their side (8; the model's own)
+  --model NAME           wfm_tiny, wfm_small, wfm_base, wfm_nano, or dit_s_2, dit_s_4, dit_s_8,
+                         dit_b_2, dit_b_4, dit_b_8, dit_nano (wfm_tiny)
+  --mode infer|train     train: forward, loss, backward, clipping, AdamW (infer); the loss of a
+                         DiT is the mean square of its output less noise
+  --batch B --size PX    pictures or latents a step, their side (8; the model's own)
   --dtype T              float32, or bfloat16 or float16 by autocast (float32)
   --device D --threads N (cpu, 2)
   --steps N --warmup N   timed and untimed steps (5, 2)
@@ -92,84 +87,6 @@ BenchOptions parse(int argc, char** argv) {
   WF_CHECK(o.batch > 0 && o.steps > 0 && o.threads > 0, "--batch, --steps, --threads: at least 1");
   WF_CHECK(!o.load || !o.weights.empty(), "--load: which file? Give it with --weights");
   return o;
-}
-
-// The most memory that this process has had, or has now, in MiB.
-double peak_mib(c10::Device device) {
-  if (device.is_cuda()) {
-    const auto stats = c10::getDeviceAllocator(device.type())->getDeviceStats(0);
-    return static_cast<double>(stats.allocated_bytes[0].peak) / (1 << 20);
-  }
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<double>(usage.ru_maxrss) / 1024;
-}
-
-Timing time_model(const BenchOptions& o, int64_t size, Classifier& model) {
-  const auto device = o.torch_device();
-  const auto x = torch::randn({o.batch, 3, size, size}, device);
-  const auto y =
-      torch::randint(0, model.num_classes(), {o.batch}, torch::dtype(torch::kLong).device(device));
-  std::optional<at::ScalarType> amp;
-  if (o.type() != at::kFloat) amp = o.type();
-  const auto forward = [&] {
-    const Autocast autocast(amp, device.type());
-    return model.forward(x);
-  };
-  if (o.mode == "infer") {
-    model.eval();
-    const torch::InferenceMode inference;
-    return time_steps(o, forward);
-  }
-  model.train();
-  const auto optimizer = make_optimizer({}, param_groups(model, 0.01));
-  return time_steps(o, [&] {
-    optimizer->zero_grad();
-    at::cross_entropy_loss(forward().to(torch::kFloat), y).backward();
-    clip_gradients(optimizer->groups(), grad_norm(optimizer->groups()), 5);
-    optimizer->step(1e-4);
-  });
-}
-
-#ifndef WF_BENCH_WEIGHTS
-constexpr const char* kNoFiles = "this build reads no files (no nlohmann/json.hpp was found)";
-#endif
-
-std::shared_ptr<Classifier> make_model(const BenchOptions& o) {
-  ClassifierOverrides overrides;
-  overrides.dynamic_linear = o.dynamic_linear;
-  if (o.weights.empty()) return create_classifier(o.model, overrides);
-#ifdef WF_BENCH_WEIGHTS
-  auto weights = read_weights(o.weights);
-  const auto head = weights.tensors.find("head.weight");
-  if (head != weights.tensors.end()) overrides.num_classes = head->second.size(0);
-  auto model = create_classifier(o.model, overrides);
-  load_weights(*model, std::move(weights), o.weights);
-  return model;
-#else
-  throw Error(kNoFiles);
-#endif
-}
-
-void bench_model(const BenchOptions& o) {
-  const double idle = peak_mib(o.torch_device());
-  const auto model = make_model(o);
-  model->to(o.torch_device());
-  std::vector<int64_t> sizes{o.size ? o.size : model->image_size()};
-  if (!o.sweep.empty()) sizes = {224, 448, 672, 896, 1120, 1344};
-  for (const int64_t size : sizes) {
-    const auto timing = time_model(o, size, *model);
-    const double tokens = static_cast<double>(o.batch * (size / 16) * (size / 16));
-    std::cout
-        << fmt::format(
-               R"({{"who": "weightformer", "model": "{}", "mode": "{}", "batch": {}, "size": {}, )"
-               R"("dtype": "{}", "images_per_s_best": {:.3f}, "images_per_s_median": {:.3f}, )"
-               R"("peak_mib": {:.1f}, "idle_mib": {:.1f}, "us_per_token": {:.4f}}})",
-               o.model, o.mode, o.batch, size, o.dtype, o.batch / timing.best,
-               o.batch / timing.median, peak_mib(o.torch_device()), idle,
-               1e6 * timing.best / tokens)
-        << std::endl;
-  }
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// Runs a trained classifier on a tensor or on pictures. See --help.
+// Runs a trained classifier on a tensor or on pictures, or a diffusion model on tensors. See
+// --help.
 
 #include "weightformer/checkpoint/weights.h"
 #include "weightformer/config/load.h"
@@ -7,7 +8,9 @@
 #include "weightformer/data/decode.h"
 #include "weightformer/engine/build.h"
 #include "weightformer/engine/predictor.h"
+#include "weightformer/models/dit.h"
 
+#include "infer.h"
 #include "tool.h"
 
 #include <CLI/CLI.hpp>
@@ -23,17 +26,10 @@ namespace {
 using namespace wf;
 namespace fs = std::filesystem;
 
-struct Arguments {
-  std::string model, weights, input, output;  // tensor in, tensor out
-  std::string cfg, resume;                    // pictures
-  std::vector<std::string> opts, images;
-  std::string device = "auto";
-  int64_t top = 5;
-  bool json = false, ema = false, allow_missing = false;
-};
-
 // --model NAME --weights F --input X --output Y
-int run_on_tensor(const Arguments& a) {
+int run_on_tensors(const InferArguments& a) {
+  if (is_dit(a.model)) return infer_latents(a);
+  WF_CHECK(!a.guidance, "--guidance is for diffusion models, and ", a.model, " is a classifier");
   auto weights = read_weights(a.weights, {a.ema, true});
   Config config;
   config.device = a.device;
@@ -83,7 +79,7 @@ void print_answer(const std::string& path, const std::vector<Prediction>& answer
 }
 
 // --cfg C --resume F --images PATH…
-int run_on_pictures(const Arguments& a) {
+int run_on_pictures(const InferArguments& a) {
   auto config = load_config(a.cfg, a.opts);
   config.device = a.device;
   auto weights = read_weights(a.resume, {a.ema, true});
@@ -109,15 +105,23 @@ int run_on_pictures(const Arguments& a) {
 int main(int argc, char** argv) {
   CLI::App app(
       "Classifies a tensor (--model --weights --input --output) or pictures (--cfg --resume "
-      "--images).");
+      "--images), or denoises latents (--model dit_… --weights --input --output).");
   return wf::run_tool(&app, [&] {
-    Arguments a;
-    auto* model = app.add_option("--model", a.model, "name of the model, for example wfm_tiny");
+    InferArguments a;
+    auto* model =
+        app.add_option("--model", a.model, "name of the model, for example wfm_tiny or dit_s_2");
     auto* weights =
         app.add_option("--weights", a.weights, "its weights: .pth, .safetensors or a checkpoint");
-    auto* input = app.add_option("--input", a.input, "safetensors with x [B, 3, H, W]");
-    auto* output = app.add_option("--output", a.output, "where logits [B, classes] go");
+    auto* input = app.add_option("--input", a.input,
+                                 "safetensors with x [B, 3, H, W]; for DiT x [B, 4, H, W], "
+                                 "t [B] (steps), y [B] (labels, int64)");
+    auto* output = app.add_option("--output", a.output,
+                                  "where logits [B, classes] go; for DiT out [B, 8, H, W]");
     model->needs(weights)->needs(input)->needs(output);
+    app.add_option("--guidance", a.guidance,
+                   "classifier-free guidance of a DiT: the second half of the batch is the first "
+                   "once more, with the label for no class")
+        ->needs(model);
     auto* cfg = app.add_option("--cfg", a.cfg, "configuration of the model, YAML");
     auto* resume =
         app.add_option("--resume", a.resume, "checkpoint or weights: .pth or .safetensors");
@@ -133,6 +137,6 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
     WF_CHECK(model->count() + cfg->count() == 1,
              "give --model with --weights --input --output, or --cfg with --resume --images");
-    return model->count() ? run_on_tensor(a) : run_on_pictures(a);
+    return model->count() ? run_on_tensors(a) : run_on_pictures(a);
   });
 }

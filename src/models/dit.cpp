@@ -99,7 +99,7 @@ at::Tensor DiTImpl::forward(const at::Tensor& x, const at::Tensor& t, const at::
 at::Tensor DiTImpl::forward_guided(const at::Tensor& x, const at::Tensor& t, const at::Tensor& y,
                                    double guidance) {
   constexpr int64_t kGuidedChannels = 3;
-  WF_CHECK(x.dim() == 4 && x.size(0) % 2 == 0,
+  WF_CHECK(x.dim() == 4 && x.size(0) > 0 && x.size(0) % 2 == 0,
            "DiT: guidance takes a doubled batch (2B, C, H, W), got ", x.sizes());
   const auto half = x.narrow(0, 0, x.size(0) / 2);
   const auto out = forward(at::cat({half, half}), t, y);

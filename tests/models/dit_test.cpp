@@ -352,13 +352,19 @@ TEST(DiT, UnderAutocastOutputsAndGradientsStayClose) {
     out = model->forward(x, file.tensors.at("t"), file.tensors.at("y"));
   }
   out.to(torch::kFloat).backward(filled("input.grad", out.sizes()));
+  // PyTorch itself, in the published order of operations: 0.008, and 0.03 for the worst gradient.
+  RecordProperty("output_error", str(relative_error(out, file.tensors.at("out"))));
   EXPECT_LT(relative_error(out, file.tensors.at("out")), 0.02);
+  double worst = 0;
   for (const auto& item : model->named_parameters()) {
     if (!item.value().requires_grad()) continue;
     const auto& gradient = item.value().grad();
     EXPECT_EQ(gradient.scalar_type(), torch::kFloat) << item.key();
-    EXPECT_LT(relative_error(gradient, file.tensors.at("grad." + item.key())), 0.06) << item.key();
+    const double error = relative_error(gradient, file.tensors.at("grad." + item.key()));
+    EXPECT_LT(error, 0.06) << item.key();
+    worst = std::max(worst, error);
   }
+  RecordProperty("worst_gradient_error", str(worst));
 }
 
 TEST(DiT, WhatDoesNotFitIsOneLine) {

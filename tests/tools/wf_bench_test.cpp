@@ -38,11 +38,39 @@ TEST(WfBench, PrintsTheSpeedOfAModelInEveryModeAndPrecision) {
   }
 }
 
+TEST(WfBench, KnowsTheDiffusionModels) {
+  const auto dit = [](const std::vector<std::string>& more) {
+    std::vector<std::string> words{program("wf_bench"), "--model", "dit_nano",  "--steps", "1",
+                                   "--warmup",          "0",       "--threads", "1"};
+    words.insert(words.end(), more.begin(), more.end());
+    return run(words);
+  };
+  for (const char* mode : {"infer", "train"}) {
+    for (const char* dtype : {"float32", "bfloat16"}) {
+      const auto end = dit({"--mode", mode, "--dtype", dtype, "--batch", "2"});
+      ASSERT_EQ(end.code, 0) << end.err;
+      const auto line = json_lines(end.out).at(0);
+      EXPECT_EQ(line["model"], "dit_nano");
+      EXPECT_EQ(line["mode"], mode);
+      EXPECT_EQ(line["size"], 8);
+      EXPECT_GT(line["images_per_s_median"].get<double>(), 0);
+    }
+  }
+  const auto sweep = dit({"--sweep", "resolution", "--batch", "1"});
+  ASSERT_EQ(sweep.code, 0) << sweep.err;
+  EXPECT_EQ(json_lines(sweep.out).size(), 6u);
+  EXPECT_EQ(json_lines(sweep.out).back()["size"], 48);
+  EXPECT_EQ(json_lines(dit({"--ops"}).out).size(), 8u);
+  const auto odd = dit({"--size", "9"});
+  EXPECT_EQ(odd.code, 2);
+  EXPECT_NE(odd.err.find("multiples of the patch, 2"), std::string::npos) << odd.err;
+}
+
 TEST(WfBench, PrintsALineForEveryOperator) {
   const auto end = run(command({"--ops"}));
   ASSERT_EQ(end.code, 0) << end.err;
   const auto lines = json_lines(end.out);
-  ASSERT_EQ(lines.size(), 7u);
+  ASSERT_EQ(lines.size(), 8u);
   for (const auto& line : lines) {
     EXPECT_GT(line["forward_us"].get<double>(), 0) << line;
     EXPECT_GT(line["both_us"].get<double>(), 0) << line;
@@ -81,6 +109,7 @@ TEST(WfBench, BadFlagsAreOneLineAndExitCodeTwo) {
                                               {"--dtype", "int8"},
                                               {"--dynamic-linear", "fast"},
                                               {"--model", "wfm_tinny"},
+                                              {"--model", "dit_s2"},
                                               {"--data", "nowhere"},
                                               {"--batch"}}) {
     const auto end = run(command(bad));

@@ -1,4 +1,5 @@
 #include "weightformer/checkpoint/weights.h"
+#include "weightformer/models/dit.h"
 #include "weightformer/models/model.h"
 
 #include "support/fill.h"
@@ -71,6 +72,60 @@ TEST_F(WfInfer, AnUnreadablePictureIsNamedTheOthersAreAnsweredAndTheExitCodeIsTw
   EXPECT_EQ(end.code, 2);
   EXPECT_NE(end.err.find("text.jpg"), std::string::npos) << end.err;
   EXPECT_NE(end.out.find("grey.jpg\n"), std::string::npos) << end.out;
+}
+
+class WfInferLatents : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    const auto model = create_dit("dit_nano");
+    fill_parameters(*model);
+    write_safetensors(folder_ / "w.safetensors", {state_dict(*model), {}});
+  }
+  Finished infer(const at::Tensor& t, const at::Tensor& y,
+                 const std::vector<std::string>& more = {}, const std::string& name = "dit_nano") {
+    const auto x = filled("input.x", {4, 4, 8, 8});
+    write_safetensors(folder_ / "x.safetensors", {{{"x", x}, {"t", t}, {"y", y}}, {}});
+    std::vector<std::string> words{program("wf_infer"),
+                                   "--model",
+                                   name,
+                                   "--weights",
+                                   folder_ / "w.safetensors",
+                                   "--input",
+                                   folder_ / "x.safetensors",
+                                   "--output",
+                                   folder_ / "y.safetensors"};
+    words.insert(words.end(), more.begin(), more.end());
+    return run(words);
+  }
+  at::Tensor out() { return read_safetensors(folder_ / "y.safetensors").tensors.at("out"); }
+
+  const TensorMap want_ = golden("models/dit_nano.safetensors").tensors;
+  TempDir folder_;
+};
+
+TEST_F(WfInferLatents, GiveTheGoldenOutputWithAndWithoutGuidance) {
+  const auto t = want_.at("t");
+  const auto plain = infer(t, want_.at("y"));
+  ASSERT_EQ(plain.code, 0) << plain.err;
+  expect_close(out(), want_.at("out"), kLogitTolerance, "out");
+  const auto guided =
+      infer(t.slice(0, 0, 1).repeat({4}), want_.at("guided_y"), {"--guidance", "4"});
+  ASSERT_EQ(guided.code, 0) << guided.err;
+  expect_close(out(), want_.at("guided"), kLogitTolerance, "guided");
+}
+
+TEST_F(WfInferLatents, WhatDoesNotFitIsOneLineAndExitCodeTwo) {
+  const auto t = want_.at("t"), y = want_.at("y");
+  for (const auto& [end, message] :
+       {std::pair(infer(t, y + 10), "labels: expected 0 … 10 (10 means no class)"),
+        std::pair(infer(t.slice(0, 1), y), "DiT: expected steps t of shape [4], got [3]"),
+        std::pair(infer(t, y, {}, "dit_s_2"), "w.safetensors: not the weights of this model"),
+        std::pair(infer(t, y, {}, "dit_nanno"), "did you mean 'dit_nano'"),
+        std::pair(infer(t, y, {"--guidance", "4"}, "wfm_nano"), "wfm_nano is a classifier")}) {
+    EXPECT_EQ(end.code, 2) << end.err;
+    EXPECT_NE(end.err.find(message), std::string::npos) << end.err;
+    EXPECT_EQ(std::count(end.err.begin(), end.err.end(), '\n'), 1) << end.err;
+  }
 }
 
 TEST_F(WfInfer, HalfACommandIsOneLineAndExitCodeTwo) {

@@ -1,5 +1,9 @@
+#include "weightformer/models/dit.h"
+#include "weightformer/models/model.h"
+
 #include "support/process.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace wf::testing {
@@ -16,6 +20,21 @@ TEST(WfScale, PrintsATableAndSaysWhetherTheTimesWereMeasured) {
   EXPECT_NE(measured.out.find("compute 30.0 ms measured"), std::string::npos) << measured.out;
   EXPECT_NE(measured.out.find("| 1 | 256 | 30.00 | 0.00 | 0.00 | 100.0 % |"), std::string::npos)
       << measured.out;
+}
+
+TEST(WfScale, CountsTheParametersThatTheModelsHave) {
+  const auto counted = [](const std::string& name, const torch::nn::Module& model) {
+    double count = 0;
+    for (const auto& p : model.parameters()) count += p.requires_grad() ? double(p.numel()) : 0;
+    const auto end = run({program("wf_scale"), "--model", name, "--tflops", "100"});
+    EXPECT_NE(end.out.find(fmt::format("{:.1f} MB of gradients", 4e-6 * count)), std::string::npos)
+        << name << ": " << count << "\n"
+        << end.out;
+  };
+  for (const char* name : {"wfm_tiny", "wfm_small", "wfm_base"}) {
+    counted(name, *create_classifier(name));
+  }
+  for (const char* name : {"dit_s_2", "dit_b_2"}) counted(name, *create_dit(name));
 }
 
 TEST(WfScale, RefusesToGuessTheComputeTime) {
