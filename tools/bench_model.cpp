@@ -11,8 +11,6 @@
 #include <fmt/format.h>
 #include <torch/torch.h>
 
-#include <sys/resource.h>
-
 #include <functional>
 #include <iostream>
 
@@ -39,9 +37,7 @@ double peak_mib(c10::Device device) {
     const auto stats = c10::getDeviceAllocator(device.type())->getDeviceStats(0);
     return static_cast<double>(stats.allocated_bytes[0].peak) / (1 << 20);
   }
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<double>(usage.ru_maxrss) / 1024;
+  return peak_resident_mib();
 }
 
 // make(state dict, empty without --weights) → a model, with those weights in it.
