@@ -3,22 +3,25 @@
 # shoes, from 100 pictures of each, at a larger size; beside it the same from fresh weights.
 # Writes output/finetune/accuracy.tsv. Needs a built tree (tools/build.sh).
 #
-#   tools/finetune_demo.sh [--quick]    # --quick: two epochs of each, to see that it runs
+#   tools/finetune_demo.sh [--quick]    # --quick: little of everything, to see that it runs
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 cd "$root"
 
-pretraining=5 finetuning=30
-[[ ${1:-} == --quick ]] && pretraining=2 finetuning=2
+train=60000 pretraining=5 finetuning=30
+[[ ${1:-} == --quick ]] && train=2000 pretraining=2 finetuning=2
 shoes=(sandal sneaker ankle_boot)
 pictures=100 # to learn from, of each kind of shoe
 all=data/fashion-mnist-finetune
 out=output/finetune
-rm -rf "$out"
+rm -rf "$out" "$all"
 mkdir -p "$out"
 
+source=/usr/share/datasets/fashion-mnist
+[[ -d $source ]] || { say "skipped: no pictures in $source (Debian's dataset-fashion-mnist)"; exit 77; }
+
 say "preparing the pictures (10 seconds)"
-build/bin/wf_prepare --output "$all/all" --train 60000 --val 2000 >/dev/null
+build/bin/wf_prepare --output "$all/all" --train "$train" --val 2000 >/dev/null
 for set in train val; do
   for class in "$all/all/$set"/*; do
     name=$(basename "$class")
@@ -54,5 +57,5 @@ train head shoes 3 "$finetuning" "${small[@]}" TRAIN.FREEZE patch_embed,blocks M
 
 {
   printf 'start\ttop-1 of 600 held-out shoes, percent\n'
-  for tag in fresh layer_decay head; do printf '%s\t%s\n' "$tag" "$(best "$tag")"; done
+  for tag in fresh layer_decay head; do printf '%s\t%.1f\n' "$tag" "$(best "$tag")"; done
 } | tee "$out/accuracy.tsv"

@@ -38,6 +38,7 @@ constexpr const char* kHelp =
   --dynamic-linear M     auto, factored, merged, reference (auto)
   --weights FILE         .pth, .safetensors or a checkpoint (fresh random weights)
   --load                 times reading that file, nothing else
+  --unverified           with --load: without comparing its checksums
   --sweep resolution     one line for each of several sides: seconds a token
   --ops                  one line for each operator and its ATen reference
   --data FOLDER          the loader on the pictures below it: per second of CPU time, by random
@@ -60,8 +61,8 @@ BenchOptions parse(int argc, char** argv) {
       {"--images", &o.images}, {"--passes", &o.passes}};
   for (int i = 1; i < argc; ++i) {
     const std::string flag = argv[i];
-    if (flag == "--ops" || flag == "--load") {
-      (flag == "--ops" ? o.ops : o.load) = true;
+    if (flag == "--ops" || flag == "--load" || flag == "--unverified") {
+      (flag == "--ops" ? o.ops : flag == "--load" ? o.load : o.unverified) = true;
       continue;
     }
     WF_CHECK(i + 1 < argc, flag, ": unknown, or its value is missing; --help lists the flags");
