@@ -29,6 +29,7 @@ struct Probe {
   LaunchEnv env = read_launch_env();
   c10::Device device = c10::kCPU;
   std::shared_ptr<ProcessGroup> group;
+  DataParallelOptions options;  // of speed
 };
 
 std::shared_ptr<Classifier> make_model(uint64_t seed, const Probe& probe) {
@@ -232,7 +233,8 @@ void speed(const Probe& probe) {
   std::vector<double> ratios;
   for (int round = 0; round < kRounds; ++round) {
     const double apart = summed(seconds(plain));
-    DataParallel parallel(*model, probe.group);  // its hooks must not be there for the other
+    DataParallel parallel(*model, probe.group,
+                          probe.options);  // its hooks must not be there for the other
     const auto averaged = [&](const at::Tensor& loss) { parallel.backward(loss); };
     seconds(averaged);
     const double together = summed(seconds(averaged));
@@ -287,7 +289,7 @@ int main(int argc, char** argv) {
     using namespace wf;
     at::set_num_threads(1);
     const auto found = cases().find(argc > 1 ? argv[1] : "");
-    WF_CHECK(found != cases().end(), "wf_dist_probe CASE [TIMEOUT_S]");
+    WF_CHECK(found != cases().end(), "wf_dist_probe CASE [TIMEOUT_S [BUCKET_MB]]");
     Probe probe;
     // NCCL wants a GPU for each process; with one GPU that is a process alone.
     if (static_cast<int>(torch::cuda::device_count()) >= probe.env.world) {
@@ -298,6 +300,7 @@ int main(int argc, char** argv) {
     options.timeout =
         std::chrono::milliseconds(static_cast<int64_t>(1000 * (argc > 2 ? atof(argv[2]) : 60)));
     probe.group = std::make_shared<ProcessGroup>(probe.env, probe.device, options);
+    if (argc > 3) probe.options.bucket_bytes = atoll(argv[3]) << 20;
     found->second(probe);
     // Nobody leaves while another may still ask.
     probe.group->barrier();
