@@ -34,9 +34,21 @@ bool all_set(const std::vector<const char*>& names, const std::string& advice) {
   return unset.empty();
 }
 
-void check_ranks(const LaunchEnv& env, const std::string& rank, const std::string& world) {
-  WF_CHECK(env.world > 0 && env.rank < env.world, rank, "=", env.rank, " is not below ", world, "=",
-           env.world);
+// What a launcher calls the numbers that all of them give.
+struct Names {
+  const char *rank, *world, *local_rank, *restart;
+};
+
+LaunchEnv read_ranks(Launcher launcher, const Names& names) {
+  LaunchEnv env;
+  env.launcher = launcher;
+  env.rank = read_int(names.rank, 0);
+  env.world = read_int(names.world, 1);
+  env.local_rank = read_int(names.local_rank, 0);
+  WF_CHECK(env.world > 0 && env.rank < env.world, names.rank, "=", env.rank, " is not below ",
+           names.world, "=", env.world);
+  env.restart = read_int(names.restart, 0);
+  return env;
 }
 
 uint16_t read_port(int fallback) {
@@ -46,13 +58,8 @@ uint16_t read_port(int fallback) {
 }
 
 LaunchEnv from_torchrun() {
-  LaunchEnv env;
-  env.launcher = Launcher::torchrun;
-  env.rank = read_int("RANK", 0);
-  env.world = read_int("WORLD_SIZE", 1);
-  env.local_rank = read_int("LOCAL_RANK", 0);
-  check_ranks(env, "RANK", "WORLD_SIZE");
-  env.restart = read_int("TORCHELASTIC_RESTART_COUNT", 0);
+  auto env = read_ranks(Launcher::torchrun,
+                        {"RANK", "WORLD_SIZE", "LOCAL_RANK", "TORCHELASTIC_RESTART_COUNT"});
   if (env.world == 1) return env;
   WF_CHECK(all_set({"MASTER_ADDR", "MASTER_PORT"}, "torchrun sets both"), "WORLD_SIZE=", env.world,
            " needs MASTER_ADDR and MASTER_PORT, where the processes meet; torchrun sets them");
@@ -64,13 +71,8 @@ LaunchEnv from_torchrun() {
 }
 
 LaunchEnv from_slurm() {
-  LaunchEnv env;
-  env.launcher = Launcher::slurm;
-  env.rank = read_int("SLURM_PROCID", 0);
-  env.world = read_int("SLURM_STEP_NUM_TASKS", 1);
-  env.local_rank = read_int("SLURM_LOCALID", 0);
-  check_ranks(env, "SLURM_PROCID", "SLURM_STEP_NUM_TASKS");
-  env.restart = read_int("SLURM_RESTART_COUNT", 0);
+  auto env = read_ranks(Launcher::slurm, {"SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID",
+                                          "SLURM_RESTART_COUNT"});
   if (env.world == 1) return env;
   const char* master = std::getenv("MASTER_ADDR");
   env.master_addr = master ? master : first_slurm_host(std::getenv("SLURM_STEP_NODELIST"));
