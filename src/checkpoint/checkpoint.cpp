@@ -229,6 +229,14 @@ const Value* own_part(const TensorFile& file) {
   return own && own->is(Kind::dict) ? own : nullptr;
 }
 
+// Where the run of a checkpoint stood, of this program or of the published trainer.
+Progress progress_of(const TensorFile& file, int64_t steps_per_epoch) {
+  const auto* own = own_part(file);
+  const auto* progress = own ? own->find("progress") : nullptr;
+  return progress ? read_progress(file.path(), *progress)
+                  : published_progress(file, steps_per_epoch);
+}
+
 std::vector<std::string> texts(const Value* list) {
   std::vector<std::string> out;
   if (!list) return out;
@@ -261,10 +269,8 @@ void load_checkpoint(const std::string& path, TrainState& state, int64_t steps_p
   file.verify();
   const auto *model = file.root().find("model"), *optimizer = file.root().find("optimizer");
   WF_CHECK(model && optimizer && optimizer->is(Kind::dict), path, no_state);
+  const auto stands = progress_of(file, steps_per_epoch);
   const auto* own = own_part(file);
-  const auto* progress = own ? own->find("progress") : nullptr;
-  const auto stands =
-      progress ? read_progress(path, *progress) : published_progress(file, steps_per_epoch);
   auto names = texts(own ? own->find("optimizer_names") : nullptr);
   if (names.empty()) names = published_order(*model);
   load_weights(*state.model, read_weights(file), path, options);
@@ -285,11 +291,9 @@ std::vector<SavedCheckpoint> checkpoints_in(const std::string& folder) {
     try {
       const TensorFile file(path);
       const auto* own = own_part(file);
-      const auto *progress = own ? own->find("progress") : nullptr,
-                 *serial = own ? own->find("serial") : nullptr;
-      const auto stands =
-          progress ? read_progress(path, *progress) : published_progress(file, /*steps=*/1);
-      found.push_back({serial ? serial->integer : 0, stands.step, path});
+      const auto* serial = own ? own->find("serial") : nullptr;
+      const auto step = progress_of(file, /*steps_per_epoch=*/1).step;
+      found.push_back({serial ? serial->integer : 0, step, path});
     } catch (const Error& problem) {
       log::warning("skipping a checkpoint: {}", problem.what());
     }
