@@ -34,14 +34,15 @@ void bench_load(const BenchOptions& o) {
   Shell shell;
   double parameters = 0;
   const double idle = peak_resident_mib();
-  for (const auto& [name, tensor] : read_weights(o.weights, {false, /*verify=*/false}).tensors) {
+  for (const auto& [name, tensor] : read_weights(o.weights, {false, Checksums::never}).tensors) {
     shell.add(name, tensor);
     parameters += static_cast<double>(tensor.nbytes()) / (1 << 20);
   }
-  load_weights(shell, read_weights(o.weights), o.weights);
+  load_weights(shell, o.weights);
   const double peak = peak_resident_mib() - idle;
   const auto timing = time_steps(o, [&] {
-    load_weights(shell, read_weights(o.weights, {false, !o.unverified}), o.weights);
+    const auto when = o.unverified ? Checksums::never : Checksums::while_loading;
+    load_weights(shell, read_weights(o.weights, {false, when}), o.weights);
   });
   std::cout << fmt::format(
                    R"({{"who": "weightformer", "load": "{}", "seconds_best": {:.4f}, )"

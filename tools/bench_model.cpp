@@ -45,7 +45,7 @@ template <typename Make>
 auto make_model(const BenchOptions& o, Make make) {
 #ifdef WF_BENCH_WEIGHTS
   if (!o.weights.empty()) {
-    auto weights = read_weights(o.weights);
+    auto weights = read_weights(o.weights, {false, Checksums::while_loading});
     auto model = make(weights.tensors);
     load_weights(*model, std::move(weights), o.weights);
     return model;

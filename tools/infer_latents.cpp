@@ -12,7 +12,7 @@
 namespace wf {
 
 int infer_latents(const InferArguments& a) {
-  auto weights = read_weights(a.weights, {a.ema, true});
+  auto weights = read_weights(a.weights, {a.ema, Checksums::while_loading});
   Config config;
   config.device = a.device;
   const auto device = build_device(config);

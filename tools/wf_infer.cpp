@@ -30,7 +30,7 @@ namespace fs = std::filesystem;
 int run_on_tensors(const InferArguments& a) {
   if (is_dit(a.model)) return infer_latents(a);
   WF_CHECK(!a.guidance, "--guidance is for diffusion models, and ", a.model, " is a classifier");
-  auto weights = read_weights(a.weights, {a.ema, true});
+  auto weights = read_weights(a.weights, {a.ema, Checksums::while_loading});
   Config config;
   config.device = a.device;
   config.model.name = a.model;
@@ -82,7 +82,7 @@ void print_answer(const std::string& path, const std::vector<Prediction>& answer
 int run_on_pictures(const InferArguments& a) {
   auto config = load_config(a.cfg, a.opts);
   config.device = a.device;
-  auto weights = read_weights(a.resume, {a.ema, true});
+  auto weights = read_weights(a.resume, {a.ema, Checksums::while_loading});
   const auto device = build_device(config);
   const auto model = build_classifier(config, device);
   const auto classes = weights.classes;

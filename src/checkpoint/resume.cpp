@@ -24,6 +24,7 @@ void say(const std::string& file, const LoadReport& report) {
 std::vector<std::string> load_weights(const Config& config, Classifier& model,
                                       const std::string& file, WeightsFor use) {
   WeightsOptions wanted;
+  wanted.checksums = Checksums::while_loading;
   wanted.ema = use == WeightsFor::evaluation && config.test.ema;
   auto weights = read_weights(file, wanted);
   LoadOptions options;

@@ -7,8 +7,6 @@
 #include "weightformer/core/checksum.h"
 #include "weightformer/core/mapped_file.h"
 
-#include "verify.h"
-
 #include <ATen/ops/from_blob.h>
 #include <nlohmann/json.hpp>
 
@@ -58,10 +56,14 @@ at::Tensor tensor_in(const std::shared_ptr<MappedFile>& file, uint64_t position,
 bool looks_like_safetensors(std::string_view file) { return file.size() > 8 && file[8] == '{'; }
 
 Safetensors read_safetensors(const std::string& path) {
-  return read_safetensors(open_tensors(path));
+  const auto file = open_tensors(path);
+  auto content = read_safetensors(file);
+  verify(*file, content.checksums);
+  content.checksums.clear();
+  return content;
 }
 
-Safetensors read_safetensors(const std::shared_ptr<MappedFile>& file, bool check) {
+Safetensors read_safetensors(const std::shared_ptr<MappedFile>& file) {
   const auto& path = file->path();
   auto header = parse_safetensors_header(file->bytes(), path);
   Safetensors content;
@@ -70,9 +72,9 @@ Safetensors read_safetensors(const std::shared_ptr<MappedFile>& file, bool check
     content.tensors[name] = tensor_in(file, header.data_start + entry.begin, entry);
   }
   const auto given = content.metadata.extract(kChecksum);
-  if (check && !given.empty()) {
-    verify(*file, {{"its data", header.data_start, file->bytes().size() - header.data_start,
-                    number_in(given.mapped(), path)}});
+  if (!given.empty()) {
+    content.checksums = {{"its data", header.data_start, file->bytes().size() - header.data_start,
+                          number_in(given.mapped(), path)}};
   }
   return content;
 }

@@ -3,8 +3,6 @@
 #include "weightformer/core/check.h"
 #include "weightformer/core/zip_archive.h"
 
-#include "verify.h"
-
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
 
@@ -70,12 +68,12 @@ TensorFile::TensorFile(std::shared_ptr<MappedFile> file)
   }
 }
 
-void TensorFile::verify() const {
+std::vector<Stretch> TensorFile::checksums() const {
   std::vector<Stretch> stretches;
   for (const auto& [key, region] : content_.storages) {
     if (region.crc) stretches.push_back({"data/" + key, region.offset, region.size, *region.crc});
   }
-  wf::verify(*file_, stretches);
+  return stretches;
 }
 
 at::Storage TensorFile::storage(const Value& value) {

@@ -121,7 +121,51 @@ std::string listed(std::vector<std::string> names) {
   return join(names, ", ");
 }
 
+struct Copy {
+  at::Tensor to, from;
+};
+
+// Makes those copies that are plain ones of a part of the file with a checksum, and compares all
+// checksums. Returns the other copies.
+std::vector<Copy> copy_checked(const Weights& weights, std::vector<Copy> copies) {
+  auto stretches = weights.checksums;
+  std::sort(stretches.begin(), stretches.end(),
+            [](const Stretch& a, const Stretch& b) { return a.begin < b.begin; });
+  const auto in_stretch = [&](uint64_t begin, uint64_t end) {
+    auto after = std::upper_bound(stretches.begin(), stretches.end(), begin,
+                                  [](uint64_t at, const Stretch& s) { return at < s.begin; });
+    return after != stretches.begin() && end <= (--after)->begin + after->size;
+  };
+  const auto file = weights.file->bytes();
+  uint64_t filled = 0;  // of the file: two names may share their memory
+  std::vector<Destination> plain;
+  std::vector<Copy> others;
+  for (auto& copy : copies) {
+    const auto& [to, from] = copy;
+    // What was copied out when it was read is not in the map: an offset beyond its end.
+    const uint64_t begin = reinterpret_cast<uintptr_t>(from.const_data_ptr()) -
+                           reinterpret_cast<uintptr_t>(file.data());
+    const auto end = begin + from.nbytes();
+    if (from.is_contiguous() && to.is_contiguous() && to.is_cpu() &&
+        to.scalar_type() == from.scalar_type() && begin >= filled && end > begin &&
+        end <= file.size() && in_stretch(begin, end)) {
+      plain.push_back({begin, from.nbytes(), to.data_ptr()});
+      filled = end;
+    } else {
+      others.push_back(std::move(copy));
+    }
+  }
+  verify(*weights.file, stretches, plain);
+  return others;
+}
+
 bool is_head(const std::string& name) { return name == "head.weight" || name == "head.bias"; }
+
+Weights compared(Weights weights, Checksums when) {
+  if (when == Checksums::now) verify(*weights.file, weights.checksums);
+  if (when != Checksums::while_loading) weights.checksums.clear();
+  return weights;
+}
 
 }  // namespace
 
@@ -143,20 +187,25 @@ std::string bare_name(std::string name) {
 
 Weights read_weights(TensorFile& file, bool ema) {
   const auto [dict, taken] = find_weights(file, ema);
-  return {without_prefixes(file.tensors(*dict)), classes_of(file.root()), taken,
-          model_of(file.root()), file.file()};
+  return {without_prefixes(file.tensors(*dict)),
+          classes_of(file.root()),
+          taken,
+          model_of(file.root()),
+          file.file(),
+          {}};
 }
 
 Weights read_weights(const std::string& path, const WeightsOptions& options) {
   const auto map = open_tensors(path);
   if (looks_like_torch(map->bytes())) {
     TensorFile file(map);
-    if (options.verify) file.verify();
-    return read_weights(file, options.ema);
+    auto weights = read_weights(file, options.ema);
+    weights.checksums = file.checksums();
+    return compared(std::move(weights), options.checksums);
   }
   WF_CHECK(looks_like_safetensors(map->bytes()), path,
            ": neither a file of torch.save nor safetensors");
-  auto file = read_safetensors(map, options.verify);
+  auto file = read_safetensors(map);
   if (file.metadata.count(kTreeKey)) {  // a whole checkpoint, from wf_convert
     const std::string part = options.ema ? "model_ema." : "model.";
     file.tensors = with_prefix(file.tensors, part);
@@ -164,7 +213,8 @@ Weights read_weights(const std::string& path, const WeightsOptions& options) {
   } else {
     WF_CHECK(!options.ema, path, ": holds one set of weights, no averaged ones");
   }
-  return {without_prefixes(file.tensors), classes_of(file), "", "", map};
+  return compared({without_prefixes(file.tensors), classes_of(file), "", "", map, file.checksums},
+                  options.checksums);
 }
 
 TensorMap state_dict(const torch::nn::Module& module) {
@@ -176,7 +226,7 @@ TensorMap state_dict(const torch::nn::Module& module) {
 
 LoadReport load_weights(torch::nn::Module& module, const TensorMap& weights,
                         const std::string& source, const LoadOptions& options) {
-  return load_weights(module, Weights{weights, {}, "", "", nullptr}, source, options);
+  return load_weights(module, Weights{weights, {}, "", "", nullptr, {}}, source, options);
 }
 
 LoadReport load_weights(torch::nn::Module& module, Weights&& weights, const std::string& source,
@@ -192,9 +242,6 @@ LoadReport load_weights(torch::nn::Module& module, Weights&& weights, const std:
            ": not the weights of this model: ", missing.empty() ? "" : "missing " + listed(missing),
            missing.empty() || surplus.empty() ? "" : "; ",
            surplus.empty() ? "" : "surplus " + listed(surplus));
-  struct Copy {
-    at::Tensor to, from;
-  };
   std::vector<Copy> copies;
   for (const auto& [name, tensor] : tensors) {
     const auto own = state.find(name);
@@ -216,6 +263,7 @@ LoadReport load_weights(torch::nn::Module& module, Weights&& weights, const std:
     return std::less<const void*>()(a.from.const_data_ptr(), b.from.const_data_ptr());
   });
   const at::NoGradGuard no_grad;
+  if (!weights.checksums.empty()) copies = copy_checked(weights, std::move(copies));
   for (auto& [to, from] : copies) {
     to.copy_(from);
     if (weights.file && from.is_contiguous()) {
@@ -228,7 +276,7 @@ LoadReport load_weights(torch::nn::Module& module, Weights&& weights, const std:
 
 LoadReport load_weights(torch::nn::Module& module, const std::string& path,
                         const LoadOptions& options) {
-  return load_weights(module, read_weights(path), path, options);
+  return load_weights(module, read_weights(path, {false, Checksums::while_loading}), path, options);
 }
 
 }  // namespace wf

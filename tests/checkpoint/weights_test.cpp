@@ -122,7 +122,57 @@ TEST(ReadWeights, OneFlippedBitIsFound) {
     write_file(path, bytes);
     const auto message = error_of([&] { read_weights(path); });
     EXPECT_NE(message.find("checksum"), std::string::npos) << name << ": " << message;
-    EXPECT_NO_THROW(read_weights(path, {/*ema=*/false, /*verify=*/false}));
+    EXPECT_NO_THROW(read_weights(path, {/*ema=*/false, Checksums::never}));
+  }
+}
+
+// A module with parameters of the names and shapes of `like`, all zero, in `dtype`.
+torch::nn::Module zeros_like(const TensorMap& like, torch::Dtype dtype = torch::kFloat) {
+  torch::nn::Module module;
+  for (const auto& [name, tensor] : like) {
+    module.register_buffer(name, torch::zeros_like(tensor, dtype));
+  }
+  return module;
+}
+
+// Plain copies, shared memory, strides, other dtypes and more than one piece, of both formats.
+TEST(LoadWeights, ChecksumsAreComparedOnTheWayAndEveryTensorArrives) {
+  const TempDir folder;
+  const auto large = torch::randn({5'000'000});  // 20 MB: three pieces
+  const TensorMap tensors{{"a", torch::randn({3, 5})},
+                          {"half", torch::randn({7}).to(torch::kHalf)},
+                          {"large", large},
+                          {"nothing", torch::zeros({0})},
+                          {"z", torch::randn({30'001})}};
+  TensorTree tree;
+  std::vector<std::string> names;
+  for (const auto& item : tensors) names.push_back(item.first);
+  tree.write(folder / "w.pth", *tree.of(names, tensors));
+  write_safetensors(folder / "w.safetensors", {tensors, {}, {}});
+  for (const std::string name : {"w.pth", "w.safetensors"}) {
+    auto module = zeros_like(tensors);
+    load_weights(module, folder / name);
+    for (const auto& [key, tensor] : state_dict(module)) {
+      EXPECT_TRUE(torch::equal(tensor, tensors.at(key).to(torch::kFloat))) << name << " " << key;
+    }
+    const auto whole = read_file(folder / name);
+    const auto sought = [&](const at::Tensor& tensor) {
+      return whole.find({static_cast<const char*>(tensor.const_data_ptr()), tensor.nbytes()});
+    };
+    for (const auto& key : {"half", "large", "z"}) {
+      auto damaged = whole;
+      damaged[sought(tensors.at(key)) + 5] ^= 1;
+      write_file(folder / "damaged", damaged);
+      const auto message = error_of([&] { load_weights(module, folder / "damaged"); });
+      EXPECT_NE(message.find("checksum"), std::string::npos) << name << " " << key << message;
+    }
+  }
+  const auto views = golden_path("checkpoints/views.pth");
+  const auto expected = read_weights(views).tensors;
+  auto module = zeros_like(expected);
+  load_weights(module, views);
+  for (const auto& [key, tensor] : state_dict(module)) {
+    EXPECT_TRUE(torch::equal(tensor, expected.at(key))) << key;
   }
 }
 
@@ -139,12 +189,12 @@ TEST(ReadWeights, WrappersAreOpenedAndTheAverageIsTakenWhenAsked) {
   d.put(root, "note", d.of("x"));
   tree.write(folder / "w", *root);
   EXPECT_EQ(read_weights(folder / "w").tensors.at("head.weight").sum().item<float>(), 4);
-  const auto averaged = read_weights(folder / "w", {/*ema=*/true, /*verify=*/true});
+  const auto averaged = read_weights(folder / "w", {/*ema=*/true, Checksums::now});
   EXPECT_EQ(averaged.tensors.at("head.weight").sum().item<float>(), 0);
   EXPECT_EQ(averaged.taken, "model_ema.state_dict");
   const auto bare = golden_path("checkpoints/bare_state_dict.pth");
   EXPECT_NE(error_of([&] {
-              read_weights(bare, {true, true});
+              read_weights(bare, {true, Checksums::now});
             }).find("no averaged weights"),
             std::string::npos);
 }

@@ -1,12 +1,15 @@
 // Files of named tensors in the safetensors format (8-byte header length, JSON header, raw data).
 #pragma once
 
+#include "weightformer/checkpoint/verify.h"
+
 #include <ATen/core/Tensor.h>
 
 #include <map>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace wf {
 
@@ -20,6 +23,7 @@ inline constexpr const char* kTreeKey = "checkpoint";
 struct Safetensors {
   TensorMap tensors;
   std::map<std::string, std::string> metadata;
+  std::vector<Stretch> checksums;  ///< in the file, not compared yet
 };
 
 /// Reads all of `path`. The tensors lie in a private memory map of the file: pages are read when
@@ -27,7 +31,9 @@ struct Safetensors {
 /// I8 U8 BOOL. Throws wf::Error naming the file and what is wrong with it.
 /// A checksum, which write_safetensors leaves in the metadata, is compared and taken out.
 Safetensors read_safetensors(const std::string& path);
-Safetensors read_safetensors(const std::shared_ptr<MappedFile>& file, bool verify = true);
+
+/// The same from an open file; the checksum is not compared.
+Safetensors read_safetensors(const std::shared_ptr<MappedFile>& file);
 
 /// Whether a file that begins like this can be one.
 bool looks_like_safetensors(std::string_view file);

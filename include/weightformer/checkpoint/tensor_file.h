@@ -2,6 +2,7 @@
 
 #include "weightformer/checkpoint/safetensors.h"
 #include "weightformer/checkpoint/torch_file.h"
+#include "weightformer/checkpoint/verify.h"
 #include "weightformer/core/mapped_file.h"
 
 #include <c10/core/Storage.h>
@@ -29,8 +30,10 @@ class TensorFile {
   const std::string& path() const { return file_->path(); }
   const std::shared_ptr<MappedFile>& file() const { return file_; }
 
-  /// Compares every storage with its checksum; throws wf::Error naming the first that differs.
-  void verify() const;
+  /// Every storage whose checksum is in the file.
+  std::vector<Stretch> checksums() const;
+  /// Compares them all; throws wf::Error naming the first that differs.
+  void verify() const { wf::verify(*file_, checksums()); }
 
   /// The tensor of a node, with its strides; those that share a storage in the file share it here.
   at::Tensor tensor(const pickle::Value& value);

@@ -23,11 +23,19 @@ struct Weights {
   std::string taken;  ///< where in the file they were: "model", "model_ema"; empty: at the top
   std::string model;  ///< the name of the model in a checkpoint's configuration; empty: not known
   std::shared_ptr<MappedFile> file;
+  std::vector<Stretch> checksums;  ///< in the file, not compared yet
+};
+
+/// When the checksums inside a file are compared.
+enum class Checksums {
+  now,
+  while_loading,  ///< by load_weights(), which reads the file once instead of twice
+  never,
 };
 
 struct WeightsOptions {
-  bool ema = false;    ///< the averaged weights; an error when the file has none
-  bool verify = true;  ///< compare with the checksums inside
+  bool ema = false;  ///< the averaged weights; an error when the file has none
+  Checksums checksums = Checksums::now;
 };
 
 /// Reads `path` by its content, whatever its name: a file of torch.save (zip, or the old format of
@@ -60,11 +68,13 @@ LoadReport load_weights(torch::nn::Module& module, const TensorMap& weights,
                         const std::string& source, const LoadOptions& options = {});
 
 /// The same, and hands the file's memory back tensor by tensor, so that both together need little
-/// more than the module: `weights` must not have been changed, and is used up.
+/// more than the module: `weights` must not have been changed, and is used up. Checksums that were
+/// left for now are compared: where one does not fit this throws wf::Error too, but what the module
+/// then holds is partly the file's.
 LoadReport load_weights(torch::nn::Module& module, Weights&& weights, const std::string& source,
                         const LoadOptions& options = {});
 
-/// The same straight from a file of any format.
+/// The same straight from a file of any format, with Checksums::while_loading.
 LoadReport load_weights(torch::nn::Module& module, const std::string& path,
                         const LoadOptions& options = {});
 
