@@ -48,3 +48,11 @@ if(TARGET torch)
 else()
   target_link_libraries(weightformer_torch INTERFACE "${WF_LIB_torch_cpu}" "${WF_LIB_c10}")
 endif()
+
+# at::parallel_for is a plain loop in a file compiled without OpenMP. LibTorch's own runtime is
+# linked: a second one would have threads of its own, which torch.set_num_threads() does not reach.
+find_package(OpenMP REQUIRED COMPONENTS CXX)
+file(GLOB WF_OPENMP_RUNTIME "${WF_TORCH_ROOT}/lib/libgomp*.so*")
+if(NOT WF_OPENMP_RUNTIME)
+  set(WF_OPENMP_RUNTIME OpenMP::OpenMP_CXX)
+endif()

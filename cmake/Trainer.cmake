@@ -21,6 +21,7 @@ set(wf_trainer_plain_sources
   src/checkpoint/git_version.cpp
   src/checkpoint/yaml_tree.cpp
   src/config/command_line.cpp
+  src/core/folder_lock.cpp
   src/config/config.cpp
   src/config/describe.cpp
   src/config/load.cpp
@@ -95,6 +96,7 @@ add_library(weightformer_trainer STATIC
   $<TARGET_OBJECTS:weightformer_log>)
 add_library(weightformer::trainer ALIAS weightformer_trainer)
 set_source_files_properties(${wf_trainer_plain_sources} PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
+target_include_directories(weightformer_trainer PRIVATE "${PROJECT_SOURCE_DIR}")
 target_include_directories(weightformer_trainer SYSTEM PRIVATE "${WF_NLOHMANN_INCLUDE}")
 target_link_libraries(weightformer_trainer
   PUBLIC weightformer_core Threads::Threads

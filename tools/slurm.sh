@@ -19,16 +19,25 @@
 #SBATCH --signal=TERM@120
 set -euo pipefail
 
+if [[ ${1:-} == --help || ${1:-} == -h ]]; then
+  sed -n '2,/^#SBATCH/{/^#SBATCH/d;s/^# \{0,1\}//p}' "$0"
+  exit 0
+fi
+program=build/bin/wf_train
+if [[ ! -x $program ]]; then
+  echo "error: no $program here ($PWD): build first, and submit from the project's folder" >&2
+  exit 2
+fi
+
 # srun no longer takes this from sbatch by itself.
 export SRUN_CPUS_PER_TASK=${SLURM_CPUS_PER_TASK:-8}
 
 restarts=${WF_RESTARTS:-3}
 for ((attempt = 0; ; ++attempt)); do
   code=0
-  srun --kill-on-bad-exit=1 --wait=60 build/bin/wf_train "$@" || code=$?
-  # 2: bad settings, 3: the training diverged. Starting again would not help.
-  if [[ $code -eq 0 || $code -eq 2 || $code -eq 3 || $attempt -ge $restarts ]]; then
-    exit "$code"
-  fi
+  srun --kill-on-bad-exit=1 --wait=60 "$program" "$@" || code=$?
+  # 2: bad settings, 3: the training diverged, 126 and 127: nothing ran. Again would not help.
+  case $code in 0 | 2 | 3 | 126 | 127) exit "$code" ;; esac
+  if ((attempt >= restarts)); then exit "$code"; fi
   echo "wf_train ended with $code; starting again ($((attempt + 1)) of $restarts)" >&2
 done

@@ -3,6 +3,8 @@
 #include "weightformer/checkpoint/tree_json.h"
 #include "weightformer/checkpoint/weights.h"
 #include "weightformer/core/check.h"
+#include "weightformer/core/log.h"
+#include "weightformer/core/registry.h"
 
 #include "tool.h"
 
@@ -11,6 +13,7 @@
 #include <torch/torch.h>
 
 #include <filesystem>
+#include <functional>
 #include <iostream>
 
 namespace {
@@ -86,7 +89,41 @@ class Listing {
   int64_t lines_ = 0;
 };
 
-bool is_torch(const std::string& path) { return looks_like_torch(MappedFile(path).bytes()); }
+bool is_torch(const std::string& path) {
+  const MappedFile file(path);
+  const bool torch = looks_like_torch(file.bytes());
+  WF_CHECK(torch || looks_like_safetensors(file.bytes()), path,
+           file.bytes().empty() ? ": the file is empty"
+                                : ": neither a file of torch.save nor safetensors");
+  return torch;
+}
+
+// Names what could not be read and so is left out. Nothing but that is no checkpoint.
+void say_what_is_left_out(const TensorFile& file) {
+  std::vector<std::string> left_out;
+  bool tensors = false;
+  const std::function<void(const Value&, const std::string&)> look = [&](const Value& value,
+                                                                         const std::string& path) {
+    tensors = tensors || value.is(Kind::tensor);
+    if (value.is(Kind::opaque) || value.is(Kind::global)) {
+      left_out.push_back(
+          str(path.empty() ? "all of it" : path, " (", value.text.substr(0, 80), ")"));
+    }
+    const bool dict = value.is(Kind::dict);
+    for (size_t i = dict ? 1 : 0; i < value.items.size(); i += dict ? 2 : 1) {
+      const auto name = dict ? value.items[i - 1]->text : std::to_string(i);
+      look(*value.items[i], path.empty() ? name : path + "." + name);
+    }
+  };
+  look(file.root(), "");
+  const auto count = left_out.size();
+  left_out.resize(std::min<size_t>(count, 5));
+  WF_CHECK(tensors, file.path(), ": no tensor in it that could be converted",
+           count ? "; not read: " + join(left_out, ", ") : "");
+  if (count == 0) return;
+  log::warning("{}: {} values are left out, being neither tensors nor plain: {}{}", file.path(),
+               count, join(left_out, ", "), count > left_out.size() ? ", …" : "");
+}
 
 int list(const std::string& path) {
   if (is_torch(path)) {
@@ -131,12 +168,16 @@ int convert(const Arguments& a) {
   const bool to_safe = end == ".safetensors";
   WF_CHECK(to_safe || end == ".pth" || end == ".pt", a.output,
            ": what to write? The name must end in .pth, .pt or .safetensors");
+  std::error_code ignored;
+  WF_CHECK(!std::filesystem::equivalent(a.input, a.output, ignored), a.output,
+           ": is the input; give another name");
   const bool from_torch = is_torch(a.input);
   if (a.weights_only || a.ema) {
     write_weights(a, to_safe);
   } else if (from_torch) {
     TensorFile file(a.input);
     file.verify();
+    say_what_is_left_out(file);
     TensorTree tree;
     to_safe ? write_safetensors(a.output, to_safetensors(file))
             : tree.write(a.output, *copy_tree(file, tree));

@@ -6,6 +6,7 @@
 #include "weightformer/config/describe.h"
 #include "weightformer/core/atomic_file.h"
 #include "weightformer/core/check.h"
+#include "weightformer/core/folder_lock.h"
 #include "weightformer/core/log.h"
 #include "weightformer/core/registry.h"
 #include "weightformer/data/device_batch.h"
@@ -16,8 +17,10 @@
 
 #include "tool.h"
 
+#include <nlohmann/json.hpp>
 #include <torch/torch.h>
 
+#include <cmath>
 #include <filesystem>
 #include <iostream>
 
@@ -28,13 +31,18 @@ using namespace wf;
 void say_evaluation(const Evaluation& result) {
   log::info("evaluation: top-1 {:.3f} %, top-5 {:.3f} %, loss {:.4f}, {} pictures, {} unreadable",
             result.acc1, result.acc5, result.loss, result.images, result.unreadable);
-  std::cout << fmt::format(
-      "{{\"val_acc1\": {}, \"val_acc5\": {}, \"val_loss\": {}, \"images\": {}, \"unreadable\": "
-      "{}{}}}\n",
-      result.acc1, result.acc5, result.loss, result.images, result.unreadable,
-      result.real_images == 0 ? ""
-                              : fmt::format(", \"real_acc1\": {}, \"real_images\": {}",
-                                            result.real_acc1, result.real_images));
+  if (!std::isfinite(result.loss)) log::warning("evaluation: the model's outputs are not finite");
+  nlohmann::ordered_json line;  // writes null for what is not finite
+  line["val_acc1"] = result.acc1;
+  line["val_acc5"] = result.acc5;
+  line["val_loss"] = result.loss;
+  line["images"] = result.images;
+  line["unreadable"] = result.unreadable;
+  if (result.real_images > 0) {
+    line["real_acc1"] = result.real_acc1;
+    line["real_images"] = result.real_images;
+  }
+  std::cout << line.dump() << std::endl;
 }
 
 // What a process works with.
@@ -91,7 +99,11 @@ int train(const Job& job) {
   }
   const auto loaders = build_loaders(config, job.env);
   auto state = build_train_state(config, job.model, loaders, job.env.world);
-  job.team->on_root("checkpoint reading", [&] { resume(config, folder, state); });
+  std::optional<FolderLock> lock;
+  job.team->on_root("checkpoint reading", [&] {
+    lock.emplace(folder);
+    resume(config, folder, state);
+  });
   job.team->share(state);
   Trainer trainer(state, *loaders.train, *loaders.validation,
                   build_trainer_options(config, job.device, job.team));
@@ -129,7 +141,9 @@ int main(int argc, char** argv) {
     WF_CHECK(env.world == 1 || !config.throughput_mode, "WORLD_SIZE=", env.world,
              ": --throughput times one process");
     const std::string folder = run_folder(config);
-    std::filesystem::create_directories(folder);
+    std::error_code problem;
+    std::filesystem::create_directories(folder, problem);
+    WF_CHECK(!problem, folder, ": cannot make the run's folder (--output): ", problem.message());
     if (env.rank > 0) log::only_errors_on_terminal();
     log::open(env.rank == 0 ? folder + "/log.txt" : str(folder, "/log_rank_", env.rank, ".txt"));
     if (config.threads > 0) at::set_num_threads(static_cast<int>(config.threads));

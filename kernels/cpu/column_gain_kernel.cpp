@@ -1,9 +1,9 @@
 #include "kernels/column_gain.h"
 #include "kernels/cpu/capability.h"
+#include "kernels/cpu/parallel.h"
 #include "kernels/cpu/vectors.h"
 
 #include <ATen/Dispatch.h>
-#include <ATen/Parallel.h>
 
 namespace wf {
 namespace {

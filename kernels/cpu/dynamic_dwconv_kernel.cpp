@@ -2,11 +2,11 @@
 // sums stay in registers while the columns of three rows pass by, each read once.
 
 #include "kernels/cpu/capability.h"
+#include "kernels/cpu/parallel.h"
 #include "kernels/cpu/vectors.h"
 #include "kernels/dynamic_dwconv.h"
 
 #include <ATen/Dispatch.h>
-#include <ATen/Parallel.h>
 
 namespace wf {
 namespace {

@@ -1,10 +1,10 @@
 #include "kernels/cpu/capability.h"
+#include "kernels/cpu/parallel.h"
 #include "kernels/cpu/vectors.h"
 #include "kernels/entry.h"
 #include "kernels/grid_pool3.h"
 
 #include <ATen/Dispatch.h>
-#include <ATen/Parallel.h>
 
 namespace wf {
 namespace {

@@ -1,9 +1,9 @@
 #include "kernels/cpu/capability.h"
+#include "kernels/cpu/parallel.h"
 #include "kernels/cpu/vectors.h"
 #include "kernels/entry.h"
 
 #include <ATen/Dispatch.h>
-#include <ATen/Parallel.h>
 
 #include <cstring>
 

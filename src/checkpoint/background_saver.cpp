@@ -85,7 +85,11 @@ void BackgroundSaver::flush() {
   flushing_ = false;
   if (waiting_.empty()) return;
   waiting_.clear();
-  throw Error(problem_);
+  // Not the settings' fault: a launcher that starts the run again does right.
+  constexpr int kNotSaved = 1;
+  throw Error(str("checkpoint not saved: ", problem_,
+                  ". Make room and give the same command: it goes on from the last one"),
+              kNotSaved);
 }
 
 bool BackgroundSaver::due() const { return flushing_ || ending_ || Clock::now() >= not_before_; }

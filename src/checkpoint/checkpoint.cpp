@@ -244,6 +244,19 @@ std::vector<std::string> texts(const Value* list) {
   return out;
 }
 
+// The checkpoints of a run, whole or not.
+std::vector<std::string> names_in(const std::string& folder) {
+  std::vector<std::string> paths;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    const auto& path = entry.path();
+    if (path.filename().string().rfind("ckpt_", 0) == 0 && path.extension() == ".pth") {
+      paths.push_back(path.string());
+    }
+  }
+  return paths;
+}
+
 }  // namespace
 
 Snapshot::Snapshot(const TrainState& state, const SaveInfo& info)
@@ -281,13 +294,7 @@ void load_checkpoint(const std::string& path, TrainState& state, int64_t steps_p
 
 std::vector<SavedCheckpoint> checkpoints_in(const std::string& folder) {
   std::vector<SavedCheckpoint> found;
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
-    const auto path = entry.path().string();
-    if (entry.path().filename().string().rfind("ckpt_", 0) != 0 ||
-        entry.path().extension() != ".pth") {
-      continue;
-    }
+  for (const auto& path : names_in(folder)) {
     try {
       const TensorFile file(path);
       const auto* own = own_part(file);
@@ -307,15 +314,23 @@ std::vector<SavedCheckpoint> checkpoints_in(const std::string& folder) {
 }
 
 std::optional<std::string> newest_checkpoint(const std::string& folder) {
-  const auto found = checkpoints_in(folder);
-  for (auto saved = found.rbegin(); saved != found.rend(); ++saved) {
+  std::vector<std::string> paths;
+  for (const auto& saved : checkpoints_in(folder)) paths.push_back(saved.path);
+  std::reverse(paths.begin(), paths.end());
+  const auto best = folder + "/" + kBestCheckpoint;
+  if (fs::exists(best)) paths.push_back(best);
+  for (const auto& path : paths) {
     try {
-      TensorFile(saved->path).verify();
-      return saved->path;
+      TensorFile(path).verify();
+      return path;
     } catch (const Error& problem) {
       log::warning("skipping a checkpoint: {}", problem.what());
     }
   }
+  // A fresh start would overwrite, checkpoint by checkpoint, what may yet be mended or looked at.
+  WF_CHECK(paths.empty() && names_in(folder).empty(), folder,
+           ": there are checkpoints here and none of them is whole; give the run another --tag, or "
+           "move them away to start from the beginning");
   return std::nullopt;
 }
 

@@ -35,8 +35,9 @@ void CheckpointObserver::on_start(const TrainState& state) {
 void CheckpointObserver::on_step(const TrainState& state, const StepReport& report) {
   // Only there is the state known to be finite and its mean loss up to date. The end of an epoch
   // saves anyway.
-  if (options_.save_steps == 0 || !report.measured || report.batch == report.batches) return;
-  if (state.progress.step - saved_step_ < options_.save_steps) return;
+  const auto every = options_.save_steps;
+  if (every == 0 || !report.measured || report.batch == report.batches) return;
+  if (state.progress.step / every == saved_step_ / every) return;
   save(str("ckpt_step_", state.progress.step), /*best=*/false, state);
 }
 
@@ -61,7 +62,7 @@ void CheckpointObserver::save(const std::string& name, bool best, const TrainSta
                               name.empty() ? "" : folder_ + "/" + name + ".pth"};
   job.snapshot = std::make_shared<Snapshot>(state, SaveInfo{serial_, options_.world});
   job.path = saved.path;
-  if (best) job.best_path = folder_ + "/max_acc.pth";
+  if (best) job.best_path = folder_ + "/" + kBestCheckpoint;
   job.written = [this, saved] { written(saved); };
   saver_->submit(std::move(job));
   if (!name.empty()) saved_step_ = state.progress.step;

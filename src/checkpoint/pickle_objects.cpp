@@ -196,9 +196,12 @@ Value* Machine::tensor(const Value& arguments) {
   }
   // v3 names the dtype apart from an untyped storage.
   if (given.size() >= 7 && given[6]->is(Kind::global)) {
-    for (const auto& dtype : kDtypes) {
-      if (given[6]->text == std::string("torch.") + dtype.name) value->dtype = dtype.dtype;
-    }
+    const auto same = [&](const auto& dtype) {
+      return given[6]->text == std::string("torch.") + dtype.name;
+    };
+    const auto dtype = std::find_if(std::begin(kDtypes), std::end(kDtypes), same);
+    if (dtype == std::end(kDtypes)) return make(Kind::opaque, "tensor in " + given[6]->text);
+    value->dtype = dtype->dtype;
   }
   check_tensor(*value);
   return value;

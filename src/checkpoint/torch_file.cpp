@@ -44,7 +44,7 @@ TorchFile parse_zip(std::string_view file, const std::string& where) {
   for (const auto& entry : entries) {
     if (entry.name.substr(0, folder.size()) != folder) continue;
     const auto name = entry.name.substr(folder.size());
-    WF_CHECK(name != "constants.pkl", where,
+    WF_CHECK(name != "constants.pkl" && name.substr(0, 5) != "code/", where,
              ": a TorchScript program, not a checkpoint: save its state_dict() instead");
     WF_CHECK(entry.plain(), where, ": ", name, " is compressed, which torch.save never does");
     const auto data = zip_data(file, entry);

@@ -4,7 +4,7 @@
 #include "weightformer/core/checksum.h"
 #include "weightformer/core/mapped_file.h"
 
-#include <ATen/Parallel.h>
+#include "kernels/cpu/parallel.h"
 
 #include <algorithm>
 #include <cstring>

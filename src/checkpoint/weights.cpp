@@ -45,9 +45,10 @@ std::pair<const Value*, std::string> find_weights(const TensorFile& file, bool e
     WF_CHECK(at, file.path(), ": no averaged weights in it (looked for ",
              join({std::begin(kAveraged), std::end(kAveraged)}, ", "), ")");
   }
-  for (int level = 0; level < kWrappers && !is_state_dict(*at); ++level) {
+  for (int level = 0; level < kWrappers; ++level) {
+    // Wrappers first: a training script may keep a tensor of its own (best_acc1) beside them.
     auto [next, key] = inside(*at, kPlain);
-    if (!next) std::tie(next, key) = inside(*at, kAveraged);
+    if (!next && !is_state_dict(*at)) std::tie(next, key) = inside(*at, kAveraged);
     if (!next) break;
     at = next;
     taken += (taken.empty() ? "" : ".") + key;
@@ -56,7 +57,10 @@ std::pair<const Value*, std::string> find_weights(const TensorFile& file, bool e
            ": no weights in it: expected tensors by name, or a "
            "dict of them under ",
            join({std::begin(kPlain), std::end(kPlain)}, ", "), " or ",
-           join({std::begin(kAveraged), std::end(kAveraged)}, ", "));
+           join({std::begin(kAveraged), std::end(kAveraged)}, ", "),
+           at->is(Kind::opaque) ? ". It holds a pickled " + at->text.substr(0, 100) +
+                                      "; save model.state_dict() instead"
+                                : "");
   return {at, taken};
 }
 

@@ -52,7 +52,7 @@ void validate(const Config& config) {
   const int64_t all = train.epochs + train.cooldown_epochs;
   WF_CHECK(train.warmup_epochs < train.epochs, at("TRAIN.WARMUP_EPOCHS"), " is ",
            train.warmup_epochs, ", which leaves nothing of ", at("TRAIN.EPOCHS"), ", ",
-           train.epochs);
+           train.epochs, "; set TRAIN.WARMUP_EPOCHS lower");
   WF_CHECK(train.min_lr <= train.base_lr, at("TRAIN.MIN_LR"), " is ", train.min_lr, ", above ",
            at("TRAIN.BASE_LR"), ", ", train.base_lr);
   WF_CHECK(train.start_epoch < all, at("TRAIN.START_EPOCH"), " is ", train.start_epoch,

@@ -2,7 +2,8 @@
 
 #include "weightformer/core/check.h"
 
-#include <ATen/Parallel.h>
+#include "kernels/cpu/parallel.h"
+
 #include <torch/torch.h>
 
 #include <algorithm>

@@ -9,10 +9,14 @@
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 #include <torch/torch.h>
 
+#include <netdb.h>
+
 #include <algorithm>
 #include <condition_variable>
+#include <future>
 #include <mutex>
 #include <new>
+#include <stdexcept>
 #include <thread>
 
 namespace wf {
@@ -43,7 +47,50 @@ std::string essence(const std::exception& problem) {
   const auto bracket = text.find("] ");
   if (!text.empty() && text.front() == '[' && bracket != std::string::npos)
     text = text.substr(bracket + 2);
+  if (!text.empty() && text.back() == '.') text.pop_back();
   return text;
+}
+
+const char* advice(const std::string& problem) {
+  const auto has = [&](const char* sign) { return problem.find(sign) != std::string::npos; };
+  if (has("EADDRINUSE")) {
+    return "Something else has this port: choose another MASTER_PORT (torchrun: --master-port)";
+  }
+  if (has("Ping failed") || has("wrong protocol")) {
+    return "What answers there is another service: choose another MASTER_PORT, or another "
+           "MASTER_ADDR";
+  }
+  return "Another process has ended or is silent; start the run again, it goes on from its last "
+         "checkpoint";
+}
+
+// A name may be made known only while the others start (Kubernetes), so it is asked for again.
+void wait_for_host(const std::string& host, milliseconds timeout) {
+  const auto begin = Clock::now();
+  addrinfo* found = nullptr;
+  while (::getaddrinfo(host.c_str(), nullptr, nullptr, &found) != 0) {
+    if (Clock::now() - begin > timeout) {
+      throw Error(str("MASTER_ADDR=", host, ": no machine of that name is known here"),
+                  Error::kPeerLost);
+    }
+    std::this_thread::sleep_for(std::min(timeout / 4, milliseconds(1000)));
+  }
+  ::freeaddrinfo(found);
+}
+
+// The store's own timeout does not hold against a service that takes the connection and is silent.
+c10::intrusive_ptr<c10d::Store> open_store(const std::string& host,
+                                           const c10d::TCPStoreOptions& options) {
+  using Store = c10::intrusive_ptr<c10d::Store>;
+  std::packaged_task<Store()> open(
+      [=]() -> Store { return c10::make_intrusive<c10d::TCPStore>(host, options); });
+  auto store = open.get_future();
+  std::thread(std::move(open)).detach();
+  constexpr std::chrono::seconds kGrace(2);  // let the store speak first
+  if (store.wait_for(options.timeout + kGrace) != std::future_status::ready) {
+    throw std::runtime_error("wrong protocol: it takes the connection and says nothing");
+  }
+  return store.get();
 }
 
 std::string arrival_key(int rank) { return str("here/", rank); }
@@ -67,6 +114,7 @@ void ProcessGroup::meet() {
     store_ = c10::make_intrusive<c10d::HashStore>();
     return;
   }
+  wait_for_host(env_.master_addr, timeout_);
   c10d::TCPStoreOptions options;
   options.port = env_.master_port;
   options.isServer = env_.rank == 0 && !env_.agent_store;
@@ -74,9 +122,8 @@ void ProcessGroup::meet() {
   options.waitWorkers = false;
   options.timeout = timeout_;
   // torchrun's store outlives a failed attempt, with all that was left in it.
-  store_ = c10::make_intrusive<c10d::PrefixStore>(
-      str("weightformer/attempt_", env_.restart),
-      c10::make_intrusive<c10d::TCPStore>(env_.master_addr, options));
+  store_ = c10::make_intrusive<c10d::PrefixStore>(str("weightformer/attempt_", env_.restart),
+                                                  open_store(env_.master_addr, options));
   store_->set(arrival_key(env_.rank), "here");
   std::vector<std::string> all;
   for (int rank = 0; rank < env_.world; ++rank) all.push_back(arrival_key(rank));
@@ -114,10 +161,8 @@ void ProcessGroup::lose(const std::string& message) const {
 void ProcessGroup::rethrow(const std::string& what, Clock::duration after,
                            const std::exception& problem) const {
   if (!from_an_exchange(problem)) return;
-  lose(
-      fmt::format("{} failed after {:.1f} s: {}. Another process has ended or is silent; start the "
-                  "run again, it goes on from its last checkpoint",
-                  what, seconds(after), essence(problem)));
+  const auto text = essence(problem);
+  lose(fmt::format("{} failed after {:.1f} s: {}. {}", what, seconds(after), text, advice(text)));
 }
 
 ProcessGroup::Pending::Pending() = default;

@@ -6,6 +6,7 @@
 #include "weightformer/data/open_dataset.h"
 #include "weightformer/data/real_labels.h"
 #include "weightformer/dist/launch_env.h"
+#include "weightformer/dist/process_group.h"
 #include "weightformer/engine/team.h"
 
 #include <c10/core/impl/DeviceGuardImplInterface.h>
@@ -14,6 +15,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <sstream>
 
 namespace wf {
 namespace {
@@ -168,6 +170,44 @@ Loaders build_validation_loader(const Config& config, std::vector<std::string> c
   return loaders;
 }
 
+namespace {
+
+// The first line of `own` that `other` has differently, both of dump_yaml().
+std::string first_difference(const std::string& own, const std::string& other) {
+  const auto bare = [](const std::string& line) {
+    return line.substr(std::min(line.find_first_not_of(' '), line.size()));
+  };
+  std::istringstream ours(own), theirs(other);
+  std::string section, line, expected;
+  while (std::getline(ours, line) && std::getline(theirs, expected)) {
+    if (line != expected) {
+      return str(line[0] == ' ' ? section : "", bare(line), " where rank 0 has ", bare(expected));
+    }
+    if (line.back() == ':') section = bare(line) + " ";
+  }
+  return "more or fewer of them";
+}
+
+// Ranks that train with other numbers would go on without a word, or end in a riddle. What belongs
+// to a machine may differ.
+void require_same_settings(Config config, ProcessGroup& group) {
+  config.data.data_path = config.data.real_labels = config.output = "";
+  config.data.num_workers = config.threads = config.local_rank = 0;
+  config.data.pin_memory = config.data.cache_listing = false;
+  config.model.resume = config.model.pretrained = "";
+  config.device = "";
+  const auto own = dump_yaml(config), root = group.broadcast(own);
+  auto differ = torch::full({1}, own == root ? 0 : 1, torch::kLong);
+  group.sum(differ);
+  WF_CHECK(own == root, "rank ", group.rank(),
+           " was started with other settings than rank 0: ", first_difference(own, root),
+           "; give all processes the same command");
+  WF_CHECK(differ.item<int64_t>() == 0, "other ranks were started with other settings than rank ",
+           "0, and say which; give all processes the same command");
+}
+
+}  // namespace
+
 std::shared_ptr<Team> build_team(const Config& config, const LaunchEnv& env, c10::Device device) {
   if (env.world == 1) return std::make_shared<Team>();
   GroupOptions group;
@@ -176,7 +216,9 @@ std::shared_ptr<Team> build_team(const Config& config, const LaunchEnv& env, c10
   options.bucket_bytes = config.dist.bucket_mb << 20;
   options.find_unused = config.dist.find_unused;
   options.compress = config.dist.compress == "bf16";
-  return std::make_shared<Team>(std::make_shared<ProcessGroup>(env, device, group), options);
+  const auto all = std::make_shared<ProcessGroup>(env, device, group);
+  require_same_settings(config, *all);
+  return std::make_shared<Team>(all, options);
 }
 
 std::optional<at::ScalarType> build_amp(const Config& config) {
@@ -239,6 +281,7 @@ TrainerOptions build_trainer_options(const Config& config, c10::Device device,
   options.accumulation_steps = config.train.accumulation_steps;
   options.device = device;
   options.print_freq = config.print_freq;
+  options.save_steps = config.save_steps;
   options.seed = static_cast<uint64_t>(config.seed);
   options.batch_images = config.data.batch_size * (team ? team->world() : 1);
   options.team = std::move(team);

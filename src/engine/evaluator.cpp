@@ -44,12 +44,13 @@ class Sums {
     const auto readable = labels >= 0;
     const auto top = std::get<1>(logits.topk(std::min<int64_t>(5, logits.size(1)), 1));
     const auto first = top.select(1, 0), hits = top.eq(labels.unsqueeze(1));
-    std::vector<at::Tensor> now(kCount, torch::zeros({}, sums_.options()));
+    const auto number = [&](int64_t value) { return torch::full({}, value, sums_.options()); };
+    std::vector<at::Tensor> now(kCount, number(0));
     now[kLoss] = at::cross_entropy_loss(logits, labels, {}, at::Reduction::Sum, -1);
     now[kTop1] = hits.slice(1, 0, 1).sum();
     now[kTop5] = hits.sum();
     now[kReadable] = readable.sum();
-    now[kImages].fill_(static_cast<double>(labels.size(0)));
+    now[kImages] = number(labels.size(0));
     if (real_.defined()) {
       const auto indices = torch::tensor(batch.indices).to(options_.device);
       const auto right =

@@ -182,8 +182,9 @@ std::optional<Trainer::Step> Trainer::next_step() {
   Step step;
   // Every print_freq batches, or the first step after. The last of an epoch is one too, as a
   // checkpoint may follow.
-  step.measured =
-      end / options_.print_freq > progress.batch / options_.print_freq || end == progress.batches;
+  step.measured = end / options_.print_freq > progress.batch / options_.print_freq ||
+                  end == progress.batches ||
+                  (options_.save_steps > 0 && (progress.step + 1) % options_.save_steps == 0);
   options_.team->begin_step();
   state_.optimizer->zero_grad();
   std::vector<at::Tensor> losses;

@@ -210,6 +210,23 @@ TEST(NewestCheckpoint, IsTheOneSavedLastThatIsWhole) {
   EXPECT_EQ(newest_checkpoint(folder.path()), folder / "ckpt_epoch_9.pth");
 }
 
+TEST(NewestCheckpoint, IsTheBestOneWhenNoOtherIsWholeAndNeverAFreshStartOverRuins) {
+  const TempDir folder;
+  auto state = nano_state();
+  save_checkpoint(folder / "max_acc.pth", state, {/*serial=*/1});
+  save_checkpoint(folder / "ckpt_epoch_9.pth", state, {/*serial=*/2});
+  EXPECT_EQ(newest_checkpoint(folder.path()), folder / "ckpt_epoch_9.pth");
+  write_file(folder / "ckpt_epoch_9.pth", read_file(folder / "ckpt_epoch_9.pth").substr(0, 1000));
+  EXPECT_EQ(newest_checkpoint(folder.path()), folder / "max_acc.pth");
+  write_file(folder / "max_acc.pth", "");
+  try {
+    newest_checkpoint(folder.path());
+    FAIL() << "it would have been overwritten";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("none of them is whole"), std::string::npos);
+  }
+}
+
 CheckpointOptions every(int64_t epochs) {
   CheckpointOptions options;
   options.save_freq = epochs;
@@ -271,7 +288,7 @@ TEST(CheckpointObserver, StepsSaveInsideAnEpochWhereTheStateIsKnown) {
   }
   observer.reset();
   EXPECT_EQ(files_in(folder.path()),
-            (std::set<std::string>{"ckpt_step_12.pth", "ckpt_step_24.pth", "ckpt_step_36.pth"}));
+            (std::set<std::string>{"ckpt_step_12.pth", "ckpt_step_20.pth", "ckpt_step_32.pth"}));
 }
 
 TEST(CheckpointObserver, AFolderThatCannotBeWrittenDoesNotEndTheRun) {

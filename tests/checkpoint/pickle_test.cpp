@@ -119,6 +119,18 @@ TEST(Pickle, ATensorIsDescribed) {
   EXPECT_EQ(document.root->storage->text, "0");
 }
 
+TEST(Pickle, ATensorOfADtypeThatIsNotKnownIsNotTakenForItsBytes) {
+  const auto v3 = [](const std::string& dtype) {
+    return parse(
+        "ctorch._utils\n_rebuild_tensor_v3\n((Vstorage\nctorch.storage\nUntypedStorage\n"
+        "V0\nVcpu\nI8\ntQI0\n(I2\nt(I1\ntI00\nccollections\nOrderedDict\n)Rctorch\n" +
+        dtype + "\ntR.");
+  };
+  EXPECT_TRUE(v3("uint8").root->is(Kind::tensor));
+  EXPECT_TRUE(v3("float8_e4m3fn").root->is(Kind::opaque));
+  EXPECT_EQ(v3("float8_e4m3fn").root->text, "tensor in torch.float8_e4m3fn");
+}
+
 TEST(Pickle, WhatIsMalformedGivesOneLine) {
   const std::string deep = std::string(200, ']') + std::string(199, 'a') + ".";
   std::string many = "(";

@@ -192,6 +192,10 @@ TEST(ReadWeights, WrappersAreOpenedAndTheAverageIsTakenWhenAsked) {
   const auto averaged = read_weights(folder / "w", {/*ema=*/true, Checksums::now});
   EXPECT_EQ(averaged.tensors.at("head.weight").sum().item<float>(), 0);
   EXPECT_EQ(averaged.taken, "model_ema.state_dict");
+  // As PyTorch's ImageNet example saves: a tensor of its own beside the weights.
+  d.put(root, "best_acc1", tree.of(torch::ones({})));
+  tree.write(folder / "example", *root);
+  EXPECT_EQ(read_weights(folder / "example").tensors.count("head.weight"), 1u);
   const auto bare = golden_path("checkpoints/bare_state_dict.pth");
   EXPECT_NE(error_of([&] {
               read_weights(bare, {true, Checksums::now});

@@ -63,6 +63,30 @@ TEST(ProcessGroup, NamesTheRanksThatDoNotCome) {
   EXPECT_NE(alone.err.find("these ranks did not come: 1, 2"), std::string::npos) << alone.err;
 }
 
+TEST(ProcessGroup, AMeetingPlaceThatIsNoneIsSaid) {
+  const auto meet = [](const std::string& address, const std::string& port) {
+    return run({"env", "RANK=1", "WORLD_SIZE=2", "LOCAL_RANK=1", "MASTER_ADDR=" + address,
+                "MASTER_PORT=" + port, program("wf_dist_probe"), "votes", "1"});
+  };
+  const auto nowhere = meet("no-such-host.invalid", "29500");
+  EXPECT_NE(nowhere.code, 0);
+  EXPECT_NE(nowhere.err.find("MASTER_ADDR=no-such-host.invalid"), std::string::npos) << nowhere.err;
+
+  // Connections are taken by the kernel, and nobody reads.
+  const int silent = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  ASSERT_EQ(::bind(silent, reinterpret_cast<sockaddr*>(&address), size), 0);
+  ASSERT_EQ(::listen(silent, 8), 0);
+  ::getsockname(silent, reinterpret_cast<sockaddr*>(&address), &size);
+  const auto deaf = meet("127.0.0.1", std::to_string(ntohs(address.sin_port)));
+  ::close(silent);
+  EXPECT_EQ(deaf.code, 4) << deaf.err;
+  EXPECT_NE(deaf.err.find("MASTER_PORT"), std::string::npos) << deaf.err;
+}
+
 TEST(ProcessGroup, ASilentRankIsReportedAfterTheTimeout) {
   Ranks ranks(2, probe("silent", "2"));
   const auto waiting = ranks[0].wait();

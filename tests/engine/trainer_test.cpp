@@ -295,6 +295,24 @@ TEST(Trainer, RefusesACheckpointInsideAnEpochOfAnotherLength) {
   EXPECT_THROW(Trainer(run.state, *train, *validation, {}), Error);
 }
 
+TEST(Trainer, AStepThatIsToBeSavedIsMeasuredWhateverIsPrinted) {
+  struct Measured : Observer {
+    void on_step(const TrainState& state, const StepReport& report) override {
+      if (report.measured) steps.push_back(state.progress.step);
+    }
+    std::vector<int64_t> steps;
+  };
+  TrainerOptions options;
+  options.print_freq = 1000;
+  options.save_steps = 3;
+  ToyRun run(options);
+  ASSERT_EQ(run.train->batches(), 5);
+  const auto measured = std::make_shared<Measured>();
+  run.trainer->add(measured);
+  run.trainer->run();
+  EXPECT_EQ(measured->steps, (std::vector<int64_t>{3, 5, 6, 9, 10, 12, 15}));
+}
+
 TEST(Trainer, RefusesASetSmallerThanABatch) {
   ToyRun run;
   const auto train = toy_loader(true, std::make_shared<ToyDataset>(5, kSide));
@@ -309,6 +327,7 @@ TEST(Evaluate, CountsEveryPictureOnceAndUnreadableOnesAsWrong) {
   const auto result = evaluate(*run.state.model, *loader, {});
   EXPECT_EQ(result.images, 21);
   EXPECT_EQ(result.unreadable, 2);
+  EXPECT_EQ(result.real_images, 0) << "no such labels were given";
 
   run.state.model->eval();
   const torch::NoGradGuard no_grad;

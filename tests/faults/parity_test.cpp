@@ -44,6 +44,22 @@ TEST(SameResult, TwoProcessesAndAccumulationGiveWhatOneProcessGives) {
   expect_close(training, "one", "parts");
 }
 
+TEST(SameResult, RanksWithOtherSettingsAreRefusedByName) {
+  const Training training(2);
+  const auto command = training.command("mixed");
+  const std::vector<std::string> other{"sh", "-c",
+                                       "[ $RANK = 0 ] || more='--opts TRAIN.BASE_LR 0.1'; "
+                                       "exec \"$@\" $more",
+                                       "sh"};
+  auto words = other;
+  words.insert(words.end(), command.begin(), command.end());
+  const auto ranks = Ranks(2, words).wait();
+  EXPECT_EQ(ranks[0].code, 2) << told(ranks);
+  EXPECT_EQ(ranks[1].code, 2) << told(ranks);
+  EXPECT_NE(ranks[1].err.find("TRAIN: BASE_LR: 0.1 where rank 0 has BASE_LR"), std::string::npos)
+      << told(ranks);
+}
+
 TEST(SameResult, EvaluationCountsEveryPictureOnceOnThreeProcesses) {
   const Training training(2);
   ASSERT_EQ(run(training.command("run")).code, 0);

@@ -40,6 +40,15 @@ TEST(HouseRules, ThePublicHeadersHaveNoConditionals) {
   EXPECT_EQ(grep(sources(WF_SOURCE_DIR, {"include"}, {".h"}), std::regex("#\\s*if")), Lines{});
 }
 
+// Elsewhere a file that is compiled without OpenMP would run its loops on one thread and say
+// nothing.
+TEST(HouseRules, ParallelLoopsComeFromTheHeaderThatMakesSureOfThem) {
+  const Lines found = grep(sources(WF_SOURCE_DIR, {"include", "src", "kernels", "tools"}, kCode),
+                           std::regex("<ATen/Parallel\\.h>"));
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].rfind("kernels/cpu/parallel.h:", 0), 0u) << found[0];
+}
+
 TEST(HouseRules, NoFileIsLongerThanFiveHundredLines) {
   for (const auto& file :
        sources(WF_SOURCE_DIR, {"include", "src", "kernels", "tools", "tests"}, kCode)) {

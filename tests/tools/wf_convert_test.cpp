@@ -1,3 +1,4 @@
+#include "weightformer/checkpoint/tensor_file.h"
 #include "weightformer/checkpoint/weights.h"
 
 #include "support/golden.h"
@@ -42,6 +43,26 @@ TEST(WfConvert, ListsWhatAFileHolds) {
         "config.TRAIN.OPTIMIZER.BETAS: (0.9, 0.999)\n", "optimizer.state.0.step: float32 []\n"}) {
     EXPECT_NE(end.out.find(line), std::string::npos) << line << end.out;
   }
+}
+
+TEST(WfConvert, WhatCannotBeConvertedIsNamedAndTheInputIsNeverTheOutput) {
+  const TempDir folder;
+  const auto copy = folder / "w.pth";
+  write_file(copy, read_file(golden_path("checkpoints/bare_state_dict.pth")));
+  const auto same = convert({copy, copy, "--weights-only"});
+  EXPECT_EQ(same.code, 2);
+  EXPECT_NE(same.err.find("is the input"), std::string::npos) << same.err;
+  TensorTree tree;
+  auto* root = tree.document.make(pickle::Kind::dict);
+  tree.document.put(root, "epoch", tree.document.of(int64_t{3}));
+  tree.write(folder / "none.pth", *root);
+  const auto none = convert({folder / "none.pth", folder / "x.pth"});
+  EXPECT_EQ(none.code, 2);
+  EXPECT_NE(none.err.find("no tensor in it"), std::string::npos) << none.err;
+  write_file(folder / "text", "a text file, longer than a header of eight bytes");
+  const auto text = convert({folder / "text", folder / "x.pth"});
+  EXPECT_NE(text.err.find("neither a file of torch.save nor safetensors"), std::string::npos)
+      << text.err;
 }
 
 TEST(WfConvert, ABadFileIsOneLineAndExitCodeTwo) {

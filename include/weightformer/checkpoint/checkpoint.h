@@ -38,6 +38,9 @@ void save_checkpoint(const std::string& path, const TrainState& state, const Sav
 void load_checkpoint(const std::string& path, TrainState& state, int64_t steps_per_epoch = 0,
                      const LoadOptions& options = {});
 
+/// The checkpoint with the best accuracy in a run's folder; not pruned.
+inline constexpr const char* kBestCheckpoint = "max_acc.pth";
+
 /// A checkpoint of a run folder.
 struct SavedCheckpoint {
   int64_t serial = 0, step = 0;
@@ -49,7 +52,8 @@ struct SavedCheckpoint {
 std::vector<SavedCheckpoint> checkpoints_in(const std::string& folder);
 
 /// The checkpoint in `folder` that was saved last and is whole to the last bit; later ones that are
-/// not are skipped with a warning that says why.
+/// not are skipped with a warning that says why. When none of them is, the best one; when there
+/// are some and not even that is whole, throws wf::Error: a fresh start would overwrite them.
 std::optional<std::string> newest_checkpoint(const std::string& folder);
 
 }  // namespace wf

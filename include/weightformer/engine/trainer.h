@@ -23,6 +23,7 @@ struct TrainerOptions {
   std::optional<at::ScalarType> amp;  ///< dtype of autocast
   c10::Device device = c10::kCPU;
   int64_t print_freq = 100;  ///< batches between two measured steps
+  int64_t save_steps = 0;    ///< every so many steps one is measured too, so that it can be saved
   uint64_t seed = 0;
   std::shared_ptr<Team> team;  ///< those who train together; none: this process alone
 };

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+
+namespace wf {
+
+/// Keeps a second run out of a folder as long as it lives, over machines too where the file system
+/// can (flock; where it cannot, a warning says so). The kernel lets go of it when the process ends,
+/// however it ends.
+class FolderLock {
+ public:
+  /// Waits a few seconds for the one that has it, which may be a run that is just being restarted.
+  /// Throws wf::Error when it stays.
+  explicit FolderLock(const std::string& folder);
+  ~FolderLock();
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+
+ private:
+  int descriptor_ = -1;
+};
+
+}  // namespace wf
