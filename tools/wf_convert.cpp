@@ -15,6 +15,7 @@
 #include <filesystem>
 #include <functional>
 #include <iostream>
+#include <unordered_set>
 
 namespace {
 
@@ -27,6 +28,14 @@ struct Arguments {
   bool weights_only = false, ema = false, list = false;
 };
 
+std::string key_text(const Value& key) {
+  return key.is(Kind::text) ? key.text : std::to_string(key.integer);
+}
+
+std::string joined(const std::string& path, const std::string& name) {
+  return path.empty() ? name : path + "." + name;
+}
+
 // Prints a tree, a line each value; short where a file would make it endless.
 class Listing {
  public:
@@ -37,11 +46,8 @@ class Listing {
     if (value.is(Kind::dict) || (container && !all_plain(value))) {
       const size_t step = value.is(Kind::dict) ? 2 : 1;
       for (size_t i = 0; i + step <= value.items.size(); i += step) {
-        const auto& key = *value.items[i];
-        const auto name = step == 1            ? std::to_string(i)
-                          : key.is(Kind::text) ? key.text
-                                               : std::to_string(key.integer);
-        show(*value.items[i + step - 1], path.empty() ? name : path + "." + name);
+        const auto name = step == 1 ? std::to_string(i) : key_text(*value.items[i]);
+        show(*value.items[i + step - 1], joined(path, name));
       }
       return;
     }
@@ -89,44 +95,36 @@ class Listing {
   int64_t lines_ = 0;
 };
 
-bool is_torch(const std::string& path) {
-  const MappedFile file(path);
-  const bool torch = looks_like_torch(file.bytes());
-  WF_CHECK(torch || looks_like_safetensors(file.bytes()), path,
-           file.bytes().empty() ? ": the file is empty"
-                                : ": neither a file of torch.save nor safetensors");
-  return torch;
-}
-
 // Names what could not be read and so is left out. Nothing but that is no checkpoint.
 void say_what_is_left_out(const TensorFile& file) {
-  std::vector<std::string> left_out;
+  constexpr size_t kNamed = 5;
+  std::vector<std::string> named;
+  size_t count = 0;
   bool tensors = false;
+  // A few bytes of pickle can put one value in more places than anyone can visit.
+  std::unordered_set<const Value*> seen;
   const std::function<void(const Value&, const std::string&)> look = [&](const Value& value,
                                                                          const std::string& path) {
+    if (!seen.insert(&value).second) return;
     tensors = tensors || value.is(Kind::tensor);
-    if (value.is(Kind::opaque) || value.is(Kind::global)) {
-      left_out.push_back(
-          str(path.empty() ? "all of it" : path, " (", value.text.substr(0, 80), ")"));
+    if ((value.is(Kind::opaque) || value.is(Kind::global)) && ++count <= kNamed) {
+      named.push_back(str(path.empty() ? "all of it" : path, " (", value.text.substr(0, 80), ")"));
     }
     const bool dict = value.is(Kind::dict);
     for (size_t i = dict ? 1 : 0; i < value.items.size(); i += dict ? 2 : 1) {
-      const auto name = dict ? value.items[i - 1]->text : std::to_string(i);
-      look(*value.items[i], path.empty() ? name : path + "." + name);
+      look(*value.items[i], joined(path, dict ? key_text(*value.items[i - 1]) : std::to_string(i)));
     }
   };
   look(file.root(), "");
-  const auto count = left_out.size();
-  left_out.resize(std::min<size_t>(count, 5));
   WF_CHECK(tensors, file.path(), ": no tensor in it that could be converted",
-           count ? "; not read: " + join(left_out, ", ") : "");
+           count ? "; not read: " + join(named, ", ") : "");
   if (count == 0) return;
   log::warning("{}: {} values are left out, being neither tensors nor plain: {}{}", file.path(),
-               count, join(left_out, ", "), count > left_out.size() ? ", …" : "");
+               count, join(named, ", "), count > kNamed ? ", …" : "");
 }
 
 int list(const std::string& path) {
-  if (is_torch(path)) {
+  if (is_torch(*open_tensors(path))) {
     const TensorFile file(path);
     Listing().show(file.root(), "");
     file.verify();
@@ -171,7 +169,7 @@ int convert(const Arguments& a) {
   std::error_code ignored;
   WF_CHECK(!std::filesystem::equivalent(a.input, a.output, ignored), a.output,
            ": is the input; give another name");
-  const bool from_torch = is_torch(a.input);
+  const bool from_torch = is_torch(*open_tensors(a.input));
   if (a.weights_only || a.ema) {
     write_weights(a, to_safe);
   } else if (from_torch) {

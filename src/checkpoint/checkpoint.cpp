@@ -257,44 +257,10 @@ std::vector<std::string> names_in(const std::string& folder) {
   return paths;
 }
 
-}  // namespace
-
-Snapshot::Snapshot(const TrainState& state, const SaveInfo& info)
-    : root_(write_tree(tree_, state, info)) {
-  tree_.copy_tensors();
-}
-
-void save_checkpoint(const std::string& path, const TrainState& state, const SaveInfo& info) {
-  TensorTree tree;
-  tree.write(path, *write_tree(tree, state, info));
-}
-
-void load_checkpoint(const std::string& path, TrainState& state, int64_t steps_per_epoch,
-                     const LoadOptions& options) {
-  const auto map = open_tensors(path);
-  const bool torch_file = looks_like_torch(map->bytes());
-  WF_CHECK(torch_file || looks_like_safetensors(map->bytes()), path,
-           ": neither a file of torch.save nor safetensors");
-  const char* no_state =
-      ": holds weights but no training state; --pretrained takes the weights alone";
-  WF_CHECK(torch_file, path, no_state);
-  TensorFile file(map);
-  file.verify();
-  const auto *model = file.root().find("model"), *optimizer = file.root().find("optimizer");
-  WF_CHECK(model && optimizer && optimizer->is(Kind::dict), path, no_state);
-  const auto stands = progress_of(file, steps_per_epoch);
-  const auto* own = own_part(file);
-  auto names = texts(own ? own->find("optimizer_names") : nullptr);
-  if (names.empty()) names = published_order(*model);
-  load_weights(*state.model, read_weights(file), path, options);
-  state.optimizer->load_state(read_optimizer(file, *optimizer, names, *state.optimizer), path);
-  read_extras(file, state);
-  state.progress = stands;
-}
-
-std::vector<SavedCheckpoint> checkpoints_in(const std::string& folder) {
+// Those of `paths` that can be read, the last saved last; the others in a warning.
+std::vector<SavedCheckpoint> readable(const std::vector<std::string>& paths) {
   std::vector<SavedCheckpoint> found;
-  for (const auto& path : names_in(folder)) {
+  for (const auto& path : paths) {
     try {
       const TensorFile file(path);
       const auto* own = own_part(file);
@@ -313,9 +279,46 @@ std::vector<SavedCheckpoint> checkpoints_in(const std::string& folder) {
   return found;
 }
 
+}  // namespace
+
+Snapshot::Snapshot(const TrainState& state, const SaveInfo& info)
+    : root_(write_tree(tree_, state, info)) {
+  tree_.copy_tensors();
+}
+
+void save_checkpoint(const std::string& path, const TrainState& state, const SaveInfo& info) {
+  TensorTree tree;
+  tree.write(path, *write_tree(tree, state, info));
+}
+
+void load_checkpoint(const std::string& path, TrainState& state, int64_t steps_per_epoch,
+                     const LoadOptions& options) {
+  const auto map = open_tensors(path);
+  const char* no_state =
+      ": holds weights but no training state; --pretrained takes the weights alone";
+  WF_CHECK(is_torch(*map), path, no_state);
+  TensorFile file(map);
+  file.verify();
+  const auto *model = file.root().find("model"), *optimizer = file.root().find("optimizer");
+  WF_CHECK(model && optimizer && optimizer->is(Kind::dict), path, no_state);
+  const auto stands = progress_of(file, steps_per_epoch);
+  const auto* own = own_part(file);
+  auto names = texts(own ? own->find("optimizer_names") : nullptr);
+  if (names.empty()) names = published_order(*model);
+  load_weights(*state.model, read_weights(file), path, options);
+  state.optimizer->load_state(read_optimizer(file, *optimizer, names, *state.optimizer), path);
+  read_extras(file, state);
+  state.progress = stands;
+}
+
+std::vector<SavedCheckpoint> checkpoints_in(const std::string& folder) {
+  return readable(names_in(folder));
+}
+
 std::optional<std::string> newest_checkpoint(const std::string& folder) {
+  const auto names = names_in(folder);  // once: a run may be writing here
   std::vector<std::string> paths;
-  for (const auto& saved : checkpoints_in(folder)) paths.push_back(saved.path);
+  for (const auto& saved : readable(names)) paths.push_back(saved.path);
   std::reverse(paths.begin(), paths.end());
   const auto best = folder + "/" + kBestCheckpoint;
   if (fs::exists(best)) paths.push_back(best);
@@ -328,7 +331,7 @@ std::optional<std::string> newest_checkpoint(const std::string& folder) {
     }
   }
   // A fresh start would overwrite, checkpoint by checkpoint, what may yet be mended or looked at.
-  WF_CHECK(paths.empty() && names_in(folder).empty(), folder,
+  WF_CHECK(paths.empty() && names.empty(), folder,
            ": there are checkpoints here and none of them is whole; give the run another --tag, or "
            "move them away to start from the beginning");
   return std::nullopt;

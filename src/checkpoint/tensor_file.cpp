@@ -58,6 +58,13 @@ std::shared_ptr<MappedFile> open_tensors(const std::string& path) {
   return file;
 }
 
+bool is_torch(const MappedFile& file) {
+  const bool torch = looks_like_torch(file.bytes());
+  WF_CHECK(torch || looks_like_safetensors(file.bytes()), file.path(),
+           ": neither a file of torch.save nor safetensors");
+  return torch;
+}
+
 TensorFile::TensorFile(const std::string& path) : TensorFile(open_tensors(path)) {}
 
 TensorFile::TensorFile(std::shared_ptr<MappedFile> file)

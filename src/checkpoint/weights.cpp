@@ -201,14 +201,12 @@ Weights read_weights(TensorFile& file, bool ema) {
 
 Weights read_weights(const std::string& path, const WeightsOptions& options) {
   const auto map = open_tensors(path);
-  if (looks_like_torch(map->bytes())) {
+  if (is_torch(*map)) {
     TensorFile file(map);
     auto weights = read_weights(file, options.ema);
     weights.checksums = file.checksums();
     return compared(std::move(weights), options.checksums);
   }
-  WF_CHECK(looks_like_safetensors(map->bytes()), path,
-           ": neither a file of torch.save nor safetensors");
   auto file = read_safetensors(map);
   if (file.metadata.count(kTreeKey)) {  // a whole checkpoint, from wf_convert
     const std::string part = options.ema ? "model_ema." : "model.";

@@ -1,5 +1,6 @@
 #include "weightformer/checkpoint/tensor_file.h"
 #include "weightformer/checkpoint/weights.h"
+#include "weightformer/core/zip_archive.h"
 
 #include "support/golden.h"
 #include "support/process.h"
@@ -63,6 +64,25 @@ TEST(WfConvert, WhatCannotBeConvertedIsNamedAndTheInputIsNeverTheOutput) {
   const auto text = convert({folder / "text", folder / "x.pth"});
   EXPECT_NE(text.err.find("neither a file of torch.save nor safetensors"), std::string::npos)
       << text.err;
+}
+
+// 61 lists, each holding the one before twice: more places than can be visited.
+TEST(WfConvert, AValueInManyPlacesIsLookedAtOnce) {
+  const TempDir folder;
+  std::string program = "\x80\x02]q" + std::string(1, '\0');
+  for (char i = 0; i < 60; ++i) {
+    program += std::string("0](h") + i + "h" + i + "eq" + static_cast<char>(i + 1);
+  }
+  {
+    AtomicFile file(folder / "many.pth");
+    ZipWriter zip(file);
+    zip.add("archive/data.pkl", program + ".");
+    zip.finish();
+    file.commit();
+  }
+  const auto end = convert({folder / "many.pth", folder / "x.pth"});
+  EXPECT_EQ(end.code, 2);
+  EXPECT_NE(end.err.find("no tensor in it"), std::string::npos) << end.err;
 }
 
 TEST(WfConvert, ABadFileIsOneLineAndExitCodeTwo) {

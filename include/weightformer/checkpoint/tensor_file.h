@@ -18,6 +18,9 @@ namespace wf {
 /// when it cannot be read or is empty.
 std::shared_ptr<MappedFile> open_tensors(const std::string& path);
 
+/// Whether `file` is one of torch.save; false: safetensors. Throws wf::Error when it is neither.
+bool is_torch(const MappedFile& file);
+
 /// A file of torch.save with its tensors in a private map of the file: pages are read when touched.
 class TensorFile {
  public:
