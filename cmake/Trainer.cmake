@@ -21,11 +21,11 @@ set(wf_trainer_plain_sources
   src/checkpoint/git_version.cpp
   src/checkpoint/yaml_tree.cpp
   src/config/command_line.cpp
-  src/core/folder_lock.cpp
   src/config/config.cpp
   src/config/describe.cpp
   src/config/load.cpp
   src/config/values.cpp
+  src/core/folder_lock.cpp
   src/data/cifar.cpp
   src/data/class_names.cpp
   src/data/affine.cpp

@@ -80,6 +80,41 @@ DataSourceOptions data_source(const Config& config) {
   return source;
 }
 
+// The first line of `own` that `other` has differently, both of dump_yaml().
+std::string first_difference(const std::string& own, const std::string& other) {
+  const auto bare = [](const std::string& line) {
+    return line.substr(std::min(line.find_first_not_of(' '), line.size()));
+  };
+  std::istringstream ours(own), theirs(other);
+  std::string section, line, expected;
+  while (std::getline(ours, line) && std::getline(theirs, expected)) {
+    if (line != expected) {
+      return str(line[0] == ' ' ? section : "", bare(line), " where rank 0 has ", bare(expected));
+    }
+    if (line.back() == ':') section = bare(line) + " ";
+  }
+  return "more or fewer of them";
+}
+
+// Ranks that train with other numbers would go on without a word, or end in a riddle. What belongs
+// to a machine may differ.
+void require_same_settings(Config config, ProcessGroup& group) {
+  config.data.data_path = config.data.real_labels = config.output = "";
+  config.data.num_workers = config.threads = config.local_rank = 0;
+  config.data.pin_memory = config.data.cache_listing = false;
+  config.model.resume = config.model.pretrained = "";
+  config.device = "";
+  const auto own = dump_yaml(config), root = group.broadcast(own);
+  auto differ = torch::full({1}, own == root ? 0 : 1, torch::kLong);
+  group.sum(differ);
+  WF_CHECK(own == root, "rank ", group.rank(),
+           " was started with other settings than rank 0: ", first_difference(own, root),
+           "; give all processes the same command");
+  WF_CHECK(differ.item<int64_t>() == 0,
+           "other ranks were started with other settings than "
+           "rank 0, and say which; give all processes the same command");
+}
+
 }  // namespace
 
 c10::Device build_device(const Config& config, const LaunchEnv& env) {
@@ -169,44 +204,6 @@ Loaders build_validation_loader(const Config& config, std::vector<std::string> c
   loaders.validation = make_loader(config, validation, build_eval_transform(config), false, env);
   return loaders;
 }
-
-namespace {
-
-// The first line of `own` that `other` has differently, both of dump_yaml().
-std::string first_difference(const std::string& own, const std::string& other) {
-  const auto bare = [](const std::string& line) {
-    return line.substr(std::min(line.find_first_not_of(' '), line.size()));
-  };
-  std::istringstream ours(own), theirs(other);
-  std::string section, line, expected;
-  while (std::getline(ours, line) && std::getline(theirs, expected)) {
-    if (line != expected) {
-      return str(line[0] == ' ' ? section : "", bare(line), " where rank 0 has ", bare(expected));
-    }
-    if (line.back() == ':') section = bare(line) + " ";
-  }
-  return "more or fewer of them";
-}
-
-// Ranks that train with other numbers would go on without a word, or end in a riddle. What belongs
-// to a machine may differ.
-void require_same_settings(Config config, ProcessGroup& group) {
-  config.data.data_path = config.data.real_labels = config.output = "";
-  config.data.num_workers = config.threads = config.local_rank = 0;
-  config.data.pin_memory = config.data.cache_listing = false;
-  config.model.resume = config.model.pretrained = "";
-  config.device = "";
-  const auto own = dump_yaml(config), root = group.broadcast(own);
-  auto differ = torch::full({1}, own == root ? 0 : 1, torch::kLong);
-  group.sum(differ);
-  WF_CHECK(own == root, "rank ", group.rank(),
-           " was started with other settings than rank 0: ", first_difference(own, root),
-           "; give all processes the same command");
-  WF_CHECK(differ.item<int64_t>() == 0, "other ranks were started with other settings than rank ",
-           "0, and say which; give all processes the same command");
-}
-
-}  // namespace
 
 std::shared_ptr<Team> build_team(const Config& config, const LaunchEnv& env, c10::Device device) {
   if (env.world == 1) return std::make_shared<Team>();
