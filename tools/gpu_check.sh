@@ -73,8 +73,8 @@ run() {
   grep '^{' "$log" >>"$lines" || true
 }
 
-models=(wfm_t wfm_s) batch=256 rounds=3 steps=10 dtypes=(bfloat16 float32)
-[[ $quick == no ]] || { models=(wfm_nano) batch=4 rounds=1 steps=2 dtypes=(float32); }
+models=(wfm_t wfm_s dit_s_2) batch=256 rounds=3 steps=10 dtypes=(bfloat16 float32)
+[[ $quick == no ]] || { models=(wfm_nano dit_nano) batch=4 rounds=1 steps=2 dtypes=(float32); }
 for model in "${models[@]}"; do
   for mode in infer train; do
     for dtype in "${dtypes[@]}"; do
@@ -89,7 +89,7 @@ for model in "${models[@]}"; do
   done
 done
 for dtype in "${dtypes[@]}"; do
-  run ops "$bench" --ops --model "${models[-1]}" --dtype "$dtype" --batch $batch --device "$device"
+  run ops "$bench" --ops --model "${models[-2]}" --dtype "$dtype" --batch $batch --device "$device"
 done
 "$python" tests/bench/gpu_report.py "$lines" "$out" "$device"
 say "read $out/report.md, and copy it into docs/performance.md"

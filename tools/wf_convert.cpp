@@ -28,10 +28,6 @@ struct Arguments {
   bool weights_only = false, ema = false, list = false;
 };
 
-std::string key_text(const Value& key) {
-  return key.is(Kind::text) ? key.text : std::to_string(key.integer);
-}
-
 std::string joined(const std::string& path, const std::string& name) {
   return path.empty() ? name : path + "." + name;
 }
@@ -46,7 +42,7 @@ class Listing {
     if (value.is(Kind::dict) || (container && !all_plain(value))) {
       const size_t step = value.is(Kind::dict) ? 2 : 1;
       for (size_t i = 0; i + step <= value.items.size(); i += step) {
-        const auto name = step == 1 ? std::to_string(i) : key_text(*value.items[i]);
+        const auto name = step == 1 ? std::to_string(i) : value.items[i]->as_key();
         show(*value.items[i + step - 1], joined(path, name));
       }
       return;
@@ -112,7 +108,7 @@ void say_what_is_left_out(const TensorFile& file) {
     }
     const bool dict = value.is(Kind::dict);
     for (size_t i = dict ? 1 : 0; i < value.items.size(); i += dict ? 2 : 1) {
-      look(*value.items[i], joined(path, dict ? key_text(*value.items[i - 1]) : std::to_string(i)));
+      look(*value.items[i], joined(path, dict ? value.items[i - 1]->as_key() : std::to_string(i)));
     }
   };
   look(file.root(), "");

@@ -257,8 +257,9 @@ std::vector<std::string> names_in(const std::string& folder) {
   return paths;
 }
 
-// Those of `paths` that can be read, the last saved last; the others in a warning.
-std::vector<SavedCheckpoint> readable(const std::vector<std::string>& paths) {
+// Those of `paths` that can be read, the last saved last; why the others cannot, in `problems`.
+std::vector<SavedCheckpoint> readable(const std::vector<std::string>& paths,
+                                      std::vector<std::string>& problems) {
   std::vector<SavedCheckpoint> found;
   for (const auto& path : paths) {
     try {
@@ -268,7 +269,7 @@ std::vector<SavedCheckpoint> readable(const std::vector<std::string>& paths) {
       const auto step = progress_of(file, /*steps_per_epoch=*/1).step;
       found.push_back({serial ? serial->integer : 0, step, path});
     } catch (const Error& problem) {
-      log::warning("skipping a checkpoint: {}", problem.what());
+      problems.push_back(problem.what());
     }
   }
   // Not by step: a run that went back to an older checkpoint must not be overtaken by what it left
@@ -312,22 +313,25 @@ void load_checkpoint(const std::string& path, TrainState& state, int64_t steps_p
 }
 
 std::vector<SavedCheckpoint> checkpoints_in(const std::string& folder) {
-  return readable(names_in(folder));
+  std::vector<std::string> unsaid;  // newest_checkpoint() names them
+  return readable(names_in(folder), unsaid);
 }
 
 std::optional<std::string> newest_checkpoint(const std::string& folder) {
   const auto names = names_in(folder);  // once: a run may be writing here
-  std::vector<std::string> paths;
-  for (const auto& saved : readable(names)) paths.push_back(saved.path);
+  std::vector<std::string> paths, problems;
+  for (const auto& saved : readable(names, problems)) paths.push_back(saved.path);
   std::reverse(paths.begin(), paths.end());
   const auto best = folder + "/" + kBestCheckpoint;
   if (fs::exists(best)) paths.push_back(best);
+  const auto skip = [](const std::string& why) { log::warning("skipping a checkpoint: {}", why); };
+  for (const auto& problem : problems) skip(problem);
   for (const auto& path : paths) {
     try {
       TensorFile(path).verify();
       return path;
     } catch (const Error& problem) {
-      log::warning("skipping a checkpoint: {}", problem.what());
+      skip(problem.what());
     }
   }
   // A fresh start would overwrite, checkpoint by checkpoint, what may yet be mended or looked at.

@@ -73,6 +73,11 @@ const Value* Value::find(std::string_view key) const {
   return found;
 }
 
+std::string Value::as_key() const {
+  if (is(Kind::text)) return text;
+  return is(Kind::integer) ? std::to_string(integer) : "?";
+}
+
 Value* Machine::global(std::string_view module, std::string_view name) {
   auto* value = make(Kind::global);
   value->text.reserve(module.size() + 1 + name.size());

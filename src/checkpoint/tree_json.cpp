@@ -17,11 +17,6 @@ using pickle::Value;
 // A small file can name the same list over and over inside lists of itself.
 constexpr int64_t kMostNodes = 4'000'000;
 
-std::string key_text(const Value& key) {
-  if (key.is(Kind::text)) return key.text;
-  return key.is(Kind::integer) ? std::to_string(key.integer) : "?";
-}
-
 // JSON knows no tuples, no keys but texts and no NaN: those are objects with one "$" key.
 class ToJson {
  public:
@@ -70,7 +65,7 @@ class ToJson {
     for (size_t i = 0; i + 1 < value.items.size(); i += 2) {
       const auto& key = *value.items[i];
       pairs.push_back(
-          {of(key, ""), of(*value.items[i + 1], (path.empty() ? "" : path + ".") + key_text(key))});
+          {of(key, ""), of(*value.items[i + 1], (path.empty() ? "" : path + ".") + key.as_key())});
     }
     return {{"$dict", pairs}};
   }

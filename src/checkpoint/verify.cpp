@@ -8,6 +8,9 @@
 
 #include <algorithm>
 #include <cstring>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 namespace wf {
 namespace {
@@ -44,6 +47,24 @@ std::vector<Piece> pieces_of(const std::vector<Stretch>& stretches,
   return pieces;
 }
 
+// Past the caches, which weights of this size would only empty: a third less memory traffic, as
+// what lies at `to` is not read first.
+void stream(char* to, const char* from, size_t size) {
+#ifdef __SSE2__
+  constexpr size_t kVector = sizeof(__m128i);
+  const auto head = std::min(size, -reinterpret_cast<uintptr_t>(to) % kVector);
+  std::memcpy(to, from, head);
+  size_t done = head;
+  for (; done + kVector <= size; done += kVector) {
+    const auto bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + done));
+    _mm_stream_si128(reinterpret_cast<__m128i*>(to + done), bytes);
+  }
+  std::memcpy(to + done, from + done, size - done);
+#else
+  std::memcpy(to, from, size);
+#endif
+}
+
 // The checksum reads what then lies in the second-level cache for the copy.
 uint32_t copy(const MappedFile& file, const Piece& piece) {
   constexpr uint64_t kChunk = 128 << 10;
@@ -52,8 +73,11 @@ uint32_t copy(const MappedFile& file, const Piece& piece) {
   for (uint64_t done = 0; done < piece.size; done += kChunk) {
     const auto chunk = file.bytes().substr(piece.begin + done, std::min(kChunk, piece.size - done));
     sum = checksum(chunk, sum);
-    std::memcpy(piece.to + done, chunk.data(), chunk.size());
+    stream(piece.to + done, chunk.data(), chunk.size());
   }
+#ifdef __SSE2__
+  _mm_sfence();
+#endif
   file.release(file.bytes().data() + piece.begin, piece.size);
   return sum;
 }

@@ -256,7 +256,8 @@ LoadReport load_weights(torch::nn::Module& module, Weights&& weights, const std:
     }
     WF_CHECK(tensor.sizes() == own->second.sizes(), name_of(), ": ", name, " is ", tensor.sizes(),
              " in the file and ", own->second.sizes(), " in the model",
-             other_head ? "; --pretrained takes the weights of another class count" : "");
+             other_head ? "; --pretrained takes the weights of another class count"
+                        : "; is it of the model that was asked for (MODEL.NAME, --model)?");
     copies.push_back({own->second, tensor});
   }
   WF_CHECK(!copies.empty(), source, ": not one tensor of this model is in it");

@@ -252,7 +252,10 @@ TEST(LoadWeights, NamesMissingSurplusAndMisshapenTensorsAndCopiesNothing) {
             "w.pth: not the weights of this model: missing head.bias; surplus extra");
   broken = weights;
   broken["norm.bias"] = torch::zeros({3});
-  EXPECT_EQ(message(broken), "w.pth: norm.bias is [3] in the file and [32] in the model");
+  EXPECT_EQ(
+      message(broken),
+      "w.pth: norm.bias is [3] in the file and [32] in the model; is it of the model that was "
+      "asked for (MODEL.NAME, --model)?");
   EXPECT_GT(state_dict(*model).at("norm.weight").sum().item<float>(), 0);
   EXPECT_EQ(message(weights), "");
   EXPECT_EQ(state_dict(*model).at("norm.weight").sum().item<float>(), 0);

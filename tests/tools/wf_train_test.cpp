@@ -239,11 +239,16 @@ TEST_F(WfTrain, GoesOnFromADamagedCheckpointWithTheOneBefore) {
   auto bytes = read_file(newest);
   bytes[bytes.size() / 2] ^= 1;
   write_file(newest, bytes);
+  const auto none = run_file("run", "ckpt_epoch_9.pth");
+  write_file(none, "not a checkpoint");
   const auto end = run(command("run"));
   ASSERT_EQ(end.code, 0) << end.err;
   EXPECT_NE(end.err.find("skipping a checkpoint: " + newest + ": damaged: the checksum of"),
             std::string::npos)
       << end.err;
+  const auto skipped = end.err.find("skipping a checkpoint: " + none);
+  EXPECT_NE(skipped, std::string::npos) << end.err;
+  EXPECT_EQ(skipped, end.err.rfind("skipping a checkpoint: " + none)) << "said twice: " << end.err;
   EXPECT_NE(end.err.find("ckpt_epoch_1.pth: 1 epochs"), std::string::npos) << end.err;
 }
 

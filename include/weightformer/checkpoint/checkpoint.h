@@ -47,8 +47,8 @@ struct SavedCheckpoint {
   std::string path;
 };
 
-/// Those of `folder` that can be read ("ckpt_*.pth"), the last saved last. Others are named in a
-/// warning, with why. Checksums of the tensors are not compared.
+/// Those of `folder` that can be read ("ckpt_*.pth"), the last saved last. Checksums of the tensors
+/// are not compared.
 std::vector<SavedCheckpoint> checkpoints_in(const std::string& folder);
 
 /// The checkpoint in `folder` that was saved last and is whole to the last bit; later ones that are

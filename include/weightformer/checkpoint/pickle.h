@@ -50,6 +50,8 @@ struct Value {
   bool is(Kind k) const { return kind == k; }
   /// The value under a text key of a dict; null when there is none or this is no dict.
   const Value* find(std::string_view key) const;
+  /// As a step of a path: a text or an integer in words, "?" for another kind of key.
+  std::string as_key() const;
 };
 
 /// What a pickle says.
