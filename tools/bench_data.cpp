@@ -12,7 +12,6 @@
 #include <fmt/format.h>
 #include <torch/torch.h>
 
-#include <malloc.h>
 #include <time.h>
 
 #include <filesystem>
@@ -137,9 +136,6 @@ double share_of_waiting(const BenchOptions& o, std::shared_ptr<const Dataset> pi
 void bench_data(const BenchOptions& o) {
   WF_CHECK(o.images > 0 && o.passes > 0 && o.workers < 1024,
            "--images and --passes: at least 1; --workers: below 1024");
-  // As the training program does: see tool.h.
-  mallopt(M_MMAP_THRESHOLD, 32 << 20);
-  mallopt(M_TRIM_THRESHOLD, 1 << 30);
   const auto pictures = std::make_shared<AnyPictures>(o.data, o.images);
   const auto plain = config_for(o, false);
   const double crop =

@@ -6,22 +6,12 @@
 
 #include <CLI/CLI.hpp>
 
-#include <malloc.h>
-
 #include <cstdlib>
 #include <exception>
 #include <iostream>
 #include <string>
 
 namespace wf {
-
-/// Keeps freed memory in the process instead of handing it back to the kernel after every operator:
-/// the page faults of fetching it again cost a training step of small pictures 30 % of its time.
-inline void keep_freed_memory() {
-  mallopt(M_MMAP_THRESHOLD, 32 << 20);  // the most that glibc allows
-  mallopt(M_TRIM_THRESHOLD, 1 << 30);
-  mallopt(M_TOP_PAD, 64 << 20);
-}
 
 /// Runs `work` and turns what it throws into one line on standard error and an exit code: 2 for bad
 /// input and bad commands, 3 for a training that diverged, 4 when another process of the run is

@@ -2,6 +2,7 @@
 // alone, but for the loader. See --help.
 
 #include "weightformer/core/check.h"
+#include "weightformer/core/memory.h"
 
 #include "bench.h"
 
@@ -100,6 +101,7 @@ int main(int argc, char** argv) {
   }
   try {
     const auto options = wf::parse(argc, argv);
+    wf::keep_freed_memory();  // as wf_train and wf_infer do
     at::set_num_threads(static_cast<int>(options.threads));
     torch::manual_seed(0);
     if (!options.data.empty()) {

@@ -144,7 +144,7 @@ void write_weights(const Arguments& a, bool to_safetensors) {
   options.ema = a.ema;
   const auto weights = read_weights(a.input, options);
   if (to_safetensors) {
-    Safetensors out{weights.tensors, {{"format", "pt"}}};
+    Safetensors out{weights.tensors, {{"format", "pt"}}, {}};
     if (!weights.classes.empty()) {
       out.metadata["classes"] = nlohmann::json(weights.classes).dump();
     }

@@ -5,6 +5,7 @@
 #include "weightformer/config/load.h"
 #include "weightformer/core/check.h"
 #include "weightformer/core/log.h"
+#include "weightformer/core/memory.h"
 #include "weightformer/data/decode.h"
 #include "weightformer/engine/build.h"
 #include "weightformer/engine/predictor.h"
@@ -47,7 +48,7 @@ int run_on_tensors(const InferArguments& a) {
   WF_CHECK(x != input.tensors.end(), a.input, ": no tensor 'x' in it");
   const torch::InferenceMode inference;
   const auto logits = model->forward(x->second.to(device, torch::kFloat));
-  write_safetensors(a.output, {{{"logits", logits}}, {}});
+  write_safetensors(a.output, {{{"logits", logits}}, {}, {}});
   std::cout << a.output << ": logits " << logits.sizes() << "\n";
   return 0;
 }
@@ -103,6 +104,7 @@ int run_on_pictures(const InferArguments& a) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  wf::keep_freed_memory();
   CLI::App app(
       "Classifies a tensor (--model --weights --input --output) or pictures (--cfg --resume "
       "--images), or denoises latents (--model dit_… --weights --input --output).");

@@ -8,6 +8,7 @@
 #include "weightformer/core/check.h"
 #include "weightformer/core/folder_lock.h"
 #include "weightformer/core/log.h"
+#include "weightformer/core/memory.h"
 #include "weightformer/core/registry.h"
 #include "weightformer/data/device_batch.h"
 #include "weightformer/dist/launch_env.h"

@@ -1,0 +1,60 @@
+#include "weightformer/core/memory.h"
+
+#include <c10/core/Allocator.h>
+#include <c10/core/CPUAllocator.h>
+#include <c10/core/alignment.h>
+#include <c10/util/Exception.h>
+
+#include <malloc.h>
+
+#include <climits>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+
+namespace wf {
+namespace {
+
+// c10's own asks posix_memalign, for which glibc before 2.38 needs a gap that is larger than the
+// tensor by the alignment: the gap that a tensor of the same size has left never fits. Here that
+// room is part of every block, and just before a tensor is written where its block begins.
+class CpuAllocator final : public c10::Allocator {
+ public:
+  c10::DataPtr allocate(size_t size) override {
+    if (size == 0) return {nullptr, nullptr, &release, c10::kCPU};
+    void* block = size > SIZE_MAX - kExtra ? nullptr : std::malloc(size + kExtra);
+    TORCH_CHECK(block, "out of memory: ", size, " bytes for a tensor are not to be had");
+    const auto begin = reinterpret_cast<uintptr_t>(block);
+    const auto aligned = (begin + kExtra) / c10::gAlignment * c10::gAlignment;
+    auto* data = reinterpret_cast<void*>(aligned);
+    std::memcpy(reinterpret_cast<void*>(aligned - sizeof block), &block, sizeof block);
+    return {data, data, &release, c10::kCPU};
+  }
+  c10::DeleterFnPtr raw_deleter() const override { return &release; }
+  void copy_data(void* to, const void* from, size_t size) const override {
+    default_copy_data(to, from, size);
+  }
+
+ private:
+  static constexpr size_t kExtra = c10::gAlignment + sizeof(void*);
+
+  static void release(void* data) {
+    if (!data) return;
+    void* block = nullptr;
+    std::memcpy(&block, static_cast<char*>(data) - sizeof block, sizeof block);
+    std::free(block);
+  }
+};
+
+}  // namespace
+
+void keep_freed_memory() {
+  constexpr int kOneGiB = 1 << 30, kMostOfOldGlibc = 32 << 20;
+  if (mallopt(M_MMAP_THRESHOLD, kOneGiB) == 0) mallopt(M_MMAP_THRESHOLD, kMostOfOldGlibc);
+  mallopt(M_TRIM_THRESHOLD, INT_MAX);
+  mallopt(M_TOP_PAD, 64 << 20);
+  static CpuAllocator allocator;
+  c10::SetCPUAllocator(&allocator, /*priority=*/1);
+}
+
+}  // namespace wf
