@@ -24,7 +24,7 @@ mkdir -p "$out"
 lines=$out/lines.jsonl
 : >"$lines"
 
-torch=$("$python" -c 'import torch; print(torch.__path__[0])') || die "$python has no torch; set PYTHON"
+torch=$("$python" -c 'import torch; print(torch.__path__[0])' 2>/dev/null) || die "$python has no torch; set PYTHON"
 generator=()
 command -v ninja >/dev/null && generator=(-G Ninja)
 options=("${generator[@]}" -DWF_TRAINER=OFF -DWF_TESTS=OFF -DWF_PCH=OFF "-DCMAKE_PREFIX_PATH=$torch")

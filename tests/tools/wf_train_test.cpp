@@ -1,8 +1,11 @@
 // The program itself, on a small folder: trained, killed, resumed, evaluated.
 
+#include "weightformer/checkpoint/safetensors.h"
 #include "weightformer/checkpoint/tree_json.h"
+#include "weightformer/checkpoint/weights.h"
 #include "weightformer/core/random.h"
 #include "weightformer/data/image_folder.h"
+#include "weightformer/models/model.h"
 
 #include "support/golden.h"
 #include "support/process.h"
@@ -14,6 +17,7 @@
 #include <nlohmann/json.hpp>
 #include <torch/torch.h>
 
+#include <cmath>
 #include <cstdlib>
 #include <sstream>
 #include <tuple>
@@ -231,6 +235,43 @@ TEST_F(WfTrain, PublishedWeightsOfAnotherClassCountNeedPretrained) {
   const auto taken = with("--pretrained");
   EXPECT_EQ(taken.code, 0) << taken.err;
   EXPECT_NE(taken.err.find("head.bias, head.weight starts fresh"), std::string::npos) << taken.err;
+}
+
+// The published way to a better wfm_tiny: at 384 px, the deep layers almost left alone.
+TEST_F(WfTrain, FinetunesTheTinyModelAt384WithLayerDecay) {
+  torch::manual_seed(0);
+  const auto pretrained = state_dict(*create_classifier("wfm_tiny"));
+  write_safetensors(folder_ / "tiny.safetensors", {pretrained, {}, {}});
+  write_toy_folder(folder_ / "few", /*train=*/8, /*val=*/4, /*side=*/96);
+  const auto end = run(command("fine", {"--data-path",
+                                        folder_ / "few",
+                                        "--pretrained",
+                                        folder_ / "tiny.safetensors",
+                                        "--opts",
+                                        "MODEL.NAME",
+                                        "wfm_tiny",
+                                        "MODEL.PATCH_SIZE",
+                                        "16",
+                                        "DATA.IMG_SIZE",
+                                        "384",
+                                        "DATA.BATCH_SIZE",
+                                        "4",
+                                        "TRAIN.LAYER_DECAY",
+                                        "0.75",
+                                        "TRAIN.EPOCHS",
+                                        "1",
+                                        "TRAIN.WARMUP_EPOCHS",
+                                        "0",
+                                        "TRAIN.BASE_LR",
+                                        "0.05"}));
+  ASSERT_EQ(end.code, 0) << end.err;
+  const auto tuned = read_weights(folder_ / "out/wfm_tiny/fine/ckpt_epoch_1.pth").tensors;
+  const auto moved = [&](const std::string& name) {
+    return (tuned.at(name) - pretrained.at(name)).abs().mean().item<double>();
+  };
+  // AdamW moves every number by about the learning rate, whatever the gradient.
+  const double ratio = moved("blocks.10.norm2.weight") / moved("blocks.16.norm2.weight");
+  EXPECT_NEAR(ratio, std::pow(0.75, 6), 0.05);
 }
 
 TEST_F(WfTrain, GoesOnFromADamagedCheckpointWithTheOneBefore) {
