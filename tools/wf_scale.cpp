@@ -77,19 +77,20 @@ void print_table(const Options& o) {
   Fabric fabric = o.fabric;
   fabric.beta_node = o.node_gb * 1e9;
   fabric.beta_net = o.net_gb * 1e9;
+  std::string rows;
+  for (const int gpus : o.gpus) {
+    const auto step = estimate_step(fabric, gpus, cost);
+    rows += fmt::format("| {} | {} | {:.2f} | {:.2f} | {:.2f} | {:.1f} % | {:.0f} |\n", gpus,
+                        static_cast<int64_t>(gpus) * batch, 1e3 * step.seconds, 1e3 * step.exchange,
+                        1e3 * step.exposed, 100 * step.efficiency, gpus * batch / step.seconds);
+  }
   std::cout << fmt::format(
       "{}, batch {} a GPU, {:.1f} MB of gradients a step; compute {} ms {}\n\n", o.model, batch,
       cost.bytes / 1e6, fmt::format("{:.1f}", 1e3 * (cost.forward + cost.backward + cost.rest)),
       o.tflops > 0 ? "ASSUMED" : "measured");
   std::cout << "| GPUs | total batch | step, ms | exchange, ms | of it exposed, ms | efficiency | "
-               "images/s |\n|---|---|---|---|---|---|---|\n";
-  for (const int gpus : o.gpus) {
-    const auto step = estimate_step(fabric, gpus, cost);
-    std::cout << fmt::format("| {} | {} | {:.2f} | {:.2f} | {:.2f} | {:.1f} % | {:.0f} |\n", gpus,
-                             static_cast<int64_t>(gpus) * batch, 1e3 * step.seconds,
-                             1e3 * step.exchange, 1e3 * step.exposed, 100 * step.efficiency,
-                             gpus * batch / step.seconds);
-  }
+               "images/s |\n|---|---|---|---|---|---|---|\n"
+            << rows;
 }
 
 }  // namespace

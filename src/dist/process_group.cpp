@@ -1,5 +1,7 @@
 #include "weightformer/dist/process_group.h"
 
+#include "weightformer/core/log.h"
+
 #include "backend.h"
 
 #include <fmt/format.h>
@@ -68,11 +70,15 @@ const char* advice(const std::string& problem) {
 void wait_for_host(const std::string& host, milliseconds timeout) {
   const auto begin = Clock::now();
   addrinfo* found = nullptr;
+  bool told = false;
   while (::getaddrinfo(host.c_str(), nullptr, nullptr, &found) != 0) {
     if (Clock::now() - begin > timeout) {
       throw Error(str("MASTER_ADDR=", host, ": no machine of that name is known here"),
                   Error::kPeerLost);
     }
+    if (!told)
+      log::warning("waiting until a machine of the name {} (MASTER_ADDR) is known here", host);
+    told = true;
     std::this_thread::sleep_for(std::min(timeout / 4, milliseconds(1000)));
   }
   ::freeaddrinfo(found);
