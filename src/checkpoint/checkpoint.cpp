@@ -280,6 +280,17 @@ std::vector<SavedCheckpoint> readable(const std::vector<std::string>& paths,
   return found;
 }
 
+// With a folder renamed or a map in another order, labels would change their meaning unnoticed.
+void check_classes(const std::string& path, const std::vector<std::string>& saved,
+                   const std::vector<std::string>& now) {
+  if (saved.size() != now.size()) return;  // none are saved, or the shape of the head tells
+  for (size_t i = 0; i < now.size(); ++i) {
+    WF_CHECK(saved[i] == now[i], path, ": class ", i, " was '", saved[i], "' and is now '", now[i],
+             "' in the training data; go on with the same classes, or start from the weights with "
+             "--pretrained and another --tag");
+  }
+}
+
 }  // namespace
 
 Snapshot::Snapshot(const TrainState& state, const SaveInfo& info)
@@ -306,7 +317,9 @@ void load_checkpoint(const std::string& path, TrainState& state, int64_t steps_p
   const auto* own = own_part(file);
   auto names = texts(own ? own->find("optimizer_names") : nullptr);
   if (names.empty()) names = published_order(*model);
-  load_weights(*state.model, read_weights(file), path, options);
+  auto weights = read_weights(file);
+  check_classes(path, weights.classes, state.classes);
+  load_weights(*state.model, std::move(weights), path, options);
   state.optimizer->load_state(read_optimizer(file, *optimizer, names, *state.optimizer), path);
   read_extras(file, state);
   state.progress = stands;

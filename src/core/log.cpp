@@ -63,9 +63,14 @@ void only_errors_on_terminal() { logger().sinks()[0]->set_level(spdlog::level::e
 void record(Level level, std::string_view message) {
   const auto& sinks = logger().sinks();
   for (size_t i = 1; i < sinks.size(); ++i) {  // the first is the terminal
-    sinks[i]->log(
-        {"wf", spdlog_level(level), spdlog::string_view_t(message.data(), message.size())});
-    sinks[i]->flush();
+    // A logger would catch it. A disk without a byte left must not end the program.
+    try {
+      sinks[i]->log(
+          {"wf", spdlog_level(level), spdlog::string_view_t(message.data(), message.size())});
+      sinks[i]->flush();
+    } catch (const spdlog::spdlog_ex& problem) {
+      std::fprintf(stderr, "%s\n", problem.what());
+    }
   }
 }
 

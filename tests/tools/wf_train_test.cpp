@@ -19,6 +19,7 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <filesystem>
 #include <sstream>
 #include <tuple>
 
@@ -235,6 +236,34 @@ TEST_F(WfTrain, PublishedWeightsOfAnotherClassCountNeedPretrained) {
   const auto taken = with("--pretrained");
   EXPECT_EQ(taken.code, 0) << taken.err;
   EXPECT_NE(taken.err.find("head.bias, head.weight starts fresh"), std::string::npos) << taken.err;
+}
+
+TEST_F(WfTrain, DoesNotGoOnWithLabelsThatMeanSomethingElse) {
+  ASSERT_EQ(run(command("run", {"--opts", "TRAIN.EPOCHS", "1", "TRAIN.WARMUP_EPOCHS", "0"})).code,
+            0);
+  const std::filesystem::path data = folder_ / "data";
+  std::string first;
+  for (const auto& entry : std::filesystem::directory_iterator(data / "train")) {
+    const auto name = entry.path().filename().string();
+    if (first.empty() || name < first) first = name;
+  }
+  for (const auto* split : {"train", "val"}) {
+    std::filesystem::rename(data / split / first, data / split / "zzz");
+  }
+  const auto end = run(command("run"));
+  EXPECT_EQ(end.code, 2) << end.err;
+  EXPECT_NE(end.err.find("ckpt_epoch_1.pth: class 0 was '" + first + "'"), std::string::npos)
+      << end.err;
+}
+
+TEST_F(WfTrain, ALogThatTakesNotAByteMoreDoesNotChangeHowTheRunEnds) {
+  std::filesystem::create_directories(folder_ / "out/wfm_nano/full");
+  std::filesystem::create_symlink("/dev/full", run_file("full", "log.txt"));
+  const auto refused = run(command("full", {"--opts", "MODEL.NUM_CLASSES", "3"}));
+  EXPECT_EQ(refused.code, 2) << refused.err;
+  const auto end =
+      run(command("full", {"--opts", "TRAIN.EPOCHS", "1", "TRAIN.WARMUP_EPOCHS", "0"}));
+  EXPECT_EQ(end.code, 0) << end.err;
 }
 
 // The published way to a better wfm_tiny: at 384 px, the deep layers almost left alone.
