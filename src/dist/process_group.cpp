@@ -20,6 +20,7 @@
 #include <new>
 #include <stdexcept>
 #include <thread>
+#include <utility>
 
 namespace wf {
 namespace {
@@ -76,9 +77,9 @@ void wait_for_host(const std::string& host, milliseconds timeout) {
       throw Error(str("MASTER_ADDR=", host, ": no machine of that name is known here"),
                   Error::kPeerLost);
     }
-    if (!told)
+    if (!std::exchange(told, true)) {
       log::warning("waiting until a machine of the name {} (MASTER_ADDR) is known here", host);
-    told = true;
+    }
     std::this_thread::sleep_for(std::min(timeout / 4, milliseconds(1000)));
   }
   ::freeaddrinfo(found);
