@@ -37,7 +37,7 @@ int run_tool(const CLI::App* app, Work work) {
   } catch (const Error& problem) {
     return fail(problem.what(), problem.exit_code());
   } catch (const std::exception& problem) {
-    return fail(problem.what(), 1);
+    return fail(problem.what(), Error::kUnexpected);
   }
 }
 

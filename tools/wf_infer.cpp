@@ -48,7 +48,7 @@ int run_on_tensors(const InferArguments& a) {
   WF_CHECK(x != input.tensors.end(), a.input, ": no tensor 'x' in it");
   const torch::InferenceMode inference;
   const auto logits = model->forward(x->second.to(device, torch::kFloat));
-  write_safetensors(a.output, {{{"logits", logits}}, {}, {}});
+  write_safetensors(a.output, {{{"logits", logits}}});
   std::cout << a.output << ": logits " << logits.sizes() << "\n";
   return 0;
 }

@@ -107,6 +107,13 @@ int train(const Job& job) {
     resume(config, folder, state);
   });
   job.team->share(state);
+  if (state.progress.epoch >= config.train.epochs + config.train.cooldown_epochs) {
+    log::warning(
+        "{}: this run has all its {} epochs, nothing was trained; for more raise "
+        "TRAIN.EPOCHS, for a new one give another --tag",
+        folder, state.progress.epoch);
+    return 0;
+  }
   Trainer trainer(state, *loaders.train, *loaders.validation,
                   build_trainer_options(config, job.device, job.team));
   // A run that was refused above must not change what the folder says of the one in it.
@@ -119,14 +126,15 @@ int train(const Job& job) {
   saving.keep = static_cast<size_t>(config.save_keep);
   saving.world = job.env.world;
   trainer.add(std::make_shared<CheckpointObserver>(folder, saving));
-  catch_stop_signals();
+  catch_stop_signals(/*announce=*/job.team->is_root());
   const Stopwatch watch;
   if (trainer.run() == Outcome::stopped) {
     log::info("stopped after {}; the same command resumes", clock_time(watch.seconds()));
     return 0;
   }
-  log::info("finished in {}: best top-1 {:.2f} %, in {}", clock_time(watch.seconds()),
-            state.progress.max_accuracy, folder);
+  log::info("finished in {}: best top-1 {:.2f} %{}, in {}", clock_time(watch.seconds()),
+            state.progress.max_accuracy,
+            state.progress.best_averaged ? " (averaged weights: TEST.EMA)" : "", folder);
   return 0;
 }
 
@@ -156,6 +164,9 @@ int main(int argc, char** argv) {
         folder};
     log::info("{} on {}, {} threads, rank {} of {}, run folder {}", config.model.name, device.str(),
               at::get_num_threads(), env.rank, env.world, folder);
+    if (!config.amp && config.origins.count("AMP_DTYPE")) {
+      log::warning("AMP_DTYPE {} has no effect without --amp", config.amp_dtype);
+    }
     if (config.eval_mode || config.throughput_mode) return evaluate_or_time(job);
     return train(job);
   });

@@ -144,6 +144,7 @@ Value* write_progress(Document& d, const Progress& p) {
   d.put(out, "loss_sum", d.of(p.loss_sum));
   d.put(out, "loss_count", d.of(p.loss_count));
   d.put(out, "max_accuracy", d.of(p.max_accuracy));
+  d.put(out, "best_averaged", d.of(p.best_averaged));
   return out;
 }
 
@@ -205,6 +206,8 @@ Progress read_progress(const std::string& path, const Value& dict) {
   p.loss_sum = number(dict.find("loss_sum"), 0);
   p.loss_count = whole(path, dict, "loss_count");
   p.max_accuracy = number(dict.find("max_accuracy"), 0);
+  const auto* averaged = dict.find("best_averaged");
+  p.best_averaged = averaged && averaged->is(Kind::boolean) && averaged->integer != 0;
   WF_CHECK(p.batch <= p.batches, path, ": damaged checkpoint: progress: batch ", p.batch, " of ",
            p.batches);
   return p;
@@ -308,7 +311,10 @@ void load_checkpoint(const std::string& path, TrainState& state, int64_t steps_p
   const auto map = open_tensors(path);
   const char* no_state =
       ": holds weights but no training state; --pretrained takes the weights alone";
-  WF_CHECK(is_torch(*map), path, no_state);
+  if (!is_torch(*map)) {
+    read_weights(path, {false, Checksums::never});  // throws unless weights are in it
+    throw Error(path + no_state);
+  }
   TensorFile file(map);
   file.verify();
   const auto *model = file.root().find("model"), *optimizer = file.root().find("optimizer");
@@ -323,6 +329,12 @@ void load_checkpoint(const std::string& path, TrainState& state, int64_t steps_p
   state.optimizer->load_state(read_optimizer(file, *optimizer, names, *state.optimizer), path);
   read_extras(file, state);
   state.progress = stands;
+}
+
+Config saved_settings(const std::string& path, const Config& otherwise) {
+  const TensorFile file(path);
+  const auto* config = file.root().find("config");
+  return config ? config_in(*config, otherwise) : otherwise;
 }
 
 std::vector<SavedCheckpoint> checkpoints_in(const std::string& folder) {

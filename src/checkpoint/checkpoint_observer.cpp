@@ -41,10 +41,21 @@ void CheckpointObserver::on_step(const TrainState& state, const StepReport& repo
   save(str("ckpt_step_", state.progress.step), /*best=*/false, state);
 }
 
+bool CheckpointObserver::due(int64_t epochs, const EpochReport& report) const {
+  return epochs % options_.save_freq == 0 || report.last;
+}
+
+void CheckpointObserver::on_trained(const TrainState& state, const EpochReport& report) {
+  const auto epochs = state.progress.epoch + 1;
+  if (state.progress.step == saved_step_ || !due(epochs, report)) return;  // it was resumed here
+  save(str("ckpt_epoch_", epochs), /*best=*/false, state);
+}
+
 void CheckpointObserver::on_epoch(const TrainState& state, const EpochReport& report) {
-  const bool due = state.progress.epoch % options_.save_freq == 0 || report.last;
-  if (due || report.best) {
-    save(due ? str("ckpt_epoch_", state.progress.epoch) : "", report.best, state);
+  const auto epochs = state.progress.epoch;
+  const bool numbered = due(epochs, report);
+  if (numbered || report.best) {
+    save(numbered ? str("ckpt_epoch_", epochs) : "", report.best, state);
   }
   if (report.last) saver_->flush();
 }

@@ -132,7 +132,8 @@ TensorMap read_optimizer(TensorFile& file, const Value& dict, const std::vector<
   for (const auto& [key, own] : optimizer.state()) {
     const auto [slot, name] = split(key);
     const auto found = by_name.find(name);
-    WF_CHECK(found != by_name.end(), file.path(), ": optimizer: no state of ", name);
+    WF_CHECK(found != by_name.end(), file.path(), ": optimizer: no state of ", name,
+             " (frozen by TRAIN.FREEZE then, and not now? --pretrained takes the weights alone)");
     out[key] = slot_of(file, found->second, slot, name, own);
   }
   return out;

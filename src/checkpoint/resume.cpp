@@ -1,8 +1,11 @@
 #include "weightformer/checkpoint/resume.h"
 
 #include "weightformer/checkpoint/checkpoint.h"
+#include "weightformer/config/describe.h"
 #include "weightformer/core/log.h"
 #include "weightformer/core/registry.h"
+
+#include <filesystem>
 
 namespace wf {
 namespace {
@@ -15,8 +18,28 @@ void say(const std::string& file, const LoadReport& report) {
     log::warning("{}: not in the model, left out: {}", file, join(report.surplus, ", "));
   }
   if (!report.fresh_head.empty()) {
-    log::info("{}: another class count, so {} starts fresh", file, join(report.fresh_head, ", "));
+    log::info("{}: another class count, fresh ones here: {}", file, join(report.fresh_head, ", "));
   }
+}
+
+void say_changed_settings(const std::string& file, const Config& config) {
+  auto before = saved_settings(file, config);
+  before.tag = config.tag;  // a new folder is no other run
+  const auto changed = differences(without_local_settings(before), without_local_settings(config));
+  if (changed.empty()) return;
+  log::warning("{} was made with other settings, going on with the new ones: {}", file,
+               join(changed, ", "));
+}
+
+// A folder's max_acc.pth is the best of what was trained in it.
+void forget_best_of_others(const std::string& file, const std::string& folder, Progress& progress) {
+  std::error_code ignored;
+  const auto home = std::filesystem::path(file).parent_path();
+  if (progress.max_accuracy == 0 || std::filesystem::equivalent(home, folder, ignored)) return;
+  log::info("its best top-1 was {:.2f} %; {} starts with a best of its own", progress.max_accuracy,
+            folder);
+  progress.max_accuracy = 0;
+  progress.best_averaged = false;
 }
 
 }  // namespace
@@ -30,6 +53,10 @@ std::vector<std::string> load_weights(const Config& config, Classifier& model,
   LoadOptions options;
   options.allow_missing = config.model.allow_missing;
   options.other_head = use == WeightsFor::training;
+  if (weights.averaged_too) {
+    log::info("{}: holds averaged weights too; taking {}", file,
+              wanted.ema ? "those" : "the ones that were trained (TEST.EMA evaluates the average)");
+  }
   auto classes = std::move(weights.classes);
   const auto report = load_weights(model, std::move(weights), file, options);
   say(file, report);
@@ -46,6 +73,8 @@ void resume(const Config& config, const std::string& folder, TrainState& state) 
     LoadOptions options;
     options.allow_missing = config.model.allow_missing;
     load_checkpoint(*file, state, state.schedule.total_steps / config.train.epochs, options);
+    say_changed_settings(*file, config);
+    forget_best_of_others(*file, folder, state.progress);
     log::info("resumed {}: {} epochs and {} batches done", *file, state.progress.epoch,
               state.progress.batch);
   } else if (!config.model.pretrained.empty()) {

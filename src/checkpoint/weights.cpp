@@ -64,6 +64,10 @@ std::pair<const Value*, std::string> find_weights(const TensorFile& file, bool e
   return {at, taken};
 }
 
+bool has_both(const Value& root) {
+  return inside(root, kAveraged).first && inside(root, kPlain).first;
+}
+
 TensorMap without_prefixes(const TensorMap& tensors) {
   TensorMap out;
   for (const auto& [name, tensor] : tensors) out[bare_name(name)] = tensor;
@@ -196,7 +200,8 @@ Weights read_weights(TensorFile& file, bool ema) {
           taken,
           model_of(file.root()),
           file.file(),
-          {}};
+          {},
+          has_both(file.root())};
 }
 
 Weights read_weights(const std::string& path, const WeightsOptions& options) {
@@ -228,7 +233,7 @@ TensorMap state_dict(const torch::nn::Module& module) {
 
 LoadReport load_weights(torch::nn::Module& module, const TensorMap& weights,
                         const std::string& source, const LoadOptions& options) {
-  return load_weights(module, Weights{weights, {}, "", "", nullptr, {}}, source, options);
+  return load_weights(module, Weights{weights, {}, "", "", nullptr}, source, options);
 }
 
 LoadReport load_weights(torch::nn::Module& module, Weights&& weights, const std::string& source,
@@ -256,7 +261,7 @@ LoadReport load_weights(torch::nn::Module& module, Weights&& weights, const std:
     }
     WF_CHECK(tensor.sizes() == own->second.sizes(), name_of(), ": ", name, " is ", tensor.sizes(),
              " in the file and ", own->second.sizes(), " in the model",
-             other_head ? "; --pretrained takes the weights of another class count"
+             other_head ? "; wf_train --pretrained takes weights of another class count"
                         : "; is it of the model that was asked for (MODEL.NAME, --model)?");
     copies.push_back({own->second, tensor});
   }

@@ -6,6 +6,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
+
 namespace wf {
 namespace {
 
@@ -70,9 +72,16 @@ CommandLine parse_train_arguments(int argc, const char* const* argv) {
   app.add_option("--local_rank,--local-rank", ignored, "ignored, as torchrun's variables tell");
   app.add_flag("--find-unused-params", "ignored: every parameter is used");
 
+  // CLI11 takes [0.9,0.95] for two values; a blank before it is nothing in YAML.
+  std::vector<std::string> words(argv + 1, argv + argc);
+  for (auto& word : words) {
+    if (word.rfind('[', 0) == 0) word.insert(0, " ");
+  }
+  std::reverse(words.begin(), words.end());  // which CLI11 wants of a vector
+
   CommandLine out;
   try {
-    app.parse(argc, argv);
+    app.parse(words);
   } catch (const CLI::CallForHelp&) {
     out.help = app.help();
     return out;

@@ -4,6 +4,8 @@
 
 #include "keys.h"
 
+#include <filesystem>
+
 namespace wf {
 namespace {
 
@@ -42,6 +44,22 @@ bool operator==(const Config& a, const Config& b) {
   return equal;
 }
 
+Config without_local_settings(Config config) {
+  const Config defaults;
+  config.data.data_path = defaults.data.data_path;
+  config.data.real_labels = defaults.data.real_labels;
+  config.data.num_workers = defaults.data.num_workers;
+  config.data.pin_memory = defaults.data.pin_memory;
+  config.data.cache_listing = defaults.data.cache_listing;
+  config.model.resume = defaults.model.resume;
+  config.model.pretrained = defaults.model.pretrained;
+  config.output = defaults.output;
+  config.device = defaults.device;
+  config.threads = defaults.threads;
+  config.local_rank = defaults.local_rank;
+  return config;
+}
+
 std::string run_folder(const Config& config) {
   return config.output + "/" + config.model.name + "/" + config.tag;
 }
@@ -49,6 +67,9 @@ std::string run_folder(const Config& config) {
 void validate(const Config& config) {
   const auto at = [&](const char* key) { return named(config, key); };
   const auto& train = config.train;
+  const auto tag = std::filesystem::path(config.tag).lexically_normal();
+  WF_CHECK(!tag.empty() && tag != "." && tag.is_relative() && *tag.begin() != "..", at("TAG"),
+           " is '", config.tag, "': expected a name for the run's folder, inside ", at("OUTPUT"));
   const int64_t all = train.epochs + train.cooldown_epochs;
   WF_CHECK(train.warmup_epochs < train.epochs, at("TRAIN.WARMUP_EPOCHS"), " is ",
            train.warmup_epochs, ", which leaves nothing of ", at("TRAIN.EPOCHS"), ", ",

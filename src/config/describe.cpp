@@ -60,6 +60,18 @@ std::string dump_yaml(const Config& config) {
   return out.str();
 }
 
+std::vector<std::string> differences(const Config& before, const Config& now) {
+  std::vector<std::string> old, out;
+  visit(before, [&](const auto& field, auto&&...) { old.push_back(text_of(field)); });
+  size_t at = 0;
+  visit(now, [&](const auto& field, const char* key, auto&&...) {
+    const auto text = text_of(field);
+    if (text != old[at]) out.push_back(str(key, " ", old[at], " → ", text));
+    ++at;
+  });
+  return out;
+}
+
 std::string describe_markdown() {
   std::ostringstream out;
   out << "# Configuration\n\n"

@@ -35,8 +35,13 @@ std::set<std::string> section_names() {
   const auto sections = section_names();
   known.insert(known.end(), sections.begin(), sections.end());
   known.emplace_back("BASE");
-  throw Error(str(origin, ": unknown key ", first_line(key), ", did you mean ",
-                  nearest(key.substr(0, 200), known), "?"));
+  auto meant = nearest(key.substr(0, 200), known);
+  // Its section was left out, or another was meant.
+  const auto name = key.substr(key.rfind('.') + 1);
+  for (const auto& candidate : known) {
+    if (candidate.substr(candidate.rfind('.') + 1) == name) meant = candidate;
+  }
+  throw Error(str(origin, ": unknown key ", first_line(key), ", did you mean ", meant, "?"));
 }
 
 void assign(Config& config, const std::string& key, const YAML::Node& node,

@@ -6,6 +6,7 @@
 #include <cctype>
 #include <charconv>
 #include <cmath>
+#include <sstream>
 
 namespace wf {
 namespace {
@@ -88,11 +89,18 @@ void parse_value(const YAML::Node& node, std::string& field, const Rule& rule) {
 }
 
 void parse_value(const YAML::Node& node, Pair& field, const Rule& rule) {
-  // "(0.9, 0.999)" is how Python writes it, in --opts for example.
-  if (node.IsScalar() && node.Scalar().size() > 1 && node.Scalar().front() == '(' &&
-      node.Scalar().back() == ')') {
-    const auto& text = node.Scalar();
-    return parse_value(YAML::Load("[" + text.substr(1, text.size() - 2) + "]"), field, rule);
+  if (node.IsScalar() && node.Scalar().find(',') != std::string::npos) {
+    auto text = node.Scalar();
+    // "(0.9, 0.999)" is how Python writes it, in --opts for example; "0.9,0.999" what is typed.
+    if (text.front() == '(' && text.back() == ')') text = text.substr(1, text.size() - 2);
+    YAML::Node list(YAML::NodeType::Sequence);
+    std::istringstream numbers(text);
+    for (std::string item; std::getline(numbers, item, ',');) {
+      item.erase(0, item.find_first_not_of(' '));
+      item.erase(item.find_last_not_of(' ') + 1);
+      list.push_back(item);
+    }
+    return parse_value(list, field, rule);
   }
   WF_CHECK(node.IsSequence() && node.size() == 2, "expected a list of two numbers, got ",
            shown(node));

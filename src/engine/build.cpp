@@ -98,13 +98,8 @@ std::string first_difference(const std::string& own, const std::string& other) {
 
 // Ranks that train with other numbers would go on without a word, or end in a riddle. What belongs
 // to a machine may differ.
-void require_same_settings(Config config, ProcessGroup& group) {
-  config.data.data_path = config.data.real_labels = config.output = "";
-  config.data.num_workers = config.threads = config.local_rank = 0;
-  config.data.pin_memory = config.data.cache_listing = false;
-  config.model.resume = config.model.pretrained = "";
-  config.device = "";
-  const auto own = dump_yaml(config), root = group.broadcast(own);
+void require_same_settings(const Config& config, ProcessGroup& group) {
+  const auto own = dump_yaml(without_local_settings(config)), root = group.broadcast(own);
   auto differ = torch::full({1}, own == root ? 0 : 1, torch::kLong);
   group.sum(differ);
   WF_CHECK(own == root, "rank ", group.rank(),

@@ -1,12 +1,11 @@
 #include "weightformer/engine/observers.h"
 
 #include "weightformer/core/atomic_file.h"
+#include "weightformer/core/check.h"
 #include "weightformer/core/log.h"
 
 #include <nlohmann/json.hpp>
 
-#include <cerrno>
-#include <cstring>
 #include <fstream>
 
 namespace wf {
@@ -45,9 +44,9 @@ void ConsoleObserver::on_epoch(const TrainState& state, const EpochReport& repor
   log::info(
       "epoch {}: train loss {:.4f}, val loss {:.4f}, top-1 {:.2f} %, top-5 {:.2f} % of {} "
       "pictures, "
-      "best top-1 {:.2f} %",
+      "best top-1 {:.2f} %{}",
       report.epoch + 1, report.train_loss, v.loss, v.acc1, v.acc5, v.images,
-      state.progress.max_accuracy);
+      state.progress.max_accuracy, state.progress.best_averaged ? " (averaged weights)" : "");
   if (report.averaged) {
     log::info("epoch {}: averaged weights: val loss {:.4f}, top-1 {:.2f} %, top-5 {:.2f} %",
               report.epoch + 1, report.averaged->loss, report.averaged->acc1,
@@ -62,19 +61,20 @@ void ConsoleObserver::on_epoch(const TrainState& state, const EpochReport& repor
 }
 
 void MetricsObserver::on_start(const TrainState& state) {
+  lines_.clear();
   std::ifstream in(path_);
   if (!in) return;  // the first start
-  std::string kept, line;
+  std::string line;
   while (std::getline(in, line)) {
     const auto entry = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
     // A line cut short by a crash, or of an epoch that comes again, goes.
     if (entry.is_object() && entry.value("epoch", int64_t{-1}) >= 0 &&
         entry.value("epoch", int64_t{-1}) < state.progress.epoch) {
-      kept += line + "\n";
+      lines_ += line + "\n";
     }
   }
   in.close();
-  write_text_file(path_, kept);
+  write_text_file(path_, lines_);
 }
 
 void MetricsObserver::on_epoch(const TrainState&, const EpochReport& report) {
@@ -94,11 +94,12 @@ void MetricsObserver::on_epoch(const TrainState&, const EpochReport& report) {
   line["data_wait"] = report.data_wait;
   line["train_unreadable"] = report.unreadable;
   line["val_unreadable"] = report.validation.unreadable;
-  std::ofstream out(path_, std::ios::app);
-  out << line.dump() << "\n";
-  out.flush();
-  // The run is worth more than its diary.
-  if (!out) log::error("{}: cannot write: {}; training goes on", path_, std::strerror(errno));
+  lines_ += line.dump() + "\n";
+  try {
+    write_text_file(path_, lines_);
+  } catch (const Error& problem) {  // the run is worth more than its diary
+    log::error("{}; training goes on, and the line comes with the next", problem.what());
+  }
 }
 
 }  // namespace wf

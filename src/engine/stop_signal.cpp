@@ -1,22 +1,30 @@
 #include "weightformer/engine/stop_signal.h"
 
+#include <unistd.h>
+
 #include <atomic>
 #include <csignal>
+#include <string_view>
 
 namespace wf {
 namespace {
 
-std::atomic<bool> requested{false};
+std::atomic<bool> requested{false}, announced{false};
 static_assert(std::atomic<bool>::is_always_lock_free, "set from a signal handler");
 
 void on_signal(int signal) {
   requested.store(true);
   std::signal(signal, SIG_DFL);
+  if (!announced.load()) return;
+  constexpr std::string_view kText = "\nstopping after this step, to save; again ends at once\n";
+  // The one way to print that a signal handler has; nothing can be done where it fails.
+  [[maybe_unused]] const auto ignored = ::write(STDERR_FILENO, kText.data(), kText.size());
 }
 
 }  // namespace
 
-void catch_stop_signals() {
+void catch_stop_signals(bool announce) {
+  announced.store(announce);
   std::signal(SIGINT, on_signal);
   std::signal(SIGTERM, on_signal);
 }

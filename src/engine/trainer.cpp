@@ -94,7 +94,11 @@ Outcome Trainer::run() {
   while (state_.progress.epoch < options_.epochs) {
     EpochReport report;
     report.epoch = state_.progress.epoch;
-    if (!train_epoch(report) || !validate(report)) {
+    report.last = report.epoch + 1 == options_.epochs;
+    const bool trained = train_epoch(report);
+    // Validation may take long, and an epoch more.
+    if (trained) tell("save", [&](Observer& observer) { observer.on_trained(state_, report); });
+    if (!trained || !validate(report)) {
       require_finite_weights();
       tell("last save", [&](Observer& observer) { observer.on_stop(state_); });
       return Outcome::stopped;
@@ -284,14 +288,14 @@ void Trainer::finish_epoch(EpochReport& report) {
   report.unreadable = std::lround(options_.team->sum(static_cast<double>(train_.unreadable())));
   // ">=": among equals the later one, which has trained longer.
   double accuracy = report.validation.acc1;
-  if (report.averaged) accuracy = std::max(accuracy, report.averaged->acc1);
+  const bool averaged = report.averaged && report.averaged->acc1 > accuracy;
+  if (averaged) accuracy = report.averaged->acc1;
   report.best = accuracy >= progress.max_accuracy;
-  if (report.best) progress.max_accuracy = accuracy;
+  if (report.best) progress.max_accuracy = accuracy, progress.best_averaged = averaged;
   progress.epoch += 1;
   progress.batch = 0;
   progress.loss_sum = 0;
   progress.loss_count = 0;
-  report.last = progress.epoch == options_.epochs;
   tell("end of an epoch", [&](Observer& observer) { observer.on_epoch(state_, report); });
 }
 

@@ -148,7 +148,7 @@ TEST(LoadWeights, ChecksumsAreComparedOnTheWayAndEveryTensorArrives) {
   std::vector<std::string> names;
   for (const auto& item : tensors) names.push_back(item.first);
   tree.write(folder / "w.pth", *tree.of(names, tensors));
-  write_safetensors(folder / "w.safetensors", {tensors, {}, {}});
+  write_safetensors(folder / "w.safetensors", {tensors});
   for (const std::string name : {"w.pth", "w.safetensors"}) {
     auto module = zeros_like(tensors);
     load_weights(module, folder / name);

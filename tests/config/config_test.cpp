@@ -128,6 +128,17 @@ TEST_F(ConfigTest, OptsWinOverTheFileAndFlagsOverBoth) {
   EXPECT_EQ(run_folder(line.config), "output/wfm_tiny/three");
 }
 
+TEST_F(ConfigTest, ListsMayBeTypedAsTheyCome) {
+  const auto path = file("TAG: x");
+  for (const char* betas : {"[0.8,0.95]", "[0.8, 0.95]", "(0.8, 0.95)", "0.8,0.95"}) {
+    const char* const argv[] = {
+        "wf_train", "--cfg", path.c_str(), "--opts", "TRAIN.OPTIMIZER.BETAS", betas, "TAG", "y"};
+    const auto line = parse_train_arguments(static_cast<int>(std::size(argv)), argv);
+    EXPECT_EQ(line.config.train.optimizer.betas, (Pair{0.8, 0.95})) << betas;
+    EXPECT_EQ(line.config.tag, "y");
+  }
+}
+
 TEST_F(ConfigTest, AnUnknownFlagNamesTheNearest) {
   const auto path = file("TAG: x");
   const char* const argv[] = {"wf_train", "--cfg", path.c_str(), "--batchsize", "2"};
@@ -145,6 +156,7 @@ TEST_F(ConfigTest, EveryMistakeIsOneLineWithFileLineAndKey) {
   const std::pair<std::string, std::string> cases[] = {
       {"TAG: a\nTRAIN:\n  CLIP_GRADS: 5",
        "a.yaml:3: unknown key TRAIN.CLIP_GRADS, did you mean TRAIN.CLIP_GRAD?"},
+      {"EPOCHS: 3", "a.yaml:1: unknown key EPOCHS, did you mean TRAIN.EPOCHS?"},
       {"TRIAN: {EPOCHS: 3}", "a.yaml:1: unknown key TRIAN, did you mean TRAIN?"},
       {"TRAIN: {EPOCHS: many}", "a.yaml:1: TRAIN.EPOCHS: expected a whole number, got 'many'"},
       {"TRAIN: {EPOCHS: 1.5}", "a.yaml:1: TRAIN.EPOCHS: expected a whole number, got '1.5'"},

@@ -14,7 +14,9 @@
 #include <nlohmann/json.hpp>
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <sstream>
 
 namespace wf::testing {
@@ -415,6 +417,20 @@ TEST(MetricsObserver, WritesALineAnEpochAndDropsThoseThatComeAgain) {
     }
   }
   EXPECT_EQ(epochs, (std::vector<int64_t>{0, 1}));
+}
+
+TEST(MetricsObserver, ALineThatCouldNotBeWrittenComesWithTheNext) {
+  const TempDir folder;
+  const TrainState state;
+  MetricsObserver metrics(folder / "late/metrics.jsonl");
+  EpochReport report;
+  metrics.on_epoch(state, report);
+  std::filesystem::create_directory(folder / "late");
+  report.epoch = 1;
+  metrics.on_epoch(state, report);
+  const auto text = read_file(folder / "late/metrics.jsonl");
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 2) << text;
+  EXPECT_EQ(text.rfind("{\"epoch\":0,", 0), 0u) << text;
 }
 
 }  // namespace

@@ -197,11 +197,65 @@ TEST_F(WfTrain, CtrlCSavesInsideTheEpochAndTheSameCommandGoesOn) {
   stopped.send(SIGINT);
   const auto end = stopped.wait();
   EXPECT_EQ(end.code, 0) << end.err;
+  EXPECT_NE(end.err.find("stopping after this step, to save"), std::string::npos) << end.err;
   EXPECT_NE(end.err.find("ckpt_step_"), std::string::npos) << end.err;
   const auto resumed = run(command("stopped"));
   ASSERT_EQ(resumed.code, 0) << resumed.err;
   EXPECT_NE(resumed.err.find("0 epochs and"), std::string::npos) << resumed.err;
   expect_equal_runs("unbroken", "stopped");
+}
+
+TEST_F(WfTrain, KilledWhileItValidatesItDoesNotTrainTheEpochAgain) {
+  write_toy_folder(folder_ / "large", /*train=*/100, /*val=*/6000, /*side=*/16);
+  const std::vector<std::string> more{"--data-path", folder_ / "large"};
+  ASSERT_EQ(run(command("unbroken", more)).code, 0);
+  {
+    Process killed(command("broken", more));
+    ASSERT_TRUE(killed.wait_for("ckpt_epoch_1.pth in")) << killed.err();
+    killed.send(SIGKILL);
+    killed.wait();
+  }
+  const auto resumed = run(command("broken", more));
+  ASSERT_EQ(resumed.code, 0) << resumed.err;
+  EXPECT_NE(resumed.err.find("ckpt_epoch_1.pth: 0 epochs and 12 batches done"), std::string::npos)
+      << resumed.err;
+  expect_equal_runs("unbroken", "broken");
+}
+
+TEST_F(WfTrain, OtherSettingsAreNamedAndAFinishedRunSaysThatNothingWasTrained) {
+  ASSERT_EQ(run(command("run")).code, 0);
+  const std::vector<std::string> more{"--opts", "TRAIN.EPOCHS",     "3", "TRAIN.BASE_LR",
+                                      "0.001",  "DATA.NUM_WORKERS", "1"};
+  const auto changed = run(command("run", more));
+  ASSERT_EQ(changed.code, 0) << changed.err;
+  EXPECT_NE(changed.err.find("ckpt_epoch_2.pth was made with other settings, going on with the new "
+                             "ones: TRAIN.EPOCHS 2 → 3, TRAIN.BASE_LR 5e-04 → 0.001\n"),
+            std::string::npos)
+      << changed.err;
+  const auto settings = read_file(run_file("run", "config.yaml"));
+  const auto finished = run(command("run"));
+  EXPECT_EQ(finished.code, 0) << finished.err;
+  EXPECT_NE(finished.err.find("this run has all its 3 epochs, nothing was trained"),
+            std::string::npos)
+      << finished.err;
+  EXPECT_EQ(read_file(run_file("run", "config.yaml")), settings);
+  const auto same = run(command("run", more));
+  EXPECT_EQ(same.err.find("other settings"), std::string::npos) << same.err;
+}
+
+TEST_F(WfTrain, ARunFromAnotherRunsCheckpointHasABestOfItsOwn) {
+  ASSERT_EQ(run(command("first", {"--opts", "TRAIN.EMA_DECAY", "0.5"})).code, 0);
+  const auto file = run_file("first", "ckpt_epoch_1.pth");
+  const auto second =
+      run(command("second", {"--resume", file, "--opts", "TRAIN.EMA_DECAY", "0.5"}));
+  ASSERT_EQ(second.code, 0) << second.err;
+  EXPECT_NE(second.err.find("starts with a best of its own"), std::string::npos) << second.err;
+  EXPECT_TRUE(std::filesystem::exists(run_file("second", "max_acc.pth")));
+  EXPECT_EQ(second.err.find("other settings"), std::string::npos) << second.err;
+  const auto weights = run(command("third", {"--eval", "--resume", file}));
+  EXPECT_NE(weights.err.find("holds averaged weights too; taking the ones that were trained"),
+            std::string::npos)
+      << weights.err;
 }
 
 TEST_F(WfTrain, EvalOfTheBestCheckpointGivesTheAccuracyThatWasLogged) {
@@ -230,12 +284,14 @@ TEST_F(WfTrain, PublishedWeightsOfAnotherClassCountNeedPretrained) {
   };
   const auto refused = with("--resume");
   EXPECT_EQ(refused.code, 2) << refused.err;
-  EXPECT_NE(refused.err.find("[10] in the file and [2] in the model; --pretrained"),
+  EXPECT_NE(refused.err.find("[10] in the file and [2] in the model; wf_train --pretrained"),
             std::string::npos)
       << refused.err;
   const auto taken = with("--pretrained");
   EXPECT_EQ(taken.code, 0) << taken.err;
-  EXPECT_NE(taken.err.find("head.bias, head.weight starts fresh"), std::string::npos) << taken.err;
+  EXPECT_NE(taken.err.find("another class count, fresh ones here: head.bias, head.weight"),
+            std::string::npos)
+      << taken.err;
 }
 
 TEST_F(WfTrain, DoesNotGoOnWithLabelsThatMeanSomethingElse) {
@@ -270,7 +326,7 @@ TEST_F(WfTrain, ALogThatTakesNotAByteMoreDoesNotChangeHowTheRunEnds) {
 TEST_F(WfTrain, FinetunesTheTinyModelAt384WithLayerDecay) {
   torch::manual_seed(0);
   const auto pretrained = state_dict(*create_classifier("wfm_tiny"));
-  write_safetensors(folder_ / "tiny.safetensors", {pretrained, {}, {}});
+  write_safetensors(folder_ / "tiny.safetensors", {pretrained});
   write_toy_folder(folder_ / "few", /*train=*/8, /*val=*/4, /*side=*/96);
   const auto end = run(command("fine", {"--data-path",
                                         folder_ / "few",
@@ -384,6 +440,8 @@ TEST_F(WfTrain, BadInputIsOneLineAndExitCodeTwo) {
        "AUG.AUTO_AUGMENT 'rand-m9-what1': unknown part 'what1'; known are none; rand"},
       {{"--opts", "DATA.NUM_WORKERS", "-1"}, "DATA.NUM_WORKERS: must be from 0 to 1024"},
       {{"--data-path", folder_ / "nowhere"}, "nowhere"},
+      {{"--tag", "../../elsewhere"}, "TAG (--tag) is '../../elsewhere': expected a name"},
+      {{"--tag", ""}, "TAG (--tag) is ''"},
       {{"--eval"}, "--resume"},
       {{"--eval", "--resume", folder_ / "run.yaml"},
        "neither a file of torch.save nor safetensors"},

@@ -3,6 +3,7 @@
 
 #include "weightformer/checkpoint/tensor_file.h"
 #include "weightformer/checkpoint/weights.h"
+#include "weightformer/config/config.h"
 #include "weightformer/engine/train_state.h"
 
 #include <optional>
@@ -37,6 +38,9 @@ void save_checkpoint(const std::string& path, const TrainState& state, const Sav
 /// wf::Error when the file does not fit; the state is of no use then.
 void load_checkpoint(const std::string& path, TrainState& state, int64_t steps_per_epoch = 0,
                      const LoadOptions& options = {});
+
+/// The settings that a checkpoint was made with; `otherwise` where it does not say.
+Config saved_settings(const std::string& path, const Config& otherwise);
 
 /// The checkpoint with the best accuracy in a run's folder; not pruned.
 inline constexpr const char* kBestCheckpoint = "max_acc.pth";

@@ -21,9 +21,10 @@ struct CheckpointOptions {
 };
 
 /// Keeps a run on disk: ckpt_epoch_N.pth every `save_freq` epochs and after the last (N counts
-/// finished epochs), ckpt_step_S.pth at the first printed step that is `save_steps` after the last
-/// one and when the run is stopped inside an epoch; the newest `keep` of them, and max_acc.pth for
-/// the best top-1. The state is copied; a thread writes it while training goes on.
+/// finished epochs; written before its validation and again after it), ckpt_step_S.pth at the first
+/// printed step that is `save_steps` after the last one and when the run is stopped inside an
+/// epoch; the newest `keep` of them, and max_acc.pth for the best top-1. The state is copied; a
+/// thread writes it while training goes on.
 class CheckpointObserver : public Observer {
  public:
   CheckpointObserver(std::string folder, CheckpointOptions options);
@@ -32,6 +33,7 @@ class CheckpointObserver : public Observer {
 
   void on_start(const TrainState& state) override;
   void on_step(const TrainState& state, const StepReport& report) override;
+  void on_trained(const TrainState& state, const EpochReport& report) override;
   /// A file that cannot be written is an error in the log and is tried again; training goes on.
   /// After the last epoch it throws: the run is about to end.
   void on_epoch(const TrainState& state, const EpochReport& report) override;
@@ -39,6 +41,7 @@ class CheckpointObserver : public Observer {
   void on_stop(const TrainState& state) override;
 
  private:
+  bool due(int64_t epochs, const EpochReport& report) const;
   void save(const std::string& name, bool best, const TrainState& state);
   void written(const SavedCheckpoint& saved);
 

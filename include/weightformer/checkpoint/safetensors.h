@@ -22,8 +22,8 @@ inline constexpr const char* kTreeKey = "checkpoint";
 
 struct Safetensors {
   TensorMap tensors;
-  std::map<std::string, std::string> metadata;
-  std::vector<Stretch> checksums;  ///< in the file, not compared yet
+  std::map<std::string, std::string> metadata = {};
+  std::vector<Stretch> checksums = {};  ///< in the file, not compared yet
 };
 
 /// Reads all of `path`. The tensors lie in a private memory map of the file: pages are read when

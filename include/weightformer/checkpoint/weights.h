@@ -23,7 +23,8 @@ struct Weights {
   std::string taken;  ///< where in the file they were: "model", "model_ema"; empty: at the top
   std::string model;  ///< the name of the model in a checkpoint's configuration; empty: not known
   std::shared_ptr<MappedFile> file;
-  std::vector<Stretch> checksums;  ///< in the file, not compared yet
+  std::vector<Stretch> checksums = {};  ///< in the file, not compared yet
+  bool averaged_too = false;            ///< the file has plain and averaged ones
 };
 
 /// When the checksums inside a file are compared.

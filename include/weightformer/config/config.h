@@ -87,6 +87,10 @@ struct Config {
 /// Equal in every key; origins do not count.
 bool operator==(const Config& a, const Config& b);
 
+/// What decides a run: `config` with the settings of one machine or one start of the program, such
+/// as paths, threads and the device, as they are by default.
+Config without_local_settings(Config config);
+
 /// OUTPUT/NAME/TAG, where the run's files go.
 std::string run_folder(const Config& config);
 

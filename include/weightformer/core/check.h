@@ -15,6 +15,7 @@ class Error : public std::runtime_error {
       : std::runtime_error(message), exit_code_(exit_code) {}
   int exit_code() const { return exit_code_; }
 
+  static constexpr int kUnexpected = 1;  // a fault of the program, or of what it stands on
   static constexpr int kBadInput = 2;
   static constexpr int kDiverged = 3;  // training met a loss that is not finite
   static constexpr int kPeerLost = 4;  // another process of the run ended or fell silent

@@ -25,6 +25,7 @@ struct StepReport {
 
 struct EpochReport {
   int64_t epoch = 0;
+  bool last = false;  ///< of the run
   double train_loss = 0;
   Evaluation validation;
   std::optional<Evaluation> averaged;  ///< of the averaged weights, where a run has them
@@ -33,7 +34,6 @@ struct EpochReport {
   double data_wait = 0;     ///< share of training time spent waiting for pictures, 0…1
   int64_t unreadable = 0;   ///< training pictures replaced so far
   bool best = false;        ///< highest top-1 so far, of either weights
-  bool last = false;        ///< of the run
 };
 
 class Observer {
@@ -41,6 +41,9 @@ class Observer {
   virtual ~Observer() = default;
   virtual void on_start(const TrainState&) {}
   virtual void on_step(const TrainState&, const StepReport&) {}
+  /// After an epoch's training, before its validation. Of the report `epoch`, `last` and what
+  /// training measured are known.
+  virtual void on_trained(const TrainState&, const EpochReport&) {}
   /// After an epoch's training and validation; `progress` already stands at the next epoch.
   virtual void on_epoch(const TrainState&, const EpochReport&) {}
   /// The run ends early, in the middle of an epoch, and can be resumed.
@@ -62,7 +65,8 @@ class ConsoleObserver : public Observer {
 /// One JSON object a line and epoch: epoch, train_loss, val_loss, val_acc1, val_acc5 (percent), lr,
 /// images_per_s, data_wait, the counts of unreadable pictures, and val_ema_loss, val_ema_acc1 and
 /// val_ema_acc5 in a run with averaged weights. A resumed run first drops the
-/// lines of epochs that it will train again.
+/// lines of epochs that it will train again. The file is replaced as a whole, so that a line which
+/// a full disk refused is written with the next.
 class MetricsObserver : public Observer {
  public:
   explicit MetricsObserver(std::string path) : path_(std::move(path)) {}
@@ -70,7 +74,7 @@ class MetricsObserver : public Observer {
   void on_epoch(const TrainState& state, const EpochReport& report) override;
 
  private:
-  std::string path_;
+  std::string path_, lines_;
 };
 
 }  // namespace wf

@@ -3,7 +3,8 @@
 namespace wf {
 
 /// From now on SIGINT (Ctrl-C) and SIGTERM only ask for a stop; the second one ends the process.
-void catch_stop_signals();
+/// `announce` tells so on standard error when the first one comes.
+void catch_stop_signals(bool announce = false);
 
 /// Whether a stop was asked for, by a signal or by request_stop().
 bool stop_requested();

@@ -22,8 +22,9 @@ struct Progress {
   int64_t batch_images = 0;  ///< pictures in a batch, over all processes; 0: not known
   int64_t step = 0;          ///< optimizer steps since the start of the run
   double loss_sum = 0;  ///< over the samples of this epoch so far, those that overflowed left out
-  int64_t loss_count = 0;   ///< samples in loss_sum
-  double max_accuracy = 0;  ///< best validation top-1 so far, percent; of averaged weights too
+  int64_t loss_count = 0;      ///< samples in loss_sum
+  double max_accuracy = 0;     ///< best validation top-1 so far, percent; of averaged weights too
+  bool best_averaged = false;  ///< whether the averaged weights reached it, not those trained
 
   double mean_loss() const { return loss_sum / static_cast<double>(loss_count); }
 };
