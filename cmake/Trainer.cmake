@@ -78,6 +78,7 @@ add_library(weightformer_trainer STATIC
   src/data/mixup.cpp
   src/dist/data_parallel.cpp
   src/dist/process_group.cpp
+  src/dist/rendezvous.cpp
   src/dist/step_exchange.cpp
   ${wf_dist_backends}
   src/engine/build.cpp

@@ -11,6 +11,8 @@
 #include <fmt/format.h>
 #include <torch/torch.h>
 
+#include <algorithm>
+#include <chrono>
 #include <functional>
 #include <iostream>
 
@@ -102,7 +104,13 @@ Subject denoiser(const BenchOptions& o) {
   return subject;
 }
 
-Timing time_model(const BenchOptions& o, const Task& task, torch::nn::Module& module) {
+// Of a training step, seconds; rest: clipping and optimizer.
+struct Phases {
+  double forward = 0, backward = 0, rest = 0;
+};
+
+Timing time_model(const BenchOptions& o, const Task& task, torch::nn::Module& module,
+                  Phases* phases) {
   const auto device = o.torch_device();
   std::optional<at::ScalarType> amp;
   if (o.type() != at::kFloat) amp = o.type();
@@ -117,12 +125,41 @@ Timing time_model(const BenchOptions& o, const Task& task, torch::nn::Module& mo
   }
   module.train();
   const auto optimizer = make_optimizer({}, param_groups(module, 0.01));
-  return time_steps(o, [&] {
+  const auto phase = [&](double* seconds, const auto& work) {
+    const auto begin = std::chrono::steady_clock::now();
+    auto result = work();
+    if (seconds) {
+      synchronize(device);
+      *seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    }
+    return result;
+  };
+  const auto step = [&](Phases* at) {
     optimizer->zero_grad();
-    task.loss(forward().to(torch::kFloat)).backward();
-    clip_gradients(optimizer->groups(), grad_norm(optimizer->groups()), 5);
-    optimizer->step(1e-4);
-  });
+    const auto loss =
+        phase(at ? &at->forward : nullptr, [&] { return task.loss(forward().to(torch::kFloat)); });
+    phase(at ? &at->backward : nullptr, [&] { return loss.backward(), 0; });
+    phase(at ? &at->rest : nullptr, [&] {
+      clip_gradients(optimizer->groups(), grad_norm(optimizer->groups()), 5);
+      return optimizer->step(1e-4), 0;
+    });
+  };
+  const auto timing = time_steps(o, [&] { step(nullptr); });
+  if (phases) {  // in steps of their own: waiting for a GPU in between costs
+    std::vector<Phases> all(static_cast<size_t>(o.steps));
+    for (auto& one : all) step(&one);
+    for (const auto part : {&Phases::forward, &Phases::backward, &Phases::rest}) {
+      std::nth_element(all.begin(), all.begin() + all.size() / 2, all.end(),
+                       [&](const Phases& a, const Phases& b) { return a.*part < b.*part; });
+      phases->*part = all[all.size() / 2].*part;
+    }
+  }
+  return timing;
+}
+
+std::string shown(const Phases& phases) {
+  return fmt::format(R"(, "forward_ms": {:.3f}, "backward_ms": {:.3f}, "rest_ms": {:.3f})",
+                     1e3 * phases.forward, 1e3 * phases.backward, 1e3 * phases.rest);
 }
 
 }  // namespace
@@ -137,17 +174,19 @@ void bench_model(const BenchOptions& o) {
     for (int64_t i = 1; i <= 6; ++i) sizes.push_back(i * subject.sweep);
   }
   for (const int64_t size : sizes) {
-    const auto timing = time_model(o, subject.task(size), *subject.module);
+    Phases phases;
+    const auto timing =
+        time_model(o, subject.task(size), *subject.module, o.phases ? &phases : nullptr);
     const int64_t side = size / subject.patch;
     const double tokens = static_cast<double>(o.batch * side * side);
     std::cout
         << fmt::format(
                R"({{"who": "weightformer", "model": "{}", "mode": "{}", "batch": {}, "size": {}, )"
                R"("dtype": "{}", "images_per_s_best": {:.3f}, "images_per_s_median": {:.3f}, )"
-               R"("peak_mib": {:.1f}, "idle_mib": {:.1f}, "us_per_token": {:.4f}}})",
+               R"("peak_mib": {:.1f}, "idle_mib": {:.1f}, "us_per_token": {:.4f}{}}})",
                o.model, o.mode, o.batch, size, o.dtype, o.batch / timing.best,
                o.batch / timing.median, peak_mib(o.torch_device()), idle,
-               1e6 * timing.best / tokens)
+               1e6 * timing.best / tokens, o.phases ? shown(phases) : "")
         << std::endl;
   }
 }

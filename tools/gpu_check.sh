@@ -27,7 +27,7 @@ lines=$out/lines.jsonl
 torch=$("$python" -c 'import torch; print(torch.__path__[0])' 2>/dev/null) || die "$python has no torch; set PYTHON"
 generator=()
 command -v ninja >/dev/null && generator=(-G Ninja)
-options=("${generator[@]}" -DWF_TRAINER=OFF -DWF_TESTS=OFF -DWF_PCH=OFF "-DCMAKE_PREFIX_PATH=$torch")
+options=("${generator[@]}" -DWF_TRAINER=OFF -DWF_TESTS=OFF "-DCMAKE_PREFIX_PATH=$torch")
 if [[ $device == cuda ]]; then
   "$python" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' || die "torch sees no GPU here"
   options+=(-DWF_CUDA=ON -DWF_CUDA_ARCHITECTURES=native)

@@ -40,6 +40,7 @@ constexpr const char* kHelp =
   --weights FILE         .pth, .safetensors or a checkpoint (fresh random weights)
   --load                 times reading that file, nothing else
   --unverified           with --load: without comparing its checksums
+  --phases               with train: what of a step is forward, backward and rest, for wf_scale
   --sweep resolution     one line for each of several sides: seconds a token
   --ops                  one line for each operator and its ATen reference
   --data FOLDER          the loader on the pictures below it: per second of CPU time, by random
@@ -60,12 +61,17 @@ BenchOptions parse(int argc, char** argv) {
       {"--batch", &o.batch},   {"--size", &o.size},       {"--steps", &o.steps},
       {"--warmup", &o.warmup}, {"--threads", &o.threads}, {"--workers", &o.workers},
       {"--images", &o.images}, {"--passes", &o.passes}};
+  const std::pair<const char*, bool*> switches[] = {{"--ops", &o.ops},
+                                                    {"--load", &o.load},
+                                                    {"--unverified", &o.unverified},
+                                                    {"--phases", &o.phases}};
   for (int i = 1; i < argc; ++i) {
     const std::string flag = argv[i];
-    if (flag == "--ops" || flag == "--load" || flag == "--unverified") {
-      (flag == "--ops" ? o.ops : flag == "--load" ? o.load : o.unverified) = true;
-      continue;
+    bool on = false;
+    for (const auto& [name, to] : switches) {
+      if (flag == name) *to = on = true;
     }
+    if (on) continue;
     WF_CHECK(i + 1 < argc, flag, ": unknown, or its value is missing; --help lists the flags");
     const std::string value = argv[++i];
     bool known = false;
@@ -87,6 +93,7 @@ BenchOptions parse(int argc, char** argv) {
   WF_CHECK(o.sweep.empty() || o.sweep == "resolution", "--sweep: expected resolution, got ",
            o.sweep);
   WF_CHECK(o.batch > 0 && o.steps > 0 && o.threads > 0, "--batch, --steps, --threads: at least 1");
+  WF_CHECK(!o.phases || o.mode == "train", "--phases: they are those of --mode train");
   WF_CHECK(!o.load || !o.weights.empty(), "--load: which file? Give it with --weights");
   return o;
 }
@@ -122,6 +129,6 @@ int main(int argc, char** argv) {
   } catch (const std::exception& problem) {
     const std::string what = problem.what();
     std::cerr << "error: " << what.substr(0, what.find('\n')) << std::endl;
-    return 1;
+    return wf::Error::kUnexpected;
   }
 }

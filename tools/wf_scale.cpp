@@ -7,7 +7,9 @@
 #include "tool.h"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
+#include <fstream>
 #include <iostream>
 #include <map>
 #include <vector>
@@ -30,10 +32,10 @@ const std::map<std::string, Model> kModels{
 };
 
 struct Options {
-  std::string model = "wfm_small";
+  std::string model = "wfm_small", bench;
   int batch = 0;
   double tflops = 0, forward_ms = 0, backward_ms = 0, rest_ms = 0;
-  double bytes_per_gradient = 4, bucket_mb = 25;
+  double bytes_per_gradient = 4, bucket_mb = 0;
   Fabric fabric;
   double node_gb = 360, net_gb = 320;
   std::vector<int> gpus{1, 8, 16, 64, 256, 1024};
@@ -42,6 +44,9 @@ struct Options {
 void declare(CLI::App& app, Options& o) {
   app.add_option("--model", o.model, "wfm_tiny, wfm_small, wfm_base, dit_s_2 or dit_b_2");
   app.add_option("--batch", o.batch, "pictures a GPU and step; 0: as published");
+  app.add_option("--bench", o.bench,
+                 "a file of lines of wf_bench --mode train --phases: a table for each; - for "
+                 "standard input");
   app.add_option("--forward-ms", o.forward_ms, "measured on one GPU, with --backward-ms");
   app.add_option("--backward-ms", o.backward_ms, "measured on one GPU");
   app.add_option("--rest-ms", o.rest_ms, "measured: clipping, optimizer, waiting for pictures");
@@ -49,7 +54,7 @@ void declare(CLI::App& app, Options& o) {
                  "without measured times: what a GPU is assumed to sustain, 1e12 operations a "
                  "second; the backward pass counts as two forward passes");
   app.add_option("--gradient-bytes", o.bytes_per_gradient, "4, or 2 with DIST.COMPRESS bf16");
-  app.add_option("--bucket-mb", o.bucket_mb, "DIST.BUCKET_MB");
+  app.add_option("--bucket-mb", o.bucket_mb, "DIST.BUCKET_MB; 0: by the size of the model");
   app.add_option("--gpus", o.gpus, "numbers of GPUs")->delimiter(',');
   app.add_option("--gpus-per-node", o.fabric.gpus_per_node);
   app.add_option("--node-gb", o.node_gb, "GB/s a GPU sustains inside a node (busbw)");
@@ -59,10 +64,14 @@ void declare(CLI::App& app, Options& o) {
 StepCost cost_of(const Options& o, const Model& model, int batch) {
   StepCost cost;
   cost.bytes = model.parameters * o.bytes_per_gradient;
-  cost.bucket_bytes = o.bucket_mb * (1 << 20);
+  cost.bucket_bytes =
+      o.bucket_mb > 0
+          ? o.bucket_mb * (1 << 20)
+          : static_cast<double>(default_bucket_bytes(static_cast<int64_t>(4 * model.parameters)));
   const bool measured = o.forward_ms > 0 && o.backward_ms > 0;
   WF_CHECK(measured != (o.tflops > 0),
-           "give either --forward-ms and --backward-ms (measured) or --tflops (assumed)");
+           "give either --bench, or --forward-ms and --backward-ms (measured), or --tflops "
+           "(assumed)");
   cost.forward = measured ? o.forward_ms / 1e3 : model.flop * batch / (o.tflops * 1e12);
   cost.backward = measured ? o.backward_ms / 1e3 : 2 * cost.forward;
   cost.rest = o.rest_ms / 1e3;
@@ -93,6 +102,35 @@ void print_table(const Options& o) {
             << rows;
 }
 
+// A table for each line that wf_bench has printed.
+void print_measured(Options o) {
+  std::ifstream file(o.bench);
+  std::istream& in = o.bench == "-" ? std::cin : file;
+  WF_CHECK(in, o.bench, ": cannot read");
+  int number = 0;
+  for (std::string text; std::getline(in, text);) {
+    ++number;
+    const auto line = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+    const auto get = [&](const char* key, auto& value) {
+      const auto at = line.is_object() ? line.find(key) : line.end();
+      WF_CHECK(at != line.end() && at->type() == nlohmann::json(value).type(), o.bench, ":", number,
+               ": no ", key, " in it: expected a line of wf_bench --mode train --phases");
+      at->get_to(value);
+    };
+    unsigned batch = 0;
+    get("model", o.model);
+    get("batch", batch);
+    get("forward_ms", o.forward_ms);
+    get("backward_ms", o.backward_ms);
+    get("rest_ms", o.rest_ms);
+    o.batch = static_cast<int>(batch);
+    if (number > 1) std::cout << "\n";
+    print_table(o);
+  }
+  WF_CHECK(number > 0, o.bench,
+           ": nothing in it: expected lines of wf_bench --mode train --phases");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -103,7 +141,7 @@ int main(int argc, char** argv) {
     Options options;
     declare(app, options);
     app.parse(argc, argv);
-    print_table(options);
+    options.bench.empty() ? print_table(options) : print_measured(options);
     return 0;
   });
 }

@@ -154,8 +154,8 @@ template <typename C, typename V>
 void visit_dist(C& c, V&& v) {
   v(c.dist.timeout_s, "DIST.TIMEOUT_S", 600.0,
     "seconds of silence after which another process counts as lost", between(0.1, 86400));
-  v(c.dist.bucket_mb, "DIST.BUCKET_MB", 25, "MiB of gradients that travel together",
-    between(1, 4096));
+  v(c.dist.bucket_mb, "DIST.BUCKET_MB", 0,
+    "MiB of gradients that travel together; 0: an eighth of them, from 1 to 25", between(0, 4096));
   v(c.dist.find_unused, "DIST.FIND_UNUSED", false,
     "look every step for parameters that the loss does not reach", Rule{});
   v(c.dist.compress, "DIST.COMPRESS", "none", "bf16: half the bytes, gradients rounded",

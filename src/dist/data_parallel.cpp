@@ -1,6 +1,7 @@
 #include "weightformer/dist/data_parallel.h"
 
 #include "weightformer/core/check.h"
+#include "weightformer/dist/scaling.h"
 
 #include <torch/csrc/distributed/c10d/comm.hpp>
 #include <torch/csrc/distributed/c10d/reducer.hpp>
@@ -104,12 +105,15 @@ std::unique_ptr<c10d::Reducer> make_reducer(const torch::nn::Module& model,
   }
   WF_CHECK(!params.empty(), "data-parallel training: no parameter needs a gradient");
   const std::vector<bool> sparse(params.size(), false);
-  const auto bytes = static_cast<size_t>(options.bucket_bytes);
+  int64_t all = 0;
+  for (const auto& param : params) all += static_cast<int64_t>(param.nbytes());
+  const int64_t cap = options.bucket_bytes > 0 ? options.bucket_bytes : default_bucket_bytes(all);
+  const auto bytes = static_cast<size_t>(cap);
   const auto buckets = std::get<0>(c10d::compute_bucket_assignment_by_size(
       params, {std::min<size_t>(kFirstBucket, bytes), bytes}, sparse));
   auto reducer = std::make_unique<c10d::Reducer>(
-      params, buckets, group.native(), sparse, options.bucket_bytes, options.find_unused,
-      /*gradient_as_bucket_view=*/true, names, std::min(kFirstBucket, options.bucket_bytes),
+      params, buckets, group.native(), sparse, cap, options.find_unused,
+      /*gradient_as_bucket_view=*/true, names, std::min(kFirstBucket, cap),
       /*skip_all_reduce_unused_params=*/false, /*use_python_reducer=*/false,
       /*bucket_bytes_cap_list=*/std::vector<int64_t>{});
   if (options.compress) {

@@ -3,19 +3,16 @@
 #include "weightformer/core/log.h"
 
 #include "backend.h"
+#include "rendezvous.h"
 
 #include <fmt/format.h>
 #include <torch/csrc/distributed/c10d/HashStore.hpp>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
-#include <torch/csrc/distributed/c10d/TCPStore.hpp>
 #include <torch/torch.h>
-
-#include <netdb.h>
 
 #include <algorithm>
 #include <condition_variable>
-#include <future>
 #include <mutex>
 #include <new>
 #include <stdexcept>
@@ -67,39 +64,6 @@ const char* advice(const std::string& problem) {
          "checkpoint";
 }
 
-// A name may be made known only while the others start (Kubernetes), so it is asked for again.
-void wait_for_host(const std::string& host, milliseconds timeout) {
-  const auto begin = Clock::now();
-  addrinfo* found = nullptr;
-  bool told = false;
-  while (::getaddrinfo(host.c_str(), nullptr, nullptr, &found) != 0) {
-    if (Clock::now() - begin > timeout) {
-      throw Error(str("MASTER_ADDR=", host, ": no machine of that name is known here"),
-                  Error::kPeerLost);
-    }
-    if (!std::exchange(told, true)) {
-      log::warning("waiting until a machine of the name {} (MASTER_ADDR) is known here", host);
-    }
-    std::this_thread::sleep_for(std::min(timeout / 4, milliseconds(1000)));
-  }
-  ::freeaddrinfo(found);
-}
-
-// The store's own timeout does not hold against a service that takes the connection and is silent.
-c10::intrusive_ptr<c10d::Store> open_store(const std::string& host,
-                                           const c10d::TCPStoreOptions& options) {
-  using Store = c10::intrusive_ptr<c10d::Store>;
-  std::packaged_task<Store()> open(
-      [=]() -> Store { return c10::make_intrusive<c10d::TCPStore>(host, options); });
-  auto store = open.get_future();
-  std::thread(std::move(open)).detach();
-  constexpr std::chrono::seconds kGrace(2);  // let the store speak first
-  if (store.wait_for(options.timeout + kGrace) != std::future_status::ready) {
-    throw std::runtime_error("wrong protocol: it takes the connection and says nothing");
-  }
-  return store.get();
-}
-
 std::string arrival_key(int rank) { return str("here/", rank); }
 
 }  // namespace
@@ -121,16 +85,9 @@ void ProcessGroup::meet() {
     store_ = c10::make_intrusive<c10d::HashStore>();
     return;
   }
-  wait_for_host(env_.master_addr, timeout_);
-  c10d::TCPStoreOptions options;
-  options.port = env_.master_port;
-  options.isServer = env_.rank == 0 && !env_.agent_store;
-  options.numWorkers = static_cast<size_t>(env_.world);
-  options.waitWorkers = false;
-  options.timeout = timeout_;
   // torchrun's store outlives a failed attempt, with all that was left in it.
   store_ = c10::make_intrusive<c10d::PrefixStore>(str("weightformer/attempt_", env_.restart),
-                                                  open_store(env_.master_addr, options));
+                                                  open_store(env_, timeout_));
   store_->set(arrival_key(env_.rank), "here");
   std::vector<std::string> all;
   for (int rank = 0; rank < env_.world; ++rank) all.push_back(arrival_key(rank));

@@ -7,6 +7,10 @@
 
 namespace wf {
 
+int64_t default_bucket_bytes(int64_t gradient_bytes) {
+  return std::clamp<int64_t>(gradient_bytes / 8, 1 << 20, 25 << 20);
+}
+
 double all_reduce_seconds(const Fabric& fabric, int gpus, double bytes) {
   WF_CHECK(gpus > 0 && fabric.gpus_per_node > 0, "all_reduce_seconds: ", gpus, " GPUs, ",
            fabric.gpus_per_node, " a node: expected at least one of each");

@@ -73,6 +73,12 @@ TEST(ProcessGroup, AMeetingPlaceThatIsNoneIsSaid) {
   EXPECT_NE(nowhere.err.find("MASTER_ADDR=no-such-host.invalid"), std::string::npos) << nowhere.err;
   EXPECT_NE(nowhere.err.find("waiting until a machine of the name"), std::string::npos);
 
+  const auto nobody = meet("127.0.0.1", std::to_string(free_port()));
+  EXPECT_EQ(nobody.code, 4) << nobody.err;
+  EXPECT_NE(nobody.err.find("error: rank 1 of 2: nobody listens at 127.0.0.1:"), std::string::npos)
+      << nobody.err;
+  EXPECT_EQ(lines_with(nobody.err, "\n"), 1) << "LibTorch's traces help nobody: " << nobody.err;
+
   // Connections are taken by the kernel, and nobody reads.
   const int silent = ::socket(AF_INET, SOCK_STREAM, 0);
   sockaddr_in address{};

@@ -2,9 +2,11 @@
 #include "weightformer/models/model.h"
 
 #include "support/process.h"
+#include "support/temp_dir.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 namespace wf::testing {
 namespace {
@@ -20,6 +22,33 @@ TEST(WfScale, PrintsATableAndSaysWhetherTheTimesWereMeasured) {
   EXPECT_NE(measured.out.find("compute 30.0 ms measured"), std::string::npos) << measured.out;
   EXPECT_NE(measured.out.find("| 1 | 256 | 30.00 | 0.00 | 0.00 | 100.0 % |"), std::string::npos)
       << measured.out;
+}
+
+TEST(WfScale, TakesWhatWfBenchMeasured) {
+  const TempDir folder;
+  const auto bench = run({program("wf_bench"), "--model", "wfm_tiny", "--mode", "train", "--size",
+                          "32", "--batch", "2", "--steps", "3", "--phases"});
+  ASSERT_EQ(bench.code, 0) << bench.err;
+  write_file(folder / "bench.jsonl", bench.out);
+  const auto line = nlohmann::json::parse(bench.out);
+  const double whole = line["forward_ms"].get<double>() + line["backward_ms"].get<double>() +
+                       line["rest_ms"].get<double>();
+  EXPECT_GT(line["forward_ms"], 0);
+  const auto table = run({program("wf_scale"), "--bench", folder / "bench.jsonl", "--gpus", "1,8"});
+  ASSERT_EQ(table.code, 0) << table.err;
+  EXPECT_NE(table.out.find(fmt::format("wfm_tiny, batch 2 a GPU, 28.3 MB of gradients a step; "
+                                       "compute {:.1f} ms measured",
+                                       whole)),
+            std::string::npos)
+      << table.out;
+  for (const auto& [text, expected] : {std::pair{"{\"model\": \"wfm_tiny\"}", ":1: no batch in it"},
+                                       {"[]", ":1: no model in it"},
+                                       {"", "nothing in it"}}) {
+    write_file(folder / "bad.jsonl", text);
+    const auto end = run({program("wf_scale"), "--bench", folder / "bad.jsonl"});
+    EXPECT_EQ(end.code, 2) << end.out;
+    EXPECT_NE(end.err.find(expected), std::string::npos) << end.err;
+  }
 }
 
 TEST(WfScale, CountsTheParametersThatTheModelsHave) {
@@ -40,7 +69,7 @@ TEST(WfScale, CountsTheParametersThatTheModelsHave) {
 TEST(WfScale, RefusesToGuessTheComputeTime) {
   const auto end = run({program("wf_scale")});
   EXPECT_EQ(end.code, 2) << end.out;
-  EXPECT_NE(end.err.find("either --forward-ms"), std::string::npos) << end.err;
+  EXPECT_NE(end.err.find("either --bench"), std::string::npos) << end.err;
 }
 
 }  // namespace

@@ -17,7 +17,8 @@ class Module;
 namespace wf {
 
 struct DataParallelOptions {
-  int64_t bucket_bytes = 25 << 20;  ///< gradients travel in pieces of this size (the first: 1 MiB)
+  int64_t bucket_bytes = 0;  ///< gradients travel in pieces of this size (the first: 1 MiB); 0: by
+                             ///< the size of the model, see default_bucket_bytes()
   bool find_unused = false;         ///< parameters that a loss does not reach are allowed
   bool compress = false;            ///< gradients travel as bfloat16: half the bytes, rounded
 };

@@ -22,6 +22,10 @@ struct StepCost {
   double bucket_bytes = 25 << 20;
 };
 
+/// Bytes of gradients that travel together where nobody says: an eighth of them, so that most are
+/// on their way before the backward pass ends; from 1 to 25 MiB, which is PyTorch's default.
+int64_t default_bucket_bytes(int64_t gradient_bytes);
+
 /// Seconds of one all-reduce of `bytes` over `gpus`: the better of a ring over all GPUs and a tree
 /// over the nodes with a chain inside each. The formulas are those by which NCCL itself chooses
 /// (ncclTopoTuneModel in src/graph/tuning.cc), with one bandwidth for both.

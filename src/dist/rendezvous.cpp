@@ -1,0 +1,112 @@
+#include "rendezvous.h"
+
+#include "weightformer/core/check.h"
+#include "weightformer/core/log.h"
+
+#include <torch/csrc/distributed/c10d/TCPStore.hpp>
+
+#include <netdb.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <future>
+#include <memory>
+#include <stdexcept>
+#include <thread>
+#include <utility>
+
+namespace wf {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+// Whether somebody takes connections there now.
+bool answers(const addrinfo& address) {
+  const int handle =
+      ::socket(address.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, address.ai_protocol);
+  if (handle < 0) return false;
+  ::connect(handle, address.ai_addr, address.ai_addrlen);
+  pollfd ready{handle, POLLOUT, 0};
+  int problem = ETIMEDOUT;
+  socklen_t size = sizeof problem;
+  if (::poll(&ready, 1, /*milliseconds=*/1000) == 1) {
+    ::getsockopt(handle, SOL_SOCKET, SO_ERROR, &problem, &size);
+  }
+  ::close(handle);
+  return problem == 0;
+}
+
+enum class Found { nothing, host, service };
+
+Found look_for(const std::string& host, int port) {
+  addrinfo* first = nullptr;
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  if (::getaddrinfo(host.c_str(), str(port).c_str(), &hints, &first) != 0) return Found::nothing;
+  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> addresses(first, ::freeaddrinfo);
+  for (const auto* at = first; at; at = at->ai_next) {
+    if (answers(*at)) return Found::service;
+  }
+  return Found::host;
+}
+
+// The others may start later, and a name be made known only while they do (Kubernetes). LibTorch
+// would wait too, but with a page of its own about every attempt.
+void wait_until(Found wanted, const LaunchEnv& env, milliseconds timeout) {
+  constexpr milliseconds kNoticeable(5000);
+  const auto begin = Clock::now();
+  bool told = false;
+  for (auto found = look_for(env.master_addr, env.master_port); found < wanted;
+       found = look_for(env.master_addr, env.master_port)) {
+    const auto waited = Clock::now() - begin;
+    const bool unknown = found == Found::nothing;
+    if (waited > timeout) {
+      throw Error(
+          unknown
+              ? str("MASTER_ADDR=", env.master_addr, ": no machine of that name is known here")
+              : str("rank ", env.rank, " of ", env.world, ": nobody listens at ", env.master_addr,
+                    ":", env.master_port, " (MASTER_ADDR, MASTER_PORT) after DIST.TIMEOUT_S, ",
+                    std::chrono::duration<double>(timeout).count(),
+                    " s: does rank 0 run, and can it be reached from here?"),
+          Error::kPeerLost);
+    }
+    if ((unknown || waited > kNoticeable) && !std::exchange(told, true)) {
+      unknown ? log::warning("waiting until a machine of the name {} (MASTER_ADDR) is known here",
+                             env.master_addr)
+              : log::warning("waiting until somebody listens at {}:{} (MASTER_ADDR, MASTER_PORT)",
+                             env.master_addr, env.master_port);
+    }
+    std::this_thread::sleep_for(std::min(timeout / 4, milliseconds(unknown ? 1000 : 100)));
+  }
+}
+
+}  // namespace
+
+c10::intrusive_ptr<c10d::Store> open_store(const LaunchEnv& env, milliseconds timeout) {
+  c10d::TCPStoreOptions options;
+  options.port = static_cast<uint16_t>(env.master_port);
+  options.isServer = env.rank == 0 && !env.agent_store;
+  options.numWorkers = static_cast<size_t>(env.world);
+  options.waitWorkers = false;
+  options.timeout = timeout;
+  wait_until(options.isServer ? Found::host : Found::service, env, timeout);
+  // The store's own timeout does not hold against a service that takes the connection and is
+  // silent.
+  using Store = c10::intrusive_ptr<c10d::Store>;
+  std::packaged_task<Store()> open([host = env.master_addr, options]() -> Store {
+    return c10::make_intrusive<c10d::TCPStore>(host, options);
+  });
+  auto store = open.get_future();
+  std::thread(std::move(open)).detach();
+  constexpr std::chrono::seconds kGrace(2);  // let the store speak first
+  if (store.wait_for(timeout + kGrace) != std::future_status::ready) {
+    throw std::runtime_error("wrong protocol: it takes the connection and says nothing");
+  }
+  return store.get();
+}
+
+}  // namespace wf
