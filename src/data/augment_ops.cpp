@@ -20,6 +20,7 @@ double enhance_increasing(double level, bool negate) {
 double degrees(double level, bool negate) { return signed_by(level / 10 * 30, negate); }
 double shear(double level, bool negate) { return signed_by(level / 10 * 0.3, negate); }
 double share(double level, bool negate) { return signed_by(level / 10 * 0.45, negate); }
+double share30(double level, bool negate) { return signed_by(level / 10 * 0.3, negate); }
 double bits(double level, bool) { return static_cast<int>(level / 10 * 4); }
 double threshold(double level, bool) { return std::min(256, static_cast<int>(level / 10 * 256)); }
 double between(double level, double low, double high) {
@@ -34,6 +35,13 @@ void do_color(Image& image, double factor, Warp, Rng) { adjust_color(image, fact
 void do_contrast(Image& image, double factor, Warp, Rng) { adjust_contrast(image, factor); }
 void do_brightness(Image& image, double factor, Warp, Rng) { adjust_brightness(image, factor); }
 void do_sharpness(Image& image, double factor, Warp, Rng) { adjust_sharpness(image, factor); }
+
+void move_x(Image& image, double by, Warp warp, Rng) {
+  affine(image, {1, 0, by * image.width, 0, 1, 0}, warp);
+}
+void move_y(Image& image, double by, Warp warp, Rng) {
+  affine(image, {1, 0, 0, 0, 1, by * image.height}, warp);
+}
 
 constexpr AugmentOp kOps[] = {
     {"AutoContrast", nullptr, [](Image& image, double, Warp, Rng) { autocontrast(image); }},
@@ -67,14 +75,10 @@ constexpr AugmentOp kOps[] = {
      [](Image& image, double by, Warp warp, Rng) {
        affine(image, {1, 0, 0, by, 1, 0}, warp);
      }},
-    {"TranslateXRel", share,
-     [](Image& image, double by, Warp warp, Rng) {
-       affine(image, {1, 0, by * image.width, 0, 1, 0}, warp);
-     }},
-    {"TranslateYRel", share,
-     [](Image& image, double by, Warp warp, Rng) {
-       affine(image, {1, 0, 0, 0, 1, by * image.height}, warp);
-     }},
+    {"TranslateXRel", share, move_x},
+    {"TranslateYRel", share, move_y},
+    {"TranslateXRel30", share30, move_x},
+    {"TranslateYRel30", share30, move_y},
     {"Desaturate", [](double level, bool) { return between(level, 0.5, 1); },
      [](Image& image, double grey, Warp, Rng) {
        adjust_color(image, std::clamp(1 - grey, 0.0, 1.0));

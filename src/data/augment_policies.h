@@ -53,6 +53,21 @@ inline constexpr Choice k3aWeighted[] = {{"SolarizeIncreasing", 6},
                                          {"Equalize", 1},
                                          {"Invert", 1}};
 
+/// AugMix's; it moves pictures by 0.3 of their side at most.
+inline constexpr std::string_view kMix[] = {"AutoContrast",
+                                            "ColorIncreasing",
+                                            "ContrastIncreasing",
+                                            "BrightnessIncreasing",
+                                            "SharpnessIncreasing",
+                                            "Equalize",
+                                            "Rotate",
+                                            "PosterizeIncreasing",
+                                            "SolarizeIncreasing",
+                                            "ShearX",
+                                            "ShearY",
+                                            "TranslateXRel30",
+                                            "TranslateYRel30"};
+
 struct Pair {
   std::string_view first;
   double first_probability, first_level;

@@ -1,6 +1,7 @@
 #include "weightformer/data/auto_augment.h"
 
 #include "weightformer/core/check.h"
+#include "weightformer/core/distributions.h"
 
 #include "augment_policies.h"
 
@@ -16,7 +17,8 @@ namespace {
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr const char* kKnown =
     "known are none; rand with parts mN, nN, pF, mstdF, mmaxN, inc0, inc1, w0, tweights, t3a, "
-    "t3aw, as in rand-m9-mstd0.5-inc1; original, originalr, v0, v0r and 3a with a part mstdF";
+    "t3aw, as in rand-m9-mstd0.5-inc1; original, originalr, v0, v0r and 3a with a part mstdF; "
+    "augmix with parts mN, wN, dN, aF, mstdF";
 
 [[noreturn]] void refuse(const std::string& policy, const std::string& why) {
   throw Error(str("AUG.AUTO_AUGMENT '", policy, "': ", why, "; ", kKnown));
@@ -101,8 +103,11 @@ RandOptions rand_options(const std::string& policy) {
 
 AutoAugment::AutoAugment(const std::string& policy, const AutoAugmentOptions& options)
     : options_(options) {
-  if (policy.substr(0, policy.find('-')) == "rand") {
+  const auto name = policy.substr(0, policy.find('-'));
+  if (name == "rand") {
     parse_rand(policy);
+  } else if (name == "augmix") {
+    parse_mix(policy);
   } else {
     parse_named(policy);
   }
@@ -170,7 +175,55 @@ void AutoAugment::parse_named(const std::string& policy) {
   }
 }
 
+void AutoAugment::parse_mix(const std::string& policy) {
+  double level = 3;
+  chains_ = 3;
+  noise_ = kInfinity;
+  const auto parts = split(policy);
+  for (size_t i = 1; i < parts.size(); ++i) {
+    const Part part(policy, parts[i]);
+    const bool count = part.value == std::floor(part.value) && part.value <= 100;
+    if (part.key == "m") {
+      level = part.value;
+    } else if (part.key == "w" && count && part.value > 0) {
+      chains_ = static_cast<int>(part.value);
+    } else if (part.key == "d" && count) {
+      depth_ = static_cast<int>(part.value);
+    } else if (part.key == "a" && part.value > 0) {
+      alpha_ = part.value;
+    } else if (part.key == "mstd") {
+      noise_ = part.value;
+    } else {
+      Part::unknown(policy, parts[i]);
+    }
+  }
+  for (const auto name : policies::kMix) groups_.push_back({{&augment_op(name), 1, level}});
+}
+
+// Sums in float32, truncated, as timm.
+void AutoAugment::mix(Image& image, CounterRng& rng) const {
+  const auto shares = dirichlet(alpha_, chains_, rng);
+  const double strength = beta(alpha_, alpha_, rng);
+  std::vector<float> sum(image.pixels.size());
+  for (const double share : shares) {
+    Image chain = image;
+    const int64_t depth = depth_ > 0 ? depth_ : 1 + rng.below(3);
+    for (int64_t i = 0; i < depth; ++i) {
+      const auto chosen = rng.below(static_cast<int64_t>(groups_.size()));
+      apply(groups_[static_cast<size_t>(chosen)][0], chain, rng);
+    }
+    const auto weight = static_cast<float>(share);
+    for (size_t i = 0; i < sum.size(); ++i) sum[i] += weight * chain.pixels[i];
+  }
+  Image mixed{image.height, image.width, std::vector<uint8_t>(sum.size())};
+  for (size_t i = 0; i < sum.size(); ++i) {
+    mixed.pixels[i] = static_cast<uint8_t>(std::min(sum[i], 255.0f));
+  }
+  blend(image, mixed, strength);
+}
+
 void AutoAugment::operator()(Image& image, CounterRng& rng) const {
+  if (chains_ > 0) return mix(image, rng);
   auto weights = weights_;
   for (int layer = 0; layer < layers_; ++layer) {
     size_t chosen = 0;

@@ -159,6 +159,13 @@ void invert(Image& image) {
   for (auto& value : image.pixels) value = static_cast<uint8_t>(255 - value);
 }
 
+void blend(Image& image, const Image& other, double share) {
+  const auto factor = static_cast<float>(share);
+  for (size_t i = 0; i < image.pixels.size(); ++i) {
+    image.pixels[i] = blend(image.pixels[i], other.pixels[i], factor);
+  }
+}
+
 void solarize(Image& image, int threshold) {
   apply(image, make_table([&](int i) { return i < threshold ? i : 255 - i; }));
 }

@@ -1,6 +1,7 @@
 #include "weightformer/data/mixup.h"
 
 #include "weightformer/core/check.h"
+#include "weightformer/core/distributions.h"
 
 #include "kernels/cpu/parallel.h"
 
@@ -11,26 +12,6 @@
 
 namespace wf {
 namespace {
-
-// The logarithm of a Gamma(shape, 1) draw. Below 1 the shape is raised by 1 and the draw multiplied
-// by u^(1 / shape), as the paper says.
-double log_gamma_draw(double shape, CounterRng& rng) {
-  const double d = (shape < 1 ? shape + 1 : shape) - 1.0 / 3;
-  const double c = 1 / std::sqrt(9 * d);
-  double log_draw = 0;
-  while (true) {
-    const double x = rng.normal();
-    const double v = std::pow(1 + c * x, 3);
-    if (v <= 0) continue;
-    const double u = 1 - rng.uniform();  // never 0
-    if (std::log(u) < 0.5 * x * x + d - d * v + d * std::log(v)) {
-      log_draw = std::log(d * v);
-      break;
-    }
-  }
-  if (shape < 1) log_draw += std::log1p(-rng.uniform()) / shape;
-  return log_draw;
-}
 
 // A box whose area is 1 - lambda of the picture, before the border clips it.
 Box cut_around_a_point(int height, int width, double lambda, CounterRng& rng) {
@@ -120,11 +101,6 @@ void mix_each(at::Tensor& images, const std::vector<Mix>& mixes) {
 }
 
 }  // namespace
-
-double beta(double a, double b, CounterRng& rng) {
-  const double first = log_gamma_draw(a, rng), second = log_gamma_draw(b, rng);
-  return 1 / (1 + std::exp(second - first));
-}
 
 Mixup::Mixup(const MixupOptions& options) : options_(options) {
   WF_CHECK(options.num_classes > 0, "mixup: the number of classes must be positive");

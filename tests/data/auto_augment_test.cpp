@@ -99,7 +99,9 @@ INSTANTIATE_TEST_SUITE_P(
                       Known{"originalr", 124.824, 17.796, 36.862, 32.513, 0.152},
                       Known{"v0", 123.863, 28.714, 34.377, 32.635, 0.187},
                       Known{"v0r", 128.260, 16.981, 30.188, 26.454, 0.173},
-                      Known{"3a", 116.448, 30.494, 31.570, 23.223, 0.001}),
+                      Known{"3a", 116.448, 30.494, 31.570, 23.223, 0.001},
+                      Known{"augmix-m5-w4-d2", 131.789, 7.288, 13.42, 9.992, 0.0},
+                      Known{"augmix-a0.5-mstd1", 130.982, 10.523, 16.177, 14.617, 0.0}),
     [](const auto& info) {
       std::string name;
       for (const char* c = info.param.text; *c; ++c) {
@@ -117,6 +119,27 @@ TEST(AutoAugment, AnOperationOfWeightZeroNeverComesAndNoneComesTwice) {
   EXPECT_EQ(image.pixels, (std::vector<uint8_t>{1, 2, 3}));
   EXPECT_THROW(policy("rand-n14-w0"), Error);
   EXPECT_THROW(policy("rand-n4-t3aw-m"), Error);
+}
+
+TEST(AutoAugment, AugMixMixesChainsOfThirteenOperations) {
+  const auto augment = policy("augmix");
+  EXPECT_EQ(names(augment),
+            (std::vector<std::string>{"AutoContrast", "ColorIncreasing", "ContrastIncreasing",
+                                      "BrightnessIncreasing", "SharpnessIncreasing", "Equalize",
+                                      "Rotate", "PosterizeIncreasing", "SolarizeIncreasing",
+                                      "ShearX", "ShearY", "TranslateXRel30", "TranslateYRel30"}));
+  EXPECT_EQ(augment.groups()[0][0].magnitude, 3);
+  EXPECT_EQ(augment.groups()[0][0].probability, 1);
+  for (const char* bad : {"augmix-w0", "augmix-d1.5", "augmix-a0", "augmix-b1", "augmix-n2"}) {
+    EXPECT_THROW(policy(bad), Error) << bad;
+  }
+  // A picture that no operation changes is its own average.
+  Image grey{2, 2, std::vector<uint8_t>(12, 128)};
+  const auto still =
+      AutoAugment("augmix-m0-w100", {{Interpolation::bicubic, {128, 128, 128}}, false});
+  CounterRng rng{3};
+  still(grey, rng);
+  for (const int value : grey.pixels) EXPECT_NEAR(value, 128, 1);
 }
 
 TEST(AutoAugment, TheKeyDecides) {

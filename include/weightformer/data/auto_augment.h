@@ -1,4 +1,4 @@
-// Policies of pixel operations: RandAugment, AutoAugment and 3-Augment, as timm has them.
+// Policies of pixel operations: RandAugment, AutoAugment, 3-Augment and AugMix, as timm has them.
 #pragma once
 
 #include "weightformer/core/random.h"
@@ -38,6 +38,10 @@ struct AutoAugmentOptions {
 ///   original, originalr, v0, v0r, 3a, each with [-mstdF]
 ///     AutoAugment (Cubuk et al. 2018), that of TPU EfficientNet, both also with research's
 ///     posterize ("r"); one of solarize, grey, blur (Touvron et al. 2022).
+///   augmix[-mN][-wN][-dN][-aF][-mstdF]
+///     AugMix (Hendrycks et al. 2020): w chains (3) of d operations each (0: 1 to 3) at a level
+///     uniform in 0…m (3), or m with noise of deviation mstd; their average, with shares of
+///     Dirichlet(a) (1), is blended with the picture by Beta(a, a).
 class AutoAugment {
  public:
   struct Step {
@@ -57,6 +61,8 @@ class AutoAugment {
  private:
   void parse_rand(const std::string& policy);
   void parse_named(const std::string& policy);
+  void parse_mix(const std::string& policy);
+  void mix(Image& image, CounterRng& rng) const;
   void apply(const Step& step, Image& image, CounterRng& rng) const;
 
   AutoAugmentOptions options_;
@@ -65,6 +71,8 @@ class AutoAugment {
   int layers_ = 1;               // groups chosen for a picture
   double noise_ = 0;             // infinite: uniform
   double most_ = 10;             // level
+  int chains_ = 0, depth_ = 0;   // of AugMix
+  double alpha_ = 1;
 };
 
 }  // namespace wf

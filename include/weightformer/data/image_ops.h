@@ -20,6 +20,8 @@ void autocontrast(Image& image);
 void equalize(Image& image);
 /// 255 - v.
 void invert(Image& image);
+/// Moves towards `other`, of the same size, by `share` of the way. Image.blend.
+void blend(Image& image, const Image& other, double share);
 /// Inverts the values from `threshold` on. ImageOps.solarize.
 void solarize(Image& image, int threshold);
 /// Adds `add` to the values below `threshold`, up to 255. The op of timm.

@@ -59,8 +59,4 @@ class Mixup {
   MixupOptions options_;
 };
 
-/// One draw of Beta(a, b), a and b > 0, from two of Marsaglia and Tsang's (2000) gamma draws; their
-/// logarithms, so that no small a or b gives 0 / 0.
-double beta(double a, double b, CounterRng& rng);
-
 }  // namespace wf
