@@ -64,10 +64,11 @@ void declare(CLI::App& app, Options& o) {
 StepCost cost_of(const Options& o, const Model& model, int batch) {
   StepCost cost;
   cost.bytes = model.parameters * o.bytes_per_gradient;
-  cost.bucket_bytes =
-      o.bucket_mb > 0
-          ? o.bucket_mb * (1 << 20)
-          : static_cast<double>(default_bucket_bytes(static_cast<int64_t>(4 * model.parameters)));
+  // Cut by what gradients take in memory; compression comes after.
+  const auto gradients = static_cast<int64_t>(4 * model.parameters);
+  const double bucket = o.bucket_mb > 0 ? o.bucket_mb * (1 << 20)
+                                        : static_cast<double>(default_bucket_bytes(gradients));
+  cost.bucket_bytes = bucket * o.bytes_per_gradient / 4;
   const bool measured = o.forward_ms > 0 && o.backward_ms > 0;
   WF_CHECK(measured != (o.tflops > 0),
            "give either --bench, or --forward-ms and --backward-ms (measured), or --tflops "
@@ -79,8 +80,9 @@ StepCost cost_of(const Options& o, const Model& model, int batch) {
 }
 
 void print_table(const Options& o) {
-  const auto found = kModels.find(o.model);
-  WF_CHECK(found != kModels.end(), "unknown model '", o.model, "'; --help lists them");
+  const auto found = kModels.lower_bound(o.model);  // wfm_t is short for wfm_tiny
+  WF_CHECK(found != kModels.end() && o.model.size() > 4 && found->first.rfind(o.model, 0) == 0,
+           "unknown model '", o.model, "'; --help lists them");
   const int batch = o.batch > 0 ? o.batch : found->second.batch;
   const auto cost = cost_of(o, found->second, batch);
   Fabric fabric = o.fabric;

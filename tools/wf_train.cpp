@@ -107,11 +107,13 @@ int train(const Job& job) {
     resume(config, folder, state);
   });
   job.team->share(state);
-  if (state.progress.epoch >= config.train.epochs + config.train.cooldown_epochs) {
+  const int64_t epochs = config.train.epochs + config.train.cooldown_epochs;
+  if (state.progress.epoch >= epochs) {
     log::warning(
-        "{}: this run has all its {} epochs, nothing was trained; for more raise "
-        "TRAIN.EPOCHS, for a new one give another --tag",
-        folder, state.progress.epoch);
+        "nothing was trained: {} epochs are done, and TRAIN.EPOCHS makes {}; raise it, or start "
+        "from the weights with --pretrained and another --tag",
+        state.progress.epoch, epochs);
+    job.team->on_root("end", [] {});  // all have heard before one goes
     return 0;
   }
   Trainer trainer(state, *loaders.train, *loaders.validation,

@@ -182,7 +182,9 @@ const Value* write_tree(TensorTree& tree, const TrainState& state, const SaveInf
   d.put(root, "lr_scheduler", write_schedule(d, state.schedule, state.optimizer->groups().size()));
   d.put(root, "max_accuracy", d.of(state.progress.max_accuracy));
   // The published trainer goes on with the epoch after this one.
-  d.put(root, "epoch", d.of(state.progress.epoch - 1));
+  const auto& at = state.progress;
+  const bool trained = at.batch > 0 && at.batch == at.batches;
+  d.put(root, "epoch", d.of(trained ? at.epoch : at.epoch - 1));
   d.put(root, "config", config);
   write_extras(tree, root, state);
   d.put(root, "weightformer", write_own(d, state, info, *config));
@@ -312,8 +314,11 @@ void load_checkpoint(const std::string& path, TrainState& state, int64_t steps_p
   const char* no_state =
       ": holds weights but no training state; --pretrained takes the weights alone";
   if (!is_torch(*map)) {
-    read_weights(path, {false, Checksums::never});  // throws unless weights are in it
-    throw Error(path + no_state);
+    const bool whole = read_safetensors(map).metadata.count(kTreeKey) > 0;
+    throw Error(path + (whole
+                            ? ": a checkpoint in another format; wf_convert makes it a .pth again, "
+                              "to go on from"
+                            : no_state));
   }
   TensorFile file(map);
   file.verify();

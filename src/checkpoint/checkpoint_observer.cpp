@@ -38,7 +38,7 @@ void CheckpointObserver::on_step(const TrainState& state, const StepReport& repo
   const auto every = options_.save_steps;
   if (every == 0 || !report.measured || report.batch == report.batches) return;
   if (state.progress.step / every == saved_step_ / every) return;
-  save(str("ckpt_step_", state.progress.step), /*best=*/false, state);
+  after_writing(str("ckpt_step_", state.progress.step), /*best=*/false, state);
 }
 
 bool CheckpointObserver::due(int64_t epochs, const EpochReport& report) const {
@@ -48,26 +48,37 @@ bool CheckpointObserver::due(int64_t epochs, const EpochReport& report) const {
 void CheckpointObserver::on_trained(const TrainState& state, const EpochReport& report) {
   const auto epochs = state.progress.epoch + 1;
   if (state.progress.step == saved_step_ || !due(epochs, report)) return;  // it was resumed here
-  save(str("ckpt_epoch_", epochs), /*best=*/false, state);
+  after_writing(str("ckpt_epoch_", epochs), /*best=*/false, state);
 }
 
 void CheckpointObserver::on_epoch(const TrainState& state, const EpochReport& report) {
   const auto epochs = state.progress.epoch;
   const bool numbered = due(epochs, report);
   if (numbered || report.best) {
+    // What on_trained() saved may still be on its way, and training need not wait for it.
     save(numbered ? str("ckpt_epoch_", epochs) : "", report.best, state);
   }
   if (report.last) saver_->flush();
 }
 
 void CheckpointObserver::on_stop(const TrainState& state) {
-  save(str("ckpt_step_", state.progress.step), /*best=*/false, state);
+  after_writing(str("ckpt_step_", state.progress.step), /*best=*/false, state);
   saver_->flush();
+}
+
+void CheckpointObserver::after_writing(const std::string& name, bool best,
+                                       const TrainState& state) {
+  const Stopwatch watch;
+  saver_->wait_for_writer();
+  constexpr double kNoticeable = 0.5;
+  if (watch.seconds() > kNoticeable) {
+    log::info("training waited {:.2f} s for the last checkpoint to be written", watch.seconds());
+  }
+  save(name, best, state);
 }
 
 void CheckpointObserver::save(const std::string& name, bool best, const TrainState& state) {
   const Stopwatch watch;
-  saver_->wait_for_writer();
   SaveJob job;
   const SavedCheckpoint saved{++serial_, state.progress.step,
                               name.empty() ? "" : folder_ + "/" + name + ".pth"};

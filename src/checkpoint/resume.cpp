@@ -24,7 +24,13 @@ void say(const std::string& file, const LoadReport& report) {
 
 void say_changed_settings(const std::string& file, const Config& config) {
   auto before = saved_settings(file, config);
-  before.tag = config.tag;  // a new folder is no other run
+  // Neither a new folder nor another rhythm of writing makes it another run.
+  before.tag = config.tag;
+  before.print_freq = config.print_freq;
+  before.save_freq = config.save_freq;
+  before.save_steps = config.save_steps;
+  before.save_keep = config.save_keep;
+  before.dist.timeout_s = config.dist.timeout_s;
   const auto changed = differences(without_local_settings(before), without_local_settings(config));
   if (changed.empty()) return;
   log::warning("{} was made with other settings, going on with the new ones: {}", file,
@@ -34,7 +40,7 @@ void say_changed_settings(const std::string& file, const Config& config) {
 // A folder's max_acc.pth is the best of what was trained in it.
 void forget_best_of_others(const std::string& file, const std::string& folder, Progress& progress) {
   std::error_code ignored;
-  const auto home = std::filesystem::path(file).parent_path();
+  const auto home = std::filesystem::absolute(file).parent_path();
   if (progress.max_accuracy == 0 || std::filesystem::equivalent(home, folder, ignored)) return;
   log::info("its best top-1 was {:.2f} %; {} starts with a best of its own", progress.max_accuracy,
             folder);

@@ -75,7 +75,7 @@ CommandLine parse_train_arguments(int argc, const char* const* argv) {
   // CLI11 takes [0.9,0.95] for two values; a blank before it is nothing in YAML.
   std::vector<std::string> words(argv + 1, argv + argc);
   for (auto& word : words) {
-    if (word.rfind('[', 0) == 0) word.insert(0, " ");
+    if (!word.empty() && word.front() == '[' && word.back() == ']') word.insert(0, " ");
   }
   std::reverse(words.begin(), words.end());  // which CLI11 wants of a vector
 

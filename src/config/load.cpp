@@ -35,12 +35,13 @@ std::set<std::string> section_names() {
   const auto sections = section_names();
   known.insert(known.end(), sections.begin(), sections.end());
   known.emplace_back("BASE");
-  auto meant = nearest(key.substr(0, 200), known);
   // Its section was left out, or another was meant.
-  const auto name = key.substr(key.rfind('.') + 1);
-  for (const auto& candidate : known) {
-    if (candidate.substr(candidate.rfind('.') + 1) == name) meant = candidate;
+  const auto ending = [](const std::string& name) { return name.substr(name.rfind('.') + 1); };
+  std::vector<std::string> alike;
+  for (const auto& name : known) {
+    if (ending(name) == ending(key)) alike.push_back(name);
   }
+  const auto meant = nearest(key.substr(0, 200), alike.empty() ? known : alike);
   throw Error(str(origin, ": unknown key ", first_line(key), ", did you mean ", meant, "?"));
 }
 

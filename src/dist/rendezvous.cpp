@@ -16,7 +16,6 @@
 #include <memory>
 #include <stdexcept>
 #include <thread>
-#include <utility>
 
 namespace wf {
 namespace {
@@ -29,7 +28,10 @@ bool answers(const addrinfo& address) {
   const int handle =
       ::socket(address.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, address.ai_protocol);
   if (handle < 0) return false;
-  ::connect(handle, address.ai_addr, address.ai_addrlen);
+  if (::connect(handle, address.ai_addr, address.ai_addrlen) != 0 && errno != EINPROGRESS) {
+    ::close(handle);  // no way there, such as to an IPv6 address from a machine without
+    return false;
+  }
   pollfd ready{handle, POLLOUT, 0};
   int problem = ETIMEDOUT;
   socklen_t size = sizeof problem;
@@ -42,16 +44,32 @@ bool answers(const addrinfo& address) {
 
 enum class Found { nothing, host, service };
 
-Found look_for(const std::string& host, int port) {
+// As much of `wanted` as there is.
+Found look_for(Found wanted, const LaunchEnv& env) {
   addrinfo* first = nullptr;
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
-  if (::getaddrinfo(host.c_str(), str(port).c_str(), &hints, &first) != 0) return Found::nothing;
+  const auto port = str(env.master_port);
+  if (::getaddrinfo(env.master_addr.c_str(), port.c_str(), &hints, &first) != 0) {
+    return Found::nothing;
+  }
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> addresses(first, ::freeaddrinfo);
-  for (const auto* at = first; at; at = at->ai_next) {
+  for (const auto* at = first; at && wanted == Found::service; at = at->ai_next) {
     if (answers(*at)) return Found::service;
   }
   return Found::host;
+}
+
+[[noreturn]] void give_up(Found found, const LaunchEnv& env, milliseconds timeout) {
+  if (found == Found::nothing) {
+    throw Error(str("MASTER_ADDR=", env.master_addr, ": no machine of that name is known here"),
+                Error::kPeerLost);
+  }
+  throw Error(str("rank ", env.rank, " of ", env.world, ": nobody listens at ", env.master_addr,
+                  ":", env.master_port, " (MASTER_ADDR, MASTER_PORT) after DIST.TIMEOUT_S, ",
+                  std::chrono::duration<double>(timeout).count(),
+                  " s: does rank 0 run, and can it be reached from here?"),
+              Error::kPeerLost);
 }
 
 // The others may start later, and a name be made known only while they do (Kubernetes). LibTorch
@@ -59,28 +77,21 @@ Found look_for(const std::string& host, int port) {
 void wait_until(Found wanted, const LaunchEnv& env, milliseconds timeout) {
   constexpr milliseconds kNoticeable(5000);
   const auto begin = Clock::now();
-  bool told = false;
-  for (auto found = look_for(env.master_addr, env.master_port); found < wanted;
-       found = look_for(env.master_addr, env.master_port)) {
+  auto told = wanted;
+  for (auto found = look_for(wanted, env); found < wanted; found = look_for(wanted, env)) {
     const auto waited = Clock::now() - begin;
-    const bool unknown = found == Found::nothing;
-    if (waited > timeout) {
-      throw Error(
-          unknown
-              ? str("MASTER_ADDR=", env.master_addr, ": no machine of that name is known here")
-              : str("rank ", env.rank, " of ", env.world, ": nobody listens at ", env.master_addr,
-                    ":", env.master_port, " (MASTER_ADDR, MASTER_PORT) after DIST.TIMEOUT_S, ",
-                    std::chrono::duration<double>(timeout).count(),
-                    " s: does rank 0 run, and can it be reached from here?"),
-          Error::kPeerLost);
+    if (waited > timeout) give_up(found, env, timeout);
+    if (found == Found::nothing && told != found) {
+      log::warning("waiting until a machine of the name {} (MASTER_ADDR) is known here",
+                   env.master_addr);
+      told = found;
+    } else if (found == Found::host && told != found && waited > kNoticeable) {
+      log::warning("waiting until somebody listens at {}:{} (MASTER_ADDR, MASTER_PORT)",
+                   env.master_addr, env.master_port);
+      told = found;
     }
-    if ((unknown || waited > kNoticeable) && !std::exchange(told, true)) {
-      unknown ? log::warning("waiting until a machine of the name {} (MASTER_ADDR) is known here",
-                             env.master_addr)
-              : log::warning("waiting until somebody listens at {}:{} (MASTER_ADDR, MASTER_PORT)",
-                             env.master_addr, env.master_port);
-    }
-    std::this_thread::sleep_for(std::min(timeout / 4, milliseconds(unknown ? 1000 : 100)));
+    std::this_thread::sleep_for(
+        std::min(timeout / 4, milliseconds(found == Found::nothing ? 1000 : 100)));
   }
 }
 

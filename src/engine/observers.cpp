@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <filesystem>
 #include <fstream>
 
 namespace wf {
@@ -62,8 +63,9 @@ void ConsoleObserver::on_epoch(const TrainState& state, const EpochReport& repor
 
 void MetricsObserver::on_start(const TrainState& state) {
   lines_.clear();
+  if (!std::filesystem::exists(path_)) return;  // the first start
   std::ifstream in(path_);
-  if (!in) return;  // the first start
+  WF_CHECK(in, path_, ": cannot read what earlier epochs left");
   std::string line;
   while (std::getline(in, line)) {
     const auto entry = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);

@@ -25,6 +25,8 @@ void on_signal(int signal) {
 
 void catch_stop_signals(bool announce) {
   announced.store(announce);
+  // Ctrl-C ends a `| tee` first: what is then printed must not end this before it has saved.
+  std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGINT, on_signal);
   std::signal(SIGTERM, on_signal);
 }

@@ -61,21 +61,22 @@ void Trainer::find_place() {
   auto& progress = state_.progress;
   const int64_t parts = options_.accumulation_steps;
   const int64_t now = options_.batch_images, before = progress.batch_images;
+  const bool trained = progress.batch > 0 && progress.batch == progress.batches;
   const bool regrouped =
       now > 0 && before > 0 && progress.step > 0 &&
       (before != now ||
        progress.step != (progress.epoch * progress.batches + progress.batch) / parts);
   progress.batch_images = now;
   if (regrouped) {
-    const bool all = progress.batch == progress.batches;
     progress.batch = progress.batch * before / now / parts * parts;
     progress.batches = batches_per_epoch();
-    if (all || progress.batch > progress.batches) progress.batch = progress.batches;
+    if (trained || progress.batch > progress.batches) progress.batch = progress.batches;
     progress.step = (progress.epoch * progress.batches + progress.batch) / parts;
     log::info(
         "the checkpoint was made with {} pictures a batch, now {}: going on at batch {} of {}",
         before, now, progress.batch, progress.batches);
   }
+  if (trained) progress.batch = progress.batches = batches_per_epoch();
   WF_CHECK(
       progress.batch == 0 || progress.batches == batches_per_epoch(),
       "the checkpoint stands at batch ", progress.batch, " of ", progress.batches,

@@ -233,6 +233,38 @@ CheckpointOptions every(int64_t epochs) {
   return options;
 }
 
+// What the trainer tells of the end of an epoch.
+void end_epoch(CheckpointObserver& observer, TrainState& state, int64_t epoch,
+               const EpochReport& report) {
+  state.progress.epoch = epoch - 1;
+  state.progress.step = 10 * epoch;
+  observer.on_trained(state, report);
+  state.progress.epoch = epoch;
+  observer.on_epoch(state, report);
+}
+
+TEST(CheckpointObserver, AnEpochIsThereBeforeItsValidation) {
+  const TempDir folder;
+  auto state = nano_state();
+  state.progress.step = state.progress.batch = state.progress.batches = 10;
+  {
+    CheckpointObserver observer(folder.path(), every(1));
+    observer.on_trained(state, epoch_report());
+  }
+  auto resumed = nano_state();
+  load_checkpoint(folder / "ckpt_epoch_1.pth", resumed);
+  EXPECT_EQ(resumed.progress.epoch, 0);
+  EXPECT_EQ(resumed.progress.batch, 10);
+  const TensorFile file(folder / "ckpt_epoch_1.pth");
+  EXPECT_EQ(file.root().find("epoch")->integer, 0) << "the published trainer goes on with epoch 1";
+  CheckpointObserver again(folder.path(), every(1));
+  again.on_start(resumed);
+  std::filesystem::remove(folder / "ckpt_epoch_1.pth");
+  again.on_trained(resumed, epoch_report());  // it was resumed here
+  again.on_stop(resumed);                     // waits for what is being written
+  EXPECT_EQ(files_in(folder.path()), (std::set<std::string>{"ckpt_step_10.pth"}));
+}
+
 TEST(CheckpointObserver, KeepsTheNewestThreeAndTheBest) {
   const TempDir folder;
   auto observer = std::make_unique<CheckpointObserver>(folder.path(), every(2));
@@ -240,9 +272,7 @@ TEST(CheckpointObserver, KeepsTheNewestThreeAndTheBest) {
   auto state = nano_state();
   observer->on_start(state);
   for (int64_t epoch = 1; epoch <= 9; ++epoch) {
-    state.progress.epoch = epoch;
-    state.progress.step = 10 * epoch;
-    observer->on_epoch(state, epoch_report(/*best=*/epoch == 3, /*last=*/epoch == 9));
+    end_epoch(*observer, state, epoch, epoch_report(/*best=*/epoch == 3, /*last=*/epoch == 9));
   }
   observer.reset();
   EXPECT_EQ(files_in(folder.path()), (std::set<std::string>{"ckpt_epoch_6.pth", "ckpt_epoch_8.pth",
@@ -259,9 +289,7 @@ TEST(CheckpointObserver, ARunThatWentBackIsNotOvertakenByWhatItLeftBehind) {
     CheckpointObserver observer(folder.path(), every(1));
     observer.on_start(state);
     for (int64_t epoch = first; epoch <= last; ++epoch) {
-      state.progress.epoch = epoch;
-      state.progress.step = 10 * epoch;
-      observer.on_epoch(state, epoch_report(/*best=*/false, /*last=*/false));
+      end_epoch(observer, state, epoch, epoch_report(/*best=*/false, /*last=*/false));
     }
   };
   train_to(8, 10);

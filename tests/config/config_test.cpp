@@ -156,6 +156,10 @@ TEST_F(ConfigTest, EveryMistakeIsOneLineWithFileLineAndKey) {
   const std::pair<std::string, std::string> cases[] = {
       {"TAG: a\nTRAIN:\n  CLIP_GRADS: 5",
        "a.yaml:3: unknown key TRAIN.CLIP_GRADS, did you mean TRAIN.CLIP_GRAD?"},
+      {"TRAIN: {LR_SCHEDULR: {NAME: step}}",
+       "a.yaml:1: unknown key TRAIN.LR_SCHEDULR, did you mean TRAIN.LR_SCHEDULER?"},
+      {"LR_SCHEDULER.NAME: step",
+       "a.yaml:1: unknown key LR_SCHEDULER.NAME, did you mean TRAIN.LR_SCHEDULER.NAME?"},
       {"EPOCHS: 3", "a.yaml:1: unknown key EPOCHS, did you mean TRAIN.EPOCHS?"},
       {"TRIAN: {EPOCHS: 3}", "a.yaml:1: unknown key TRIAN, did you mean TRAIN?"},
       {"TRAIN: {EPOCHS: many}", "a.yaml:1: TRAIN.EPOCHS: expected a whole number, got 'many'"},

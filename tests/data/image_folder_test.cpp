@@ -51,7 +51,7 @@ TEST_F(ImageFolderTest, GivenClassesKeepTheirNumbers) {
   const ImageFolder set(folder_ / "v", {{"a", "b"}, {}});
   EXPECT_EQ(set.label(0), 1);
   EXPECT_EQ(empty_classes(set), Names{"a"});
-  EXPECT_NE(error("v", {"a", "c"}).find("v/b: a class that the training folder does not have"),
+  EXPECT_NE(error("v", {"a", "c"}).find("v/b: a class that is not one of the model's"),
             std::string::npos);
 }
 

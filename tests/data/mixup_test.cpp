@@ -1,8 +1,7 @@
 #include "weightformer/data/mixup.h"
 
-#include "weightformer/core/distributions.h"
-
 #include "weightformer/core/check.h"
+#include "weightformer/core/distributions.h"
 
 #include <gtest/gtest.h>
 #include <torch/torch.h>

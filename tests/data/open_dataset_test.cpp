@@ -103,7 +103,7 @@ TEST_F(OpenDatasetTest, WhatIsOddIsSaid) {
   EXPECT_TRUE(has(log_of("val", {"b", "c"}), "val set has no picture of 1 of its 2 classes: c"));
   for (int i = 0; i < 12; ++i) fs::remove(folder_ / "train/e" + std::to_string(10 + i));
   EXPECT_TRUE(has(log_of("train"), "one class alone, b"));
-  EXPECT_TRUE(has(error("val", {"c"}), "val/b: a class that the training folder does not have"));
+  EXPECT_TRUE(has(error("val", {"c"}), "val/b: a class that is not one of the model's"));
   add("train.zip", zip_bytes({{"a/1.jpg", "one", false}, {"b/2.jpg", "two", false}}));
   add("train_map.txt", "a/1.jpg\t0\na/5.jpg\t0\na/6.jpg\t0\n");
   source_.zip = true;

@@ -72,7 +72,7 @@ TEST_F(PackedFileTest, TheNumberingOfATrainingSetIsKept) {
   EXPECT_EQ(file.label(0), 2);
   EXPECT_EQ(file.label(1), 3);
   const auto said = error_of([&] { PackedFile(path_, {{"cat", "dog"}, {}}); });
-  EXPECT_TRUE(has(said, "none: a class that the training folder does not have")) << said;
+  EXPECT_TRUE(has(said, "none: a class that is not one of the model's")) << said;
 }
 
 TEST_F(PackedFileTest, NothingStaysOfAFileThatWasNotFinished) {

@@ -241,7 +241,7 @@ TEST(RecipeFromConfig, ColourJitterIsForNoPolicyAndForThreeAugment) {
 TEST(RecipeFromConfig, ABadPolicyNamesTheKeyAndWhatIsKnown) {
   Config config;
   for (const char* policy : {"rand-x3", "randm9", "rand-m", "rand-inc2", "rand-n1.5", "rand-w0-n16",
-                             "original-m9", "v1", "-", "rand--m9", "augmix-m3", "rand-mnan"}) {
+                             "original-m9", "v1", "-", "rand--m9", "augmix-n3", "rand-mnan"}) {
     config.aug.auto_augment = policy;
     try {
       build_train_transform(config);

@@ -26,7 +26,7 @@ TEST(WfScale, PrintsATableAndSaysWhetherTheTimesWereMeasured) {
 
 TEST(WfScale, TakesWhatWfBenchMeasured) {
   const TempDir folder;
-  const auto bench = run({program("wf_bench"), "--model", "wfm_tiny", "--mode", "train", "--size",
+  const auto bench = run({program("wf_bench"), "--model", "wfm_t", "--mode", "train", "--size",
                           "32", "--batch", "2", "--steps", "3", "--phases"});
   ASSERT_EQ(bench.code, 0) << bench.err;
   write_file(folder / "bench.jsonl", bench.out);
@@ -36,7 +36,7 @@ TEST(WfScale, TakesWhatWfBenchMeasured) {
   EXPECT_GT(line["forward_ms"], 0);
   const auto table = run({program("wf_scale"), "--bench", folder / "bench.jsonl", "--gpus", "1,8"});
   ASSERT_EQ(table.code, 0) << table.err;
-  EXPECT_NE(table.out.find(fmt::format("wfm_tiny, batch 2 a GPU, 28.3 MB of gradients a step; "
+  EXPECT_NE(table.out.find(fmt::format("wfm_t, batch 2 a GPU, 28.3 MB of gradients a step; "
                                        "compute {:.1f} ms measured",
                                        whole)),
             std::string::npos)
@@ -70,6 +70,9 @@ TEST(WfScale, RefusesToGuessTheComputeTime) {
   const auto end = run({program("wf_scale")});
   EXPECT_EQ(end.code, 2) << end.out;
   EXPECT_NE(end.err.find("either --bench"), std::string::npos) << end.err;
+  for (const char* name : {"wfm_x", "wfm_", "zzzzzz"}) {
+    EXPECT_EQ(run({program("wf_scale"), "--model", name, "--tflops", "1"}).code, 2) << name;
+  }
 }
 
 }  // namespace

@@ -42,6 +42,7 @@ class CheckpointObserver : public Observer {
 
  private:
   bool due(int64_t epochs, const EpochReport& report) const;
+  void after_writing(const std::string& name, bool best, const TrainState& state);
   void save(const std::string& name, bool best, const TrainState& state);
   void written(const SavedCheckpoint& saved);
 
