@@ -19,8 +19,8 @@ namespace wf {
 struct DataParallelOptions {
   int64_t bucket_bytes = 0;  ///< gradients travel in pieces of this size (the first: 1 MiB); 0: by
                              ///< the size of the model, see default_bucket_bytes()
-  bool find_unused = false;         ///< parameters that a loss does not reach are allowed
-  bool compress = false;            ///< gradients travel as bfloat16: half the bytes, rounded
+  bool find_unused = false;  ///< parameters that a loss does not reach are allowed
+  bool compress = false;     ///< gradients travel as bfloat16: half the bytes, rounded
 };
 
 /// Averages the gradients of `model` over a group, bucket by bucket while the backward pass still
