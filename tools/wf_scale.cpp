@@ -82,7 +82,8 @@ StepCost cost_of(const Options& o, const Model& model, int batch) {
 void print_table(const Options& o) {
   const auto found = kModels.lower_bound(o.model);  // wfm_t is short for wfm_tiny
   WF_CHECK(found != kModels.end() && o.model.size() > 4 && found->first.rfind(o.model, 0) == 0,
-           "unknown model '", o.model, "'; --help lists them");
+           "unknown model '", o.model,
+           "'; known are wfm_tiny, wfm_small, wfm_base, dit_s_2, dit_b_2");
   const int batch = o.batch > 0 ? o.batch : found->second.batch;
   const auto cost = cost_of(o, found->second, batch);
   Fabric fabric = o.fabric;

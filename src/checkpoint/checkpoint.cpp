@@ -63,6 +63,9 @@ void read_extras(TensorFile& file, TrainState& state) {
   } else if (state.ema) {
     log::warning("{}: no averaged weights in it; the average starts from its weights", file.path());
     state.ema->reset();
+  } else if (averages) {
+    log::warning("{}: holds averaged weights, and TRAIN.EMA_DECAY is 0: the average ends here",
+                 file.path());
   }
   if (!state.scaler || !scaler) return;
   const auto *scale = scaler->find("scale"), *tracker = scaler->find("_growth_tracker");

@@ -26,7 +26,8 @@ void CheckpointObserver::on_start(const TrainState& state) {
   // What a killed process left half-written.
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(folder_, ignored)) {
-    if (entry.path().filename().string().find(".pth.tmp") != std::string::npos) {
+    const auto name = entry.path().filename().string();
+    if (name.find(".pth.tmp") != std::string::npos || name.rfind("metrics.jsonl.tmp", 0) == 0) {
       std::filesystem::remove(entry.path(), ignored);
     }
   }

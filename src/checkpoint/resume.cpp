@@ -72,7 +72,8 @@ std::vector<std::string> load_weights(const Config& config, Classifier& model,
 void resume(const Config& config, const std::string& folder, TrainState& state) {
   auto file = config.train.auto_resume ? newest_checkpoint(folder) : std::nullopt;
   if (file && !config.model.resume.empty() && *file != config.model.resume) {
-    log::warning("going on from {} of this run, not from {}", *file, config.model.resume);
+    log::warning("going on from {} of this run, not from {} (another --tag would)", *file,
+                 config.model.resume);
   }
   if (!file && !config.model.resume.empty()) file = config.model.resume;
   if (file) {
@@ -81,6 +82,9 @@ void resume(const Config& config, const std::string& folder, TrainState& state) 
     load_checkpoint(*file, state, state.schedule.total_steps / config.train.epochs, options);
     say_changed_settings(*file, config);
     forget_best_of_others(*file, folder, state.progress);
+    if (!config.model.pretrained.empty()) {
+      log::info("{}: not taken, as the run goes on", config.model.pretrained);
+    }
     log::info("resumed {}: {} epochs and {} batches done", *file, state.progress.epoch,
               state.progress.batch);
   } else if (!config.model.pretrained.empty()) {

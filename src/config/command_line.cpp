@@ -77,6 +77,13 @@ CommandLine parse_train_arguments(int argc, const char* const* argv) {
   for (auto& word : words) {
     if (!word.empty() && word.front() == '[' && word.back() == ']') word.insert(0, " ");
   }
+  // It would also take the next flag for the value of one that has none.
+  for (size_t i = 0; i + 1 < words.size(); ++i) {
+    const auto is = [&](const auto& item) { return words[i] == item.flag; };
+    WF_CHECK(std::none_of(std::begin(kKeyFlags), std::end(kKeyFlags), is) ||
+                 words[i + 1].rfind("--", 0) != 0,
+             words[i], " needs a value, and ", words[i + 1], " comes next");
+  }
   std::reverse(words.begin(), words.end());  // which CLI11 wants of a vector
 
   CommandLine out;

@@ -68,8 +68,10 @@ void validate(const Config& config) {
   const auto at = [&](const char* key) { return named(config, key); };
   const auto& train = config.train;
   const auto tag = std::filesystem::path(config.tag).lexically_normal();
-  WF_CHECK(!tag.empty() && tag != "." && tag.is_relative() && *tag.begin() != "..", at("TAG"),
-           " is '", config.tag, "': expected a name for the run's folder, inside ", at("OUTPUT"));
+  WF_CHECK(!tag.empty() && tag != "." && tag.is_relative() && *tag.begin() != ".." &&
+               config.tag[0] != '-',
+           at("TAG"), " is '", config.tag, "': expected a name for the run's folder, inside ",
+           at("OUTPUT"));
   const int64_t all = train.epochs + train.cooldown_epochs;
   WF_CHECK(train.warmup_epochs < train.epochs, at("TRAIN.WARMUP_EPOCHS"), " is ",
            train.warmup_epochs, ", which leaves nothing of ", at("TRAIN.EPOCHS"), ", ",

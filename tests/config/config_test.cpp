@@ -144,6 +144,9 @@ TEST_F(ConfigTest, AnUnknownFlagNamesTheNearest) {
   const char* const argv[] = {"wf_train", "--cfg", path.c_str(), "--batchsize", "2"};
   EXPECT_EQ(message_of([&] { parse_train_arguments(5, argv); }),
             "unknown flag --batchsize, did you mean --batch-size?");
+  const char* const empty[] = {"wf_train", "--cfg", path.c_str(), "--tag", "--eval"};
+  EXPECT_EQ(message_of([&] { parse_train_arguments(5, empty); }),
+            "--tag needs a value, and --eval comes next");
   EXPECT_NE(message_of([&] { parse_train_arguments(1, argv); }).find("--cfg"), std::string::npos);
 }
 
