@@ -2,6 +2,7 @@
 // docs/distributed.md.
 
 #include "weightformer/core/check.h"
+#include "weightformer/core/registry.h"
 #include "weightformer/dist/scaling.h"
 
 #include "tool.h"
@@ -31,6 +32,12 @@ const std::map<std::string, Model> kModels{
     {"dit_b_2", {149'007'584, 40.113e9, 32}},
 };
 
+std::string known_models() {
+  std::vector<std::string> names;
+  for (const auto& item : kModels) names.push_back(item.first);
+  return join(names, ", ");
+}
+
 struct Options {
   std::string model = "wfm_small", bench;
   int batch = 0;
@@ -42,7 +49,7 @@ struct Options {
 };
 
 void declare(CLI::App& app, Options& o) {
-  app.add_option("--model", o.model, "wfm_tiny, wfm_small, wfm_base, dit_s_2 or dit_b_2");
+  app.add_option("--model", o.model, known_models() + ", or the beginning of one");
   app.add_option("--batch", o.batch, "pictures a GPU and step; 0: as published");
   app.add_option("--bench", o.bench,
                  "a file of lines of wf_bench --mode train --phases: a table for each; - for "
@@ -82,8 +89,7 @@ StepCost cost_of(const Options& o, const Model& model, int batch) {
 void print_table(const Options& o) {
   const auto found = kModels.lower_bound(o.model);  // wfm_t is short for wfm_tiny
   WF_CHECK(found != kModels.end() && o.model.size() > 4 && found->first.rfind(o.model, 0) == 0,
-           "unknown model '", o.model,
-           "'; known are wfm_tiny, wfm_small, wfm_base, dit_s_2, dit_b_2");
+           "unknown model '", o.model, "'; known are ", known_models());
   const int batch = o.batch > 0 ? o.batch : found->second.batch;
   const auto cost = cost_of(o, found->second, batch);
   Fabric fabric = o.fabric;
