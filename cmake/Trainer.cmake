@@ -12,8 +12,8 @@ if(NOT WF_NLOHMANN_INCLUDE)
 endif()
 
 # spdlog's headers meet only the fmt they were built with, so this one file never sees torch's.
-add_library(weightformer_log OBJECT src/core/log.cpp)
-target_include_directories(weightformer_log PRIVATE "${PROJECT_SOURCE_DIR}/include")
+add_library(weightformer_log OBJECT src/runtime/log.cpp)
+target_include_directories(weightformer_log PRIVATE "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}/include")
 target_link_libraries(weightformer_log PUBLIC spdlog::spdlog)
 
 # No torch in these: compiled without the precompiled header.
@@ -25,32 +25,31 @@ set(wf_trainer_plain_sources
   src/config/describe.cpp
   src/config/load.cpp
   src/config/values.cpp
-  src/core/folder_lock.cpp
-  src/data/cifar.cpp
-  src/data/class_names.cpp
-  src/data/affine.cpp
-  src/data/augment_ops.cpp
-  src/data/auto_augment.cpp
-  src/data/decode.cpp
-  src/data/image_folder.cpp
-  src/data/image_ops.cpp
-  src/data/jpeg.cpp
-  src/data/listing.cpp
-  src/data/listing_cache.cpp
-  src/data/open_dataset.cpp
-  src/data/pack.cpp
-  src/data/packed_file.cpp
-  src/data/real_labels.cpp
-  src/data/picture.cpp
-  src/data/read_ahead.cpp
-  src/data/pixel_kernels.cpp
-  src/data/pixel_kernels_avx2.cpp
-  src/data/random_erasing.cpp
-  src/data/resize.cpp
+  src/runtime/folder_lock.cpp
+  src/data/sources/cifar.cpp
+  src/data/sources/class_names.cpp
+  src/data/image/affine.cpp
+  src/data/augment/augment_ops.cpp
+  src/data/augment/auto_augment.cpp
+  src/data/image/decode.cpp
+  src/data/sources/image_folder.cpp
+  src/data/image/image_ops.cpp
+  src/data/image/jpeg.cpp
+  src/data/sources/listing.cpp
+  src/data/sources/listing_cache.cpp
+  src/data/sources/open_dataset.cpp
+  src/data/sources/pack.cpp
+  src/data/sources/packed_file.cpp
+  src/data/sources/real_labels.cpp
+  src/data/image/picture.cpp
+  src/data/sources/read_ahead.cpp
+  src/data/image/pixel_kernels.cpp
+  src/data/image/pixel_kernels_avx2.cpp
+  src/data/augment/random_erasing.cpp
+  src/data/image/resize.cpp
   src/data/transforms.cpp
-  src/data/zip_folder.cpp
+  src/data/sources/zip_folder.cpp
   src/dist/launch_env.cpp
-  src/dist/scaling.cpp
   src/dist/straggler.cpp
   src/optim/lr_schedule.cpp)
 
@@ -70,25 +69,24 @@ add_library(weightformer_trainer STATIC
   src/checkpoint/checkpoint_observer.cpp
   src/checkpoint/optimizer_layout.cpp
   src/checkpoint/resume.cpp
-  src/checkpoint/tree_json.cpp
   src/data/batch_memory.cpp
   src/data/device_copy.cpp
   src/data/device_batch.cpp
   src/data/loader.cpp
-  src/data/mixup.cpp
+  src/data/augment/mixup.cpp
   src/dist/data_parallel.cpp
   src/dist/process_group.cpp
   src/dist/rendezvous.cpp
   src/dist/step_exchange.cpp
   ${wf_dist_backends}
   src/engine/build.cpp
-  src/engine/evaluation_report.cpp
-  src/engine/evaluator.cpp
-  src/engine/loss.cpp
+  src/engine/classification/evaluation_report.cpp
+  src/engine/classification/evaluator.cpp
+  src/engine/classification/loss.cpp
   src/engine/observers.cpp
-  src/engine/predictor.cpp
-  src/engine/stop_signal.cpp
-  src/engine/team.cpp
+  src/engine/classification/predictor.cpp
+  src/runtime/stop_signal.cpp
+  src/engine/distributed.cpp
   src/engine/trainer.cpp
   src/optim/ema.cpp
   src/optim/grad_scaler.cpp
@@ -97,7 +95,7 @@ add_library(weightformer_trainer STATIC
   $<TARGET_OBJECTS:weightformer_log>)
 add_library(weightformer::trainer ALIAS weightformer_trainer)
 set_source_files_properties(${wf_trainer_plain_sources} PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
-target_include_directories(weightformer_trainer PRIVATE "${PROJECT_SOURCE_DIR}")
+target_include_directories(weightformer_trainer PRIVATE ${WF_INTERNAL_INCLUDES})
 target_include_directories(weightformer_trainer SYSTEM PRIVATE "${WF_NLOHMANN_INCLUDE}")
 target_link_libraries(weightformer_trainer
   PUBLIC weightformer_core Threads::Threads
@@ -106,9 +104,11 @@ wf_target_options(weightformer_trainer PCH REUSE)
 
 foreach(tool wf_train wf_infer wf_convert wf_prepare wf_report wf_pack wf_scale)
   add_executable(${tool} tools/${tool}.cpp)
+  target_include_directories(${tool} PRIVATE ${WF_INTERNAL_INCLUDES})
   target_include_directories(${tool} SYSTEM PRIVATE "${WF_NLOHMANN_INCLUDE}")
   target_link_libraries(${tool} PRIVATE weightformer_trainer ${OpenCV_LIBS})
   wf_target_options(${tool} PCH REUSE)
 endforeach()
 target_sources(wf_infer PRIVATE tools/infer_latents.cpp)
+target_sources(wf_scale PRIVATE tools/scaling.cpp)
 target_link_libraries(wf_prepare PRIVATE ZLIB::ZLIB)

@@ -1,13 +1,13 @@
 // wf_bench --data: how many pictures a core makes ready, and whether a model has to wait for them.
 
-#include "weightformer/data/decode.h"
 #include "weightformer/data/loader.h"
-#include "weightformer/engine/build.h"
-#include "weightformer/engine/meters.h"
 #include "weightformer/models/model.h"
 #include "weightformer/optim/optimizer.h"
 
 #include "bench.h"
+#include "core/stopwatch.h"
+#include "data/image/decode.h"
+#include "engine/build.h"
 
 #include <fmt/format.h>
 #include <torch/torch.h>

@@ -1,6 +1,6 @@
 // Times the way of weights from a file into a module, and the memory that it takes.
 
-#include "weightformer/checkpoint/weights.h"
+#include "weightformer/serialization/weights.h"
 
 #include "bench.h"
 

@@ -1,12 +1,12 @@
 // wf_bench without --ops, --load or --data: steps of a whole model on random numbers.
 
-#include "weightformer/checkpoint/weights.h"
 #include "weightformer/models/dit.h"
 #include "weightformer/models/model.h"
-#include "weightformer/nn/autocast.h"
 #include "weightformer/optim/optimizer.h"
+#include "weightformer/serialization/weights.h"
 
 #include "bench.h"
+#include "nn/autocast.h"
 
 #include <fmt/format.h>
 #include <torch/torch.h>

@@ -1,8 +1,8 @@
-#include "weightformer/checkpoint/weights.h"
 #include "weightformer/core/check.h"
-#include "weightformer/engine/build.h"
 #include "weightformer/models/dit.h"
+#include "weightformer/serialization/weights.h"
 
+#include "engine/build.h"
 #include "infer.h"
 
 #include <torch/torch.h>

@@ -2,7 +2,8 @@
 #pragma once
 
 #include "weightformer/core/check.h"
-#include "weightformer/core/log.h"
+
+#include "runtime/log.h"
 
 #include <CLI/CLI.hpp>
 

@@ -1,11 +1,11 @@
 // Converts checkpoints and weights between PyTorch's .pth and safetensors. See --help.
 
-#include "weightformer/checkpoint/tree_json.h"
-#include "weightformer/checkpoint/weights.h"
 #include "weightformer/core/check.h"
-#include "weightformer/core/log.h"
-#include "weightformer/core/registry.h"
+#include "weightformer/serialization/weights.h"
 
+#include "core/registry.h"
+#include "runtime/log.h"
+#include "serialization/tree_json.h"
 #include "tool.h"
 
 #include <CLI/CLI.hpp>

@@ -1,17 +1,17 @@
 // Runs a trained classifier on a tensor or on pictures, or a diffusion model on tensors. See
 // --help.
 
-#include "weightformer/checkpoint/weights.h"
-#include "weightformer/config/load.h"
 #include "weightformer/core/check.h"
-#include "weightformer/core/log.h"
 #include "weightformer/core/memory.h"
-#include "weightformer/data/decode.h"
-#include "weightformer/engine/build.h"
-#include "weightformer/engine/predictor.h"
 #include "weightformer/models/dit.h"
+#include "weightformer/serialization/weights.h"
 
+#include "config/load.h"
+#include "data/image/decode.h"
+#include "engine/build.h"
+#include "engine/classification/predictor.h"
 #include "infer.h"
+#include "runtime/log.h"
 #include "tool.h"
 
 #include <CLI/CLI.hpp>

@@ -1,13 +1,13 @@
 // Puts a set of pictures into one file that wf_train reads, lists such a file, checks it.
 
 #include "weightformer/core/check.h"
-#include "weightformer/core/log.h"
-#include "weightformer/data/decode.h"
-#include "weightformer/data/image_folder.h"
-#include "weightformer/data/pack.h"
-#include "weightformer/data/packed_file.h"
-#include "weightformer/data/zip_folder.h"
 
+#include "data/image/decode.h"
+#include "data/sources/image_folder.h"
+#include "data/sources/pack.h"
+#include "data/sources/packed_file.h"
+#include "data/sources/zip_folder.h"
+#include "runtime/log.h"
 #include "tool.h"
 
 #include <fmt/format.h>

@@ -1,8 +1,8 @@
 // Writes Fashion-MNIST as an image folder, the form that wf_train reads. See --help.
 
-#include "weightformer/core/atomic_file.h"
 #include "weightformer/core/check.h"
 
+#include "core/atomic_file.h"
 #include "idx.h"
 #include "tool.h"
 

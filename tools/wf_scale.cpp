@@ -2,9 +2,10 @@
 // docs/distributed.md.
 
 #include "weightformer/core/check.h"
-#include "weightformer/core/registry.h"
-#include "weightformer/dist/scaling.h"
 
+#include "core/registry.h"
+#include "dist/data_parallel.h"
+#include "scaling.h"
 #include "tool.h"
 
 #include <fmt/format.h>

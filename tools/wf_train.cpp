@@ -1,21 +1,21 @@
 // Trains, evaluates or times a classifier: wf_train --cfg FILE. See --help and docs/config.md.
 
-#include "weightformer/checkpoint/checkpoint_observer.h"
-#include "weightformer/checkpoint/resume.h"
-#include "weightformer/config/command_line.h"
-#include "weightformer/config/describe.h"
-#include "weightformer/core/atomic_file.h"
 #include "weightformer/core/check.h"
-#include "weightformer/core/folder_lock.h"
-#include "weightformer/core/log.h"
 #include "weightformer/core/memory.h"
-#include "weightformer/core/registry.h"
-#include "weightformer/data/device_batch.h"
-#include "weightformer/dist/launch_env.h"
-#include "weightformer/engine/build.h"
-#include "weightformer/engine/evaluation_report.h"
-#include "weightformer/engine/stop_signal.h"
 
+#include "checkpoint/checkpoint_observer.h"
+#include "checkpoint/resume.h"
+#include "config/command_line.h"
+#include "config/describe.h"
+#include "core/atomic_file.h"
+#include "core/registry.h"
+#include "data/device_batch.h"
+#include "dist/launch_env.h"
+#include "engine/build.h"
+#include "engine/classification/evaluation_report.h"
+#include "runtime/folder_lock.h"
+#include "runtime/log.h"
+#include "runtime/stop_signal.h"
 #include "tool.h"
 
 #include <nlohmann/json.hpp>
@@ -52,7 +52,7 @@ struct Job {
   const Config& config;
   LaunchEnv env;
   c10::Device device;
-  std::shared_ptr<Team> team;
+  std::shared_ptr<Distributed> distributed;
   std::shared_ptr<Classifier> model;
   std::string folder;
 };
@@ -74,9 +74,9 @@ int evaluate_or_time(const Job& job) {
   if (config.eval_mode) {
     options.confusion = true;
     if (!loaders.real_labels.empty()) options.real_labels = &loaders.real_labels;
-    if (job.env.world > 1) options.sum = [&](at::Tensor& tensor) { job.team->sum(tensor); };
+    if (job.env.world > 1) options.sum = [&](at::Tensor& tensor) { job.distributed->sum(tensor); };
     const auto result = evaluate(*model, *loaders.validation, options);
-    job.team->on_root("report", [&] {
+    job.distributed->on_root("report", [&] {
       write_evaluation(job.folder, result, loaders.classes);
       say_evaluation(result);
     });
@@ -102,24 +102,24 @@ int train(const Job& job) {
   const auto loaders = build_loaders(config, job.env);
   auto state = build_train_state(config, job.model, loaders, job.env.world);
   std::optional<FolderLock> lock;
-  job.team->on_root("checkpoint reading", [&] {
+  job.distributed->on_root("checkpoint reading", [&] {
     lock.emplace(folder);
     resume(config, folder, state);
   });
-  job.team->share(state);
+  job.distributed->share(state);
   const int64_t epochs = config.train.epochs + config.train.cooldown_epochs;
   if (state.progress.epoch >= epochs) {
     log::warning(
         "nothing was trained: {} epochs are done, and TRAIN.EPOCHS makes {}; raise it, or start "
         "from the weights with --pretrained and another --tag",
         state.progress.epoch, epochs);
-    job.team->on_root("end", [] {});  // all have heard before one goes
+    job.distributed->on_root("end", [] {});  // all have heard before one goes
     return 0;
   }
   Trainer trainer(state, *loaders.train, *loaders.validation,
-                  build_trainer_options(config, job.device, job.team));
+                  build_trainer_options(config, job.device, job.distributed));
   // A run that was refused above must not change what the folder says of the one in it.
-  if (job.team->is_root()) write_text_file(folder + "/config.yaml", dump_yaml(config));
+  if (job.distributed->is_root()) write_text_file(folder + "/config.yaml", dump_yaml(config));
   trainer.add(std::make_shared<ConsoleObserver>(config.print_freq));
   trainer.add(std::make_shared<MetricsObserver>(folder + "/metrics.jsonl"));
   CheckpointOptions saving;
@@ -128,7 +128,7 @@ int train(const Job& job) {
   saving.keep = static_cast<size_t>(config.save_keep);
   saving.world = job.env.world;
   trainer.add(std::make_shared<CheckpointObserver>(folder, saving));
-  catch_stop_signals(/*announce=*/job.team->is_root());
+  catch_stop_signals(/*announce=*/job.distributed->is_root());
   const Stopwatch watch;
   if (trainer.run() == Outcome::stopped) {
     log::info("stopped after {}; the same command resumes", clock_time(watch.seconds()));
@@ -161,9 +161,12 @@ int main(int argc, char** argv) {
     if (config.threads > 0) at::set_num_threads(static_cast<int>(config.threads));
     torch::manual_seed(static_cast<uint64_t>(config.seed));
     const auto device = build_device(config, env);
-    const Job job{
-        config, env, device, build_team(config, env, device), build_classifier(config, device),
-        folder};
+    const Job job{config,
+                  env,
+                  device,
+                  build_distributed(config, env, device),
+                  build_classifier(config, device),
+                  folder};
     log::info("{} on {}, {} threads, rank {} of {}, run folder {}", config.model.name, device.str(),
               at::get_num_threads(), env.rank, env.world, folder);
     if (!config.amp && config.origins.count("AMP_DTYPE")) {

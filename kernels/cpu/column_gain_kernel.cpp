@@ -1,6 +1,7 @@
-#include "kernels/column_gain.h"
+#include "ops/column_gain_kernel.h"
+
+#include "core/parallel.h"
 #include "kernels/cpu/capability.h"
-#include "kernels/cpu/parallel.h"
 #include "kernels/cpu/vectors.h"
 
 #include <ATen/Dispatch.h>

@@ -1,10 +1,11 @@
 // A thread takes one vector of channels of one sample after another: nine taps and three running
 // sums stay in registers while the columns of three rows pass by, each read once.
 
+#include "ops/dynamic_dwconv_kernel.h"
+
+#include "core/parallel.h"
 #include "kernels/cpu/capability.h"
-#include "kernels/cpu/parallel.h"
 #include "kernels/cpu/vectors.h"
-#include "kernels/dynamic_dwconv.h"
 
 #include <ATen/Dispatch.h>
 

@@ -1,8 +1,8 @@
+#include "core/parallel.h"
 #include "kernels/cpu/capability.h"
-#include "kernels/cpu/parallel.h"
 #include "kernels/cpu/vectors.h"
-#include "kernels/entry.h"
-#include "kernels/grid_pool3.h"
+#include "ops/grid_pool3_windows.h"
+#include "ops/op_common.h"
 
 #include <ATen/Dispatch.h>
 

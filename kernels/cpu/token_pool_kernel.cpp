@@ -1,7 +1,7 @@
+#include "core/parallel.h"
 #include "kernels/cpu/capability.h"
-#include "kernels/cpu/parallel.h"
 #include "kernels/cpu/vectors.h"
-#include "kernels/entry.h"
+#include "ops/op_common.h"
 
 #include <ATen/Dispatch.h>
 

@@ -1,6 +1,6 @@
-#include "kernels/column_gain.h"
 #include "kernels/cuda/column_gain_kernel.cuh"
 #include "kernels/cuda/launch.cuh"
+#include "ops/column_gain_kernel.h"
 
 #include <ATen/Dispatch.h>
 #include <torch/library.h>

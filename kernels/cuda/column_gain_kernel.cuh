@@ -8,7 +8,7 @@
 
 namespace wf::cuda {
 
-/// See kernels/column_gain.h for what these are.
+/// See src/ops/column_gain_kernel.h for what these are.
 template <typename T>
 struct ColumnGainParams {
   using A = Accumulate<T>;

@@ -1,6 +1,6 @@
 #include "kernels/cuda/dynamic_dwconv_kernel.cuh"
 #include "kernels/cuda/launch.cuh"
-#include "kernels/dynamic_dwconv.h"
+#include "ops/dynamic_dwconv_kernel.h"
 
 #include <ATen/Dispatch.h>
 #include <torch/library.h>

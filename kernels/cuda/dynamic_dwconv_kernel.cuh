@@ -5,7 +5,7 @@
 #pragma once
 
 #include "kernels/cuda/row_groups.cuh"
-#include "kernels/dynamic_dwconv_params.h"
+#include "ops/dynamic_dwconv_params.h"
 
 #include <cmath>
 

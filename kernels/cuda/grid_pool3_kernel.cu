@@ -1,6 +1,6 @@
 #include "kernels/cuda/grid_pool3_kernel.cuh"
 #include "kernels/cuda/launch.cuh"
-#include "kernels/entry.h"
+#include "ops/op_common.h"
 
 #include <ATen/Dispatch.h>
 #include <torch/library.h>

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "kernels/cuda/pack.cuh"
-#include "kernels/grid_pool3.h"
+#include "ops/grid_pool3_windows.h"
 
 namespace wf::cuda {
 

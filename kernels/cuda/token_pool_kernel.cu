@@ -1,6 +1,6 @@
 #include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/token_pool_kernel.cuh"
-#include "kernels/entry.h"
+#include "ops/op_common.h"
 
 #include <ATen/Dispatch.h>
 #include <torch/library.h>

@@ -1,8 +1,9 @@
-#include "background_saver.h"
+#include "checkpoint/background_saver.h"
 
 #include "weightformer/core/check.h"
-#include "weightformer/core/log.h"
-#include "weightformer/engine/meters.h"
+
+#include "core/stopwatch.h"
+#include "runtime/log.h"
 
 #include <algorithm>
 #include <exception>

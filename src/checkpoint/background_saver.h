@@ -1,6 +1,6 @@
 #pragma once
 
-#include "weightformer/checkpoint/checkpoint.h"
+#include "checkpoint/checkpoint.h"
 
 #include <chrono>
 #include <condition_variable>

@@ -1,11 +1,11 @@
-#include "weightformer/checkpoint/checkpoint.h"
+#include "checkpoint/checkpoint.h"
 
 #include "weightformer/core/check.h"
-#include "weightformer/core/log.h"
 
-#include "git_version.h"
-#include "optimizer_layout.h"
-#include "yaml_tree.h"
+#include "checkpoint/git_version.h"
+#include "checkpoint/optimizer_layout.h"
+#include "checkpoint/yaml_tree.h"
+#include "runtime/log.h"
 
 #include <torch/torch.h>
 

@@ -1,9 +1,9 @@
-#include "weightformer/checkpoint/checkpoint_observer.h"
+#include "checkpoint/checkpoint_observer.h"
 
 #include "weightformer/core/check.h"
-#include "weightformer/core/log.h"
 
-#include "background_saver.h"
+#include "checkpoint/background_saver.h"
+#include "runtime/log.h"
 
 #include <algorithm>
 #include <exception>

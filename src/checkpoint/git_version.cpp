@@ -1,4 +1,4 @@
-#include "git_version.h"
+#include "checkpoint/git_version.h"
 
 namespace wf {
 

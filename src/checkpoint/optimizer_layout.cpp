@@ -1,7 +1,7 @@
-#include "optimizer_layout.h"
+#include "checkpoint/optimizer_layout.h"
 
-#include "weightformer/checkpoint/weights.h"
 #include "weightformer/core/check.h"
+#include "weightformer/serialization/weights.h"
 
 #include <ATen/ops/full_like.h>
 #include <ATen/ops/zeros_like.h>

@@ -2,9 +2,10 @@
 // param_groups.
 #pragma once
 
-#include "weightformer/checkpoint/tensor_file.h"
 #include "weightformer/optim/lr_schedule.h"
 #include "weightformer/optim/optimizer.h"
+
+#include "serialization/tensor_file.h"
 
 #include <string>
 #include <vector>

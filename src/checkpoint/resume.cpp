@@ -1,9 +1,9 @@
-#include "weightformer/checkpoint/resume.h"
+#include "checkpoint/resume.h"
 
-#include "weightformer/checkpoint/checkpoint.h"
-#include "weightformer/config/describe.h"
-#include "weightformer/core/log.h"
-#include "weightformer/core/registry.h"
+#include "checkpoint/checkpoint.h"
+#include "config/describe.h"
+#include "core/registry.h"
+#include "runtime/log.h"
 
 #include <filesystem>
 

@@ -1,8 +1,9 @@
-#include "yaml_tree.h"
+#include "checkpoint/yaml_tree.h"
 
-#include "weightformer/config/load.h"
 #include "weightformer/core/check.h"
-#include "weightformer/core/registry.h"
+
+#include "config/load.h"
+#include "core/registry.h"
 
 #include <fmt/format.h>
 #include <yaml-cpp/yaml.h>

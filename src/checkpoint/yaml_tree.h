@@ -1,7 +1,8 @@
 #pragma once
 
-#include "weightformer/checkpoint/pickle.h"
 #include "weightformer/config/config.h"
+
+#include "serialization/pickle.h"
 
 #include <string>
 

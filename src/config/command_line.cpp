@@ -1,8 +1,9 @@
-#include "weightformer/config/command_line.h"
+#include "config/command_line.h"
 
-#include "weightformer/config/load.h"
 #include "weightformer/core/check.h"
-#include "weightformer/core/registry.h"
+
+#include "config/load.h"
+#include "core/registry.h"
 
 #include <CLI/CLI.hpp>
 

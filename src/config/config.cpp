@@ -2,7 +2,7 @@
 
 #include "weightformer/core/check.h"
 
-#include "keys.h"
+#include "config/keys.h"
 
 #include <filesystem>
 

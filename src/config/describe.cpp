@@ -1,6 +1,6 @@
-#include "weightformer/config/describe.h"
+#include "config/describe.h"
 
-#include "values.h"
+#include "config/values.h"
 
 #include <charconv>
 #include <sstream>

@@ -1,8 +1,7 @@
-#include "weightformer/config/load.h"
+#include "config/load.h"
 
-#include "weightformer/core/registry.h"
-
-#include "values.h"
+#include "config/values.h"
+#include "core/registry.h"
 
 #include <algorithm>
 #include <filesystem>

@@ -1,6 +1,6 @@
-#include "values.h"
+#include "config/values.h"
 
-#include "weightformer/core/registry.h"
+#include "core/registry.h"
 
 #include <algorithm>
 #include <cctype>

@@ -1,7 +1,7 @@
 // From YAML scalars and lists to typed values.
 #pragma once
 
-#include "keys.h"
+#include "config/keys.h"
 
 #include <yaml-cpp/yaml.h>
 

@@ -1,4 +1,4 @@
-#include "weightformer/core/atomic_file.h"
+#include "core/atomic_file.h"
 
 #include "weightformer/core/check.h"
 

@@ -1,4 +1,4 @@
-#include "weightformer/core/checksum.h"
+#include "core/checksum.h"
 
 #include <array>
 #include <cstring>

@@ -1,7 +1,8 @@
-#include "weightformer/core/mapped_file.h"
+#include "core/mapped_file.h"
 
 #include "weightformer/core/check.h"
-#include "weightformer/core/checksum.h"
+
+#include "core/checksum.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>

@@ -1,8 +1,9 @@
-#include "weightformer/core/zip_archive.h"
+#include "core/zip_archive.h"
 
 #include "weightformer/core/check.h"
-#include "weightformer/core/checksum.h"
-#include "weightformer/core/little_endian.h"
+
+#include "core/checksum.h"
+#include "core/little_endian.h"
 
 #include <algorithm>
 

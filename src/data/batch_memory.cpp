@@ -1,4 +1,4 @@
-#include "batch_memory.h"
+#include "data/batch_memory.h"
 
 #include <ATen/ops/empty.h>
 #include <c10/core/InferenceMode.h>

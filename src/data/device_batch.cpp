@@ -1,4 +1,4 @@
-#include "weightformer/data/device_batch.h"
+#include "data/device_batch.h"
 
 #include <torch/torch.h>
 

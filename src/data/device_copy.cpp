@@ -1,4 +1,4 @@
-#include "device_copy.h"
+#include "data/device_copy.h"
 
 #include <ATen/core/Tensor.h>
 #include <c10/core/StreamGuard.h>

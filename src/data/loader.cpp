@@ -1,11 +1,10 @@
 #include "weightformer/data/loader.h"
 
-#include "weightformer/core/log.h"
-#include "weightformer/data/decode.h"
-#include "weightformer/data/picture.h"
-
-#include "batch_memory.h"
-#include "device_copy.h"
+#include "data/batch_memory.h"
+#include "data/device_copy.h"
+#include "data/image/decode.h"
+#include "data/image/picture.h"
+#include "runtime/log.h"
 
 #include <algorithm>
 #include <chrono>

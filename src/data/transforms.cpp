@@ -1,8 +1,9 @@
-#include "weightformer/data/transforms.h"
+#include "data/transforms.h"
 
 #include "weightformer/core/check.h"
-#include "weightformer/data/auto_augment.h"
-#include "weightformer/data/image_ops.h"
+
+#include "data/augment/auto_augment.h"
+#include "data/image/image_ops.h"
 
 #include <algorithm>
 #include <array>

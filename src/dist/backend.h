@@ -2,7 +2,7 @@
 // slow to compile and not on every machine.
 #pragma once
 
-#include "weightformer/dist/launch_env.h"
+#include "dist/launch_env.h"
 
 #include <torch/csrc/distributed/c10d/Backend.hpp>
 #include <torch/csrc/distributed/c10d/Store.hpp>

@@ -1,7 +1,6 @@
-#include "weightformer/dist/data_parallel.h"
+#include "dist/data_parallel.h"
 
 #include "weightformer/core/check.h"
-#include "weightformer/dist/scaling.h"
 
 #include <torch/csrc/distributed/c10d/comm.hpp>
 #include <torch/csrc/distributed/c10d/reducer.hpp>
@@ -128,6 +127,10 @@ std::unique_ptr<c10d::Reducer> make_reducer(const torch::nn::Module& model,
 }
 
 }  // namespace
+
+int64_t default_bucket_bytes(int64_t gradient_bytes) {
+  return std::clamp<int64_t>(gradient_bytes / 8, 1 << 20, 25 << 20);
+}
 
 DataParallel::DataParallel(torch::nn::Module& model, std::shared_ptr<ProcessGroup> group,
                            const DataParallelOptions& options)

@@ -1,4 +1,4 @@
-#include "backend.h"
+#include "dist/backend.h"
 
 #include <netdb.h>
 #include <sys/socket.h>

@@ -1,6 +1,6 @@
 #include "weightformer/core/check.h"
 
-#include "backend.h"
+#include "dist/backend.h"
 
 namespace wf {
 

@@ -1,4 +1,4 @@
-#include "backend.h"
+#include "dist/backend.h"
 
 // Alone here: the headers take 14 s to compile and need nccl.h and CUDA's.
 #define USE_C10D_NCCL 1

@@ -1,9 +1,8 @@
-#include "weightformer/dist/process_group.h"
+#include "dist/process_group.h"
 
-#include "weightformer/core/log.h"
-
-#include "backend.h"
-#include "rendezvous.h"
+#include "dist/backend.h"
+#include "dist/rendezvous.h"
+#include "runtime/log.h"
 
 #include <fmt/format.h>
 #include <torch/csrc/distributed/c10d/HashStore.hpp>

@@ -1,7 +1,8 @@
-#include "rendezvous.h"
+#include "dist/rendezvous.h"
 
 #include "weightformer/core/check.h"
-#include "weightformer/core/log.h"
+
+#include "runtime/log.h"
 
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 

@@ -1,7 +1,7 @@
 // Where the processes of a run find each other: the store at MASTER_ADDR:MASTER_PORT.
 #pragma once
 
-#include "weightformer/dist/launch_env.h"
+#include "dist/launch_env.h"
 
 #include <torch/csrc/distributed/c10d/Store.hpp>
 

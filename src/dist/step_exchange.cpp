@@ -1,4 +1,4 @@
-#include "weightformer/dist/step_exchange.h"
+#include "dist/step_exchange.h"
 
 #include <torch/torch.h>
 

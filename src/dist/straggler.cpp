@@ -1,4 +1,4 @@
-#include "weightformer/dist/straggler.h"
+#include "dist/straggler.h"
 
 #include <algorithm>
 #include <utility>

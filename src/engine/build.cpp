@@ -1,13 +1,14 @@
-#include "weightformer/engine/build.h"
+#include "engine/build.h"
 
-#include "weightformer/config/describe.h"
 #include "weightformer/core/check.h"
-#include "weightformer/core/log.h"
-#include "weightformer/data/open_dataset.h"
-#include "weightformer/data/real_labels.h"
-#include "weightformer/dist/launch_env.h"
-#include "weightformer/dist/process_group.h"
-#include "weightformer/engine/team.h"
+
+#include "config/describe.h"
+#include "data/sources/open_dataset.h"
+#include "data/sources/real_labels.h"
+#include "dist/launch_env.h"
+#include "dist/process_group.h"
+#include "engine/distributed.h"
+#include "runtime/log.h"
 
 #include <c10/core/impl/DeviceGuardImplInterface.h>
 #include <torch/torch.h>
@@ -200,8 +201,9 @@ Loaders build_validation_loader(const Config& config, std::vector<std::string> c
   return loaders;
 }
 
-std::shared_ptr<Team> build_team(const Config& config, const LaunchEnv& env, c10::Device device) {
-  if (env.world == 1) return std::make_shared<Team>();
+std::shared_ptr<Distributed> build_distributed(const Config& config, const LaunchEnv& env,
+                                               c10::Device device) {
+  if (env.world == 1) return std::make_shared<Distributed>();
   GroupOptions group;
   group.timeout = std::chrono::milliseconds(std::llround(1000 * config.dist.timeout_s));
   DataParallelOptions options;
@@ -210,7 +212,7 @@ std::shared_ptr<Team> build_team(const Config& config, const LaunchEnv& env, c10
   options.compress = config.dist.compress == "bf16";
   const auto all = std::make_shared<ProcessGroup>(env, device, group);
   require_same_settings(config, *all);
-  return std::make_shared<Team>(all, options);
+  return std::make_shared<Distributed>(all, options);
 }
 
 std::optional<at::ScalarType> build_amp(const Config& config) {
@@ -263,7 +265,7 @@ TrainState build_train_state(const Config& config, std::shared_ptr<Classifier> m
 }
 
 TrainerOptions build_trainer_options(const Config& config, c10::Device device,
-                                     std::shared_ptr<Team> team) {
+                                     std::shared_ptr<Distributed> distributed) {
   TrainerOptions options;
   options.epochs = config.train.epochs + config.train.cooldown_epochs;
   options.clip_grad = config.train.clip_grad;
@@ -275,8 +277,8 @@ TrainerOptions build_trainer_options(const Config& config, c10::Device device,
   options.print_freq = config.print_freq;
   options.save_steps = config.save_steps;
   options.seed = static_cast<uint64_t>(config.seed);
-  options.batch_images = config.data.batch_size * (team ? team->world() : 1);
-  options.team = std::move(team);
+  options.batch_images = config.data.batch_size * (distributed ? distributed->world() : 1);
+  options.distributed = std::move(distributed);
   return options;
 }
 

@@ -1,8 +1,9 @@
 #include "weightformer/engine/observers.h"
 
-#include "weightformer/core/atomic_file.h"
 #include "weightformer/core/check.h"
-#include "weightformer/core/log.h"
+
+#include "core/atomic_file.h"
+#include "runtime/log.h"
 
 #include <nlohmann/json.hpp>
 

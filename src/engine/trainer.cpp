@@ -1,11 +1,12 @@
 #include "weightformer/engine/trainer.h"
 
 #include "weightformer/core/check.h"
-#include "weightformer/core/log.h"
 #include "weightformer/core/random.h"
-#include "weightformer/data/device_batch.h"
-#include "weightformer/engine/stop_signal.h"
-#include "weightformer/nn/autocast.h"
+
+#include "data/device_batch.h"
+#include "nn/autocast.h"
+#include "runtime/log.h"
+#include "runtime/stop_signal.h"
 
 #include <torch/torch.h>
 
@@ -46,7 +47,7 @@ std::string shown(double value) { return std::isnan(value) ? "nan" : wf::str(val
 
 Trainer::Trainer(TrainState& state, Loader& train, Loader& validation, TrainerOptions options)
     : state_(state), train_(train), validation_(validation), options_(options) {
-  if (!options_.team) options_.team = std::make_shared<Team>();
+  if (!options_.distributed) options_.distributed = std::make_shared<Distributed>();
   WF_CHECK(batches_per_epoch() > 0,
            "the training set has fewer pictures than one step takes: lower DATA.BATCH_SIZE or "
            "TRAIN.ACCUMULATION_STEPS");
@@ -115,7 +116,7 @@ bool Trainer::train_epoch(EpochReport& report) {
   // The sum of the losses and their number, of this process, but for what was there before, which
   // is of all and counts once. In double and on the device: exact enough, and nothing waits for it.
   auto losses = torch::zeros({2}, torch::kDouble);
-  if (options_.team->is_root()) {
+  if (options_.distributed->is_root()) {
     losses[0] = progress.loss_sum;
     losses[1] = static_cast<double>(progress.loss_count);
   }
@@ -129,7 +130,7 @@ bool Trainer::train_epoch(EpochReport& report) {
     losses += torch::stack({step->loss.nan_to_num(0.0, 0.0, 0.0).to(torch::kDouble),
                             torch::ones_like(weight)}) *
               weight;
-    const int64_t count = step->images * options_.team->world();
+    const int64_t count = step->images * options_.distributed->world();
     images += count;
     progress.batch += options_.accumulation_steps;
     progress.step += 1;
@@ -147,27 +148,27 @@ bool Trainer::train_epoch(EpochReport& report) {
       at.grad_norm = step->grad_norm.item<double>();
     }
     if (at.measured) name_straggler();
-    if (options_.team->is_root()) {
+    if (options_.distributed->is_root()) {
       for (const auto& observer : observers_) observer->on_step(state_, at);
     }
     report.images_per_s = at.images_per_s;
     report.data_wait = at.data_wait;
-    if (options_.team->stop()) break;
+    if (options_.distributed->stop()) break;
   }
   count_losses(losses);
-  return !options_.team->stop();
+  return !options_.distributed->stop();
 }
 
 void Trainer::count_losses(const at::Tensor& losses) {
   auto all = losses.cpu().clone();
-  options_.team->sum(all);
+  options_.distributed->sum(all);
   state_.progress.loss_sum = all[0].item<double>();
   state_.progress.loss_count = all[1].item<int64_t>();
 }
 
 void Trainer::name_straggler() {
-  const auto found = options_.team->straggler();
-  if (!found || !options_.team->is_root()) return;
+  const auto found = options_.distributed->straggler();
+  if (!found || !options_.distributed->is_root()) return;
   log::warning(
       "straggler: rank {} needs {:.3f} s for its own part of a step, the median is {:.3f} s",
       found->rank, found->seconds, found->median);
@@ -175,7 +176,7 @@ void Trainer::name_straggler() {
 
 // The observers write files, which may take longer than anything may take in training.
 void Trainer::tell(const std::string& what, const std::function<void(Observer&)>& call) {
-  options_.team->on_root(what, [&] {
+  options_.distributed->on_root(what, [&] {
     for (const auto& observer : observers_) call(*observer);
   });
 }
@@ -190,7 +191,7 @@ std::optional<Trainer::Step> Trainer::next_step() {
   step.measured = end / options_.print_freq > progress.batch / options_.print_freq ||
                   end == progress.batches ||
                   (options_.save_steps > 0 && (progress.step + 1) % options_.save_steps == 0);
-  options_.team->begin_step();
+  options_.distributed->begin_step();
   state_.optimizer->zero_grad();
   std::vector<at::Tensor> losses;
   Batch batch;
@@ -202,7 +203,7 @@ std::optional<Trainer::Step> Trainer::next_step() {
   step.loss = parts == 1 ? losses[0] : torch::stack(losses).mean();
   step.lr = learning_rate(state_.schedule, progress.step - 1);
   update(step);
-  options_.team->end_step();
+  options_.distributed->end_step();
   return step;
 }
 
@@ -211,8 +212,8 @@ std::optional<Trainer::Step> Trainer::next_step() {
 at::Tensor Trainer::accumulate(const Batch& batch, int64_t number, bool last) {
   auto images = model_input(batch, options_.device);
   auto targets = batch.labels.to(options_.device, /*non_blocking=*/true);
-  const auto& team = *options_.team;
-  const auto draw = static_cast<uint64_t>(number * team.world() + team.rank());
+  const auto& ranks = *options_.distributed;
+  const auto draw = static_cast<uint64_t>(number * ranks.world() + ranks.rank());
   if (mixup_) targets = (*mixup_)(images, targets, CounterRng{options_.seed, kMixupStream, draw});
   generator_.set_current_seed(CounterRng{options_.seed, kDropPathStream, draw}.next());
   at::Tensor loss;
@@ -224,7 +225,7 @@ at::Tensor Trainer::accumulate(const Batch& batch, int64_t number, bool last) {
   auto share = loss;
   if (options_.accumulation_steps > 1) share = share / options_.accumulation_steps;
   if (state_.scaler) share = state_.scaler->scale(share);
-  options_.team->backward(share, last);
+  options_.distributed->backward(share, last);
   return loss.detach();
 }
 
@@ -271,8 +272,8 @@ bool Trainer::validate(EpochReport& report) {
   options.device = options_.device;
   options.amp = options_.amp;
   options.cancelled = stop_requested;
-  if (options_.team->world() > 1) {
-    options.sum = [this](at::Tensor& tensor) { options_.team->sum(tensor); };
+  if (options_.distributed->world() > 1) {
+    options.sum = [this](at::Tensor& tensor) { options_.distributed->sum(tensor); };
   }
   report.validation = evaluate(*state_.model, validation_, options);
   if (!state_.ema || !report.validation.complete) return report.validation.complete;
@@ -286,7 +287,8 @@ void Trainer::finish_epoch(EpochReport& report) {
   report.lr = learning_rate(state_.schedule, progress.step - 1);
   report.train_loss = progress.mean_loss();
   // One that two processes met in different epochs counts twice.
-  report.unreadable = std::lround(options_.team->sum(static_cast<double>(train_.unreadable())));
+  report.unreadable =
+      std::lround(options_.distributed->sum(static_cast<double>(train_.unreadable())));
   // ">=": among equals the later one, which has trained longer.
   double accuracy = report.validation.acc1;
   const bool averaged = report.averaged && report.averaged->acc1 > accuracy;

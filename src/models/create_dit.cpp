@@ -1,6 +1,7 @@
-#include "weightformer/core/registry.h"
 #include "weightformer/models/dit.h"
 #include "weightformer/models/model.h"
+
+#include "core/registry.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,8 +1,9 @@
 #include "weightformer/models/dit.h"
 
 #include "weightformer/core/check.h"
-#include "weightformer/nn/recompute.h"
-#include "weightformer/nn/sincos_position.h"
+
+#include "nn/recompute.h"
+#include "nn/sincos_position.h"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>

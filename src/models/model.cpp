@@ -1,8 +1,9 @@
 #include "weightformer/models/model.h"
 
-#include "weightformer/core/registry.h"
 #include "weightformer/models/dit.h"
 #include "weightformer/models/weightformer.h"
+
+#include "core/registry.h"
 
 #include <algorithm>
 

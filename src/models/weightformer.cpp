@@ -2,8 +2,9 @@
 
 #include "weightformer/core/check.h"
 #include "weightformer/nn/block.h"
-#include "weightformer/nn/init.h"
-#include "weightformer/nn/recompute.h"
+
+#include "nn/init.h"
+#include "nn/recompute.h"
 
 namespace wf {
 

@@ -1,9 +1,10 @@
 #include "weightformer/nn/dynamic_conv.h"
 
-#include "weightformer/nn/init.h"
 #include "weightformer/nn/modulate.h"
 #include "weightformer/ops/dynamic_dwconv.h"
 #include "weightformer/ops/grid_pool3.h"
+
+#include "nn/init.h"
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/gelu.h>

@@ -1,9 +1,10 @@
 #include "weightformer/nn/dynamic_linear.h"
 
 #include "weightformer/core/check.h"
-#include "weightformer/nn/init.h"
 #include "weightformer/ops/dynamic_linear.h"
 #include "weightformer/ops/token_pool.h"
+
+#include "nn/init.h"
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/linear.h>

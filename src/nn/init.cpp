@@ -1,4 +1,4 @@
-#include "weightformer/nn/init.h"
+#include "nn/init.h"
 
 #include <torch/nn/modules/linear.h>
 

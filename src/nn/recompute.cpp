@@ -1,6 +1,6 @@
-#include "weightformer/nn/recompute.h"
+#include "nn/recompute.h"
 
-#include "weightformer/nn/autocast.h"
+#include "nn/autocast.h"
 
 #include <torch/csrc/autograd/functions/utils.h>
 #include <torch/torch.h>

@@ -1,4 +1,4 @@
-#include "weightformer/nn/sincos_position.h"
+#include "nn/sincos_position.h"
 
 #include "weightformer/core/check.h"
 

@@ -1,7 +1,7 @@
 #include "weightformer/ops/column_gain.h"
 
-#include "dispatch.h"
-#include "kernels/column_gain.h"
+#include "ops/column_gain_kernel.h"
+#include "ops/dispatch.h"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/where.h>

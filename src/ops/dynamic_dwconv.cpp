@@ -1,7 +1,7 @@
 #include "weightformer/ops/dynamic_dwconv.h"
 
-#include "dispatch.h"
-#include "kernels/dynamic_dwconv.h"
+#include "ops/dispatch.h"
+#include "ops/dynamic_dwconv_kernel.h"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/constant_pad_nd.h>

@@ -5,8 +5,8 @@
 
 #include "weightformer/ops/column_gain.h"
 
-#include "dispatch.h"
-#include "kernels/entry.h"
+#include "ops/dispatch.h"
+#include "ops/op_common.h"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/autocast_mode.h>

@@ -1,7 +1,7 @@
 #include "weightformer/ops/grid_pool3.h"
 
-#include "dispatch.h"
-#include "kernels/entry.h"
+#include "ops/dispatch.h"
+#include "ops/op_common.h"
 
 #include <ATen/ops/_adaptive_avg_pool2d_backward.h>
 #include <ATen/ops/adaptive_avg_pool2d.h>

@@ -1,7 +1,7 @@
 #include "weightformer/ops/token_pool.h"
 
-#include "dispatch.h"
-#include "kernels/entry.h"
+#include "ops/dispatch.h"
+#include "ops/op_common.h"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/zeros.h>

@@ -1,6 +1,6 @@
 #include "weightformer/optim/param_groups.h"
 
-#include "weightformer/core/registry.h"
+#include "core/registry.h"
 
 #include <torch/nn/module.h>
 

@@ -1,9 +1,9 @@
-#include "weightformer/checkpoint/checkpoint.h"
+#include "checkpoint/checkpoint.h"
 
-#include "weightformer/checkpoint/checkpoint_observer.h"
-#include "weightformer/checkpoint/tree_json.h"
 #include "weightformer/core/check.h"
 
+#include "checkpoint/checkpoint_observer.h"
+#include "serialization/tree_json.h"
 #include "support/golden.h"
 #include "support/temp_dir.h"
 

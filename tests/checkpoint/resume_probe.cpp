@@ -3,8 +3,7 @@
 //   resume_probe write FOLDER    two steps → ours.pth; one more → ours_stepped.pth; batch.pth
 //   resume_probe resume FOLDER   theirs.pth (of Python), one step → theirs_stepped.pth
 
-#include "weightformer/checkpoint/checkpoint.h"
-
+#include "checkpoint/checkpoint.h"
 #include "support/fill.h"
 
 #include <torch/torch.h>

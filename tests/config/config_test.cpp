@@ -1,11 +1,11 @@
 #include "weightformer/config/config.h"
 
-#include "weightformer/config/command_line.h"
-#include "weightformer/config/describe.h"
-#include "weightformer/config/load.h"
 #include "weightformer/core/check.h"
 #include "weightformer/core/random.h"
 
+#include "config/command_line.h"
+#include "config/describe.h"
+#include "config/load.h"
 #include "support/temp_dir.h"
 
 #include <gtest/gtest.h>

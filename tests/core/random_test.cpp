@@ -1,6 +1,6 @@
 #include "weightformer/core/random.h"
 
-#include "weightformer/core/registry.h"
+#include "core/registry.h"
 
 #include <gtest/gtest.h>
 

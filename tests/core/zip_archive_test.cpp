@@ -1,9 +1,9 @@
-#include "weightformer/core/zip_archive.h"
+#include "core/zip_archive.h"
 
 #include "weightformer/core/check.h"
-#include "weightformer/core/checksum.h"
 #include "weightformer/core/random.h"
 
+#include "core/checksum.h"
 #include "support/temp_dir.h"
 
 #include <gtest/gtest.h>

@@ -2,10 +2,10 @@
 
 #include "weightformer/config/config.h"
 #include "weightformer/core/check.h"
-#include "weightformer/data/device_batch.h"
 #include "weightformer/data/loader.h"
-#include "weightformer/engine/build.h"
 
+#include "data/device_batch.h"
+#include "engine/build.h"
 #include "support/toy_data.h"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "weightformer/data/transforms.h"
+#include "data/transforms.h"
 
 #include "weightformer/core/check.h"
 

@@ -2,13 +2,13 @@
 // Exit code 0: it holds. Started by process_test.cpp, or by hand under torchrun.
 
 #include "weightformer/core/random.h"
-#include "weightformer/dist/data_parallel.h"
-#include "weightformer/dist/step_exchange.h"
-#include "weightformer/engine/meters.h"
 #include "weightformer/models/model.h"
 #include "weightformer/optim/optimizer.h"
 
 #include "../../tools/tool.h"
+#include "core/stopwatch.h"
+#include "dist/data_parallel.h"
+#include "dist/step_exchange.h"
 
 #include <torch/torch.h>
 

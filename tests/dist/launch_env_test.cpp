@@ -1,4 +1,4 @@
-#include "weightformer/dist/launch_env.h"
+#include "dist/launch_env.h"
 
 #include "weightformer/core/check.h"
 

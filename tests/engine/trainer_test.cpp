@@ -1,12 +1,12 @@
 #include "weightformer/engine/trainer.h"
 
-#include "weightformer/checkpoint/checkpoint.h"
 #include "weightformer/core/check.h"
-#include "weightformer/data/transforms.h"
-#include "weightformer/engine/evaluation_report.h"
-#include "weightformer/engine/stop_signal.h"
 #include "weightformer/nn/drop_path.h"
 
+#include "checkpoint/checkpoint.h"
+#include "data/transforms.h"
+#include "engine/classification/evaluation_report.h"
+#include "runtime/stop_signal.h"
 #include "support/temp_dir.h"
 #include "support/toy_data.h"
 

@@ -1,7 +1,7 @@
 // wf_train in several processes, on a small set of pictures.
 #pragma once
 
-#include "weightformer/checkpoint/weights.h"
+#include "weightformer/serialization/weights.h"
 
 #include "support/ranks.h"
 #include "support/temp_dir.h"

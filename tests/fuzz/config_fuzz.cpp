@@ -1,7 +1,7 @@
-#include "weightformer/config/describe.h"
-#include "weightformer/config/load.h"
 #include "weightformer/core/check.h"
 
+#include "config/describe.h"
+#include "config/load.h"
 #include "fuzz.h"
 
 #include <unistd.h>

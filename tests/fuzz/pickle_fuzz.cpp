@@ -1,8 +1,8 @@
-#include "weightformer/checkpoint/pickle.h"
 #include "weightformer/core/check.h"
-#include "weightformer/core/zip_archive.h"
 
+#include "core/zip_archive.h"
 #include "fuzz.h"
+#include "serialization/pickle.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   try {

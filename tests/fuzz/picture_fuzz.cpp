@@ -1,6 +1,5 @@
-#include "weightformer/data/decode.h"
-#include "weightformer/data/picture.h"
-
+#include "data/image/decode.h"
+#include "data/image/picture.h"
 #include "fuzz.h"
 
 #include <algorithm>

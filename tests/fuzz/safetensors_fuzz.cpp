@@ -1,7 +1,7 @@
-#include "weightformer/checkpoint/safetensors_header.h"
 #include "weightformer/core/check.h"
 
 #include "fuzz.h"
+#include "serialization/safetensors_header.h"
 
 #include <cstdlib>
 

@@ -1,7 +1,7 @@
-#include "weightformer/checkpoint/torch_file.h"
 #include "weightformer/core/check.h"
 
 #include "fuzz.h"
+#include "serialization/torch_file.h"
 
 #include <cstdlib>
 

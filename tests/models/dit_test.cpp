@@ -2,8 +2,8 @@
 
 #include "weightformer/core/check.h"
 #include "weightformer/models/model.h"
-#include "weightformer/nn/autocast.h"
 
+#include "nn/autocast.h"
 #include "support/errors.h"
 #include "support/fill.h"
 #include "support/golden.h"

@@ -1,7 +1,7 @@
 // Golden files and the tolerances they are held to.
 #pragma once
 
-#include "weightformer/checkpoint/weights.h"
+#include "weightformer/serialization/weights.h"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>

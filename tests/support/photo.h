@@ -2,8 +2,9 @@
 #pragma once
 
 #include "weightformer/core/random.h"
-#include "weightformer/data/dataset.h"
-#include "weightformer/data/image.h"
+
+#include "data/dataset.h"
+#include "data/image/image.h"
 
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>

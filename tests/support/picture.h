@@ -1,7 +1,7 @@
 // Pictures against golden pictures.
 #pragma once
 
-#include "weightformer/data/image.h"
+#include "data/image/image.h"
 
 #include <gtest/gtest.h>
 #include <opencv2/imgcodecs.hpp>

@@ -2,9 +2,9 @@
 #pragma once
 
 #include "weightformer/core/random.h"
-#include "weightformer/data/dataset.h"
-#include "weightformer/data/decode.h"
 
+#include "data/dataset.h"
+#include "data/image/decode.h"
 #include "support/temp_dir.h"
 
 #include <opencv2/imgcodecs.hpp>

@@ -1,7 +1,7 @@
-#include "weightformer/checkpoint/tensor_file.h"
-#include "weightformer/checkpoint/weights.h"
-#include "weightformer/core/zip_archive.h"
+#include "weightformer/serialization/weights.h"
 
+#include "core/zip_archive.h"
+#include "serialization/tensor_file.h"
 #include "support/golden.h"
 #include "support/process.h"
 #include "support/temp_dir.h"

@@ -1,6 +1,6 @@
-#include "weightformer/checkpoint/weights.h"
 #include "weightformer/models/dit.h"
 #include "weightformer/models/model.h"
+#include "weightformer/serialization/weights.h"
 
 #include "support/fill.h"
 #include "support/golden.h"

@@ -1,12 +1,12 @@
 // The program itself, on a small folder: trained, killed, resumed, evaluated.
 
-#include "weightformer/checkpoint/safetensors.h"
-#include "weightformer/checkpoint/tree_json.h"
-#include "weightformer/checkpoint/weights.h"
 #include "weightformer/core/random.h"
-#include "weightformer/data/image_folder.h"
 #include "weightformer/models/model.h"
+#include "weightformer/serialization/safetensors.h"
+#include "weightformer/serialization/weights.h"
 
+#include "data/sources/image_folder.h"
+#include "serialization/tree_json.h"
 #include "support/golden.h"
 #include "support/process.h"
 #include "support/temp_dir.h"

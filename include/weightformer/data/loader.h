@@ -1,8 +1,9 @@
 #pragma once
 
-#include "weightformer/data/dataset.h"
 #include "weightformer/data/sampler.h"
-#include "weightformer/data/transforms.h"
+
+#include "data/dataset.h"
+#include "data/transforms.h"
 
 #include <ATen/core/Tensor.h>
 #include <c10/core/Device.h>

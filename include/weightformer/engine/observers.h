@@ -1,9 +1,10 @@
 // What the trainer tells about a run, and those who listen: terminal and log, metrics file.
 #pragma once
 
-#include "weightformer/engine/evaluator.h"
-#include "weightformer/engine/meters.h"
 #include "weightformer/engine/train_state.h"
+
+#include "core/stopwatch.h"
+#include "engine/classification/evaluator.h"
 
 #include <optional>
 #include <string>

@@ -1,10 +1,11 @@
 #pragma once
 
-#include "weightformer/data/mixup.h"
-#include "weightformer/engine/loss.h"
 #include "weightformer/engine/observers.h"
-#include "weightformer/engine/team.h"
 #include "weightformer/engine/train_state.h"
+
+#include "data/augment/mixup.h"
+#include "engine/classification/loss.h"
+#include "engine/distributed.h"
 
 #include <functional>
 #include <memory>
@@ -25,7 +26,7 @@ struct TrainerOptions {
   int64_t print_freq = 100;  ///< batches between two measured steps
   int64_t save_steps = 0;    ///< every so many steps one is measured too, so that it can be saved
   uint64_t seed = 0;
-  std::shared_ptr<Team> team;  ///< those who train together; none: this process alone
+  std::shared_ptr<Distributed> distributed;  ///< those who train together; none: this process alone
 };
 
 enum class Outcome { finished, stopped };
@@ -41,8 +42,8 @@ enum class Outcome { finished, stopped };
 /// at the same place in the epoch, rounded down to a whole step, and at the same place in the
 /// schedule.
 ///
-/// With a team, each process has its part of every batch and all have the same weights. Observers
-/// are told on rank 0 alone; what they are told is of all processes.
+/// With several processes, each process has its part of every batch and all have the same weights.
+/// Observers are told on rank 0 alone; what they are told is of all processes.
 class Trainer {
  public:
   Trainer(TrainState& state, Loader& train, Loader& validation, TrainerOptions options);

@@ -1,0 +1,66 @@
+// Zip archives in memory: of pictures, and as torch.save writes them.
+// Source: PKWARE's APPNOTE 6.3, sections 4.3 and 4.5.3 (zip64).
+//
+// Our own reader and not libzip's: that one copies what it reads and wants a handle for each
+// thread, each with the directory of a million files, where one map serves all threads and ranks.
+#pragma once
+
+#include "core/atomic_file.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace wf {
+
+bool looks_like_zip(std::string_view file);
+
+/// A file in an archive, as the archive's directory describes it.
+struct ZipEntry {
+  std::string_view name;  ///< in the archive's bytes
+  uint64_t header = 0;    ///< where its local header begins
+  uint64_t stored = 0;    ///< bytes in the archive
+  uint64_t size = 0;      ///< bytes when unpacked
+  uint32_t crc = 0;       ///< checksum() of those
+  uint16_t method = 0;    ///< 0: as it is, 8: deflated
+  bool encrypted = false;
+
+  bool plain() const { return method == 0 && !encrypted && stored == size; }
+};
+
+/// The directory of an archive, folders left out. Throws wf::Error in one line naming `path` when
+/// it is cut short or damaged.
+std::vector<ZipEntry> zip_entries(std::string_view archive, const std::string& path);
+
+/// The bytes that the archive has for `entry`, packed or not; nothing when they are not where its
+/// directory says.
+std::optional<std::string_view> zip_data(std::string_view archive, const ZipEntry& entry);
+
+/// Writes entries that are stored as they are and whose data starts at multiples of 64 bytes, so
+/// that it can be mapped.
+class ZipWriter {
+ public:
+  /// Sizes and offsets from `zip64_from` on are written in the 64-bit form.
+  explicit ZipWriter(AtomicFile& file, uint64_t zip64_from = 0xFFFFFFFF)
+      : file_(file), zip64_from_(zip64_from) {}
+
+  void add(const std::string& name, std::string_view data);
+  /// Writes the directory; nothing may be added after.
+  void finish();
+
+ private:
+  void write(const std::string& bytes);
+
+  struct Written {
+    std::string name;
+    uint64_t header, size;
+    uint32_t crc;
+  };
+  AtomicFile& file_;
+  uint64_t zip64_from_, at_ = 0;
+  std::vector<Written> written_;
+};
+
+}  // namespace wf

@@ -1,0 +1,36 @@
+#pragma once
+
+#include "weightformer/core/check.h"
+
+#include "data/dataset.h"
+#include "data/image/image.h"
+
+#include <string>
+#include <string_view>
+
+namespace wf {
+
+/// A picture that is damaged, empty, too large or of no known format. One line: "file: why".
+class UnreadableImage : public Error {
+ public:
+  using Error::Error;
+};
+
+/// More pixels than this are refused before any memory is taken (PIL's limit for an error).
+constexpr int64_t kMaxPixels = 178'956'970;
+
+/// Decodes JPEG (libjpeg-turbo, as PIL does), PNG, WebP, BMP, TIFF, PNM (OpenCV) to RGB: alpha is
+/// dropped, grey repeated, CMYK converted as PIL's convert("RGB"), the EXIF orientation not
+/// applied. `name` is for messages. Throws UnreadableImage.
+Image decode_image(std::string_view bytes, const std::string& name);
+
+/// The bytes of a file. Throws UnreadableImage.
+Encoded read_file(const std::string& path);
+
+/// `image` as a PPM file, which decode_image() reads back exactly.
+Encoded as_ppm(const Image& image);
+
+/// decode_image() of a file.
+Image read_image(const std::string& path);
+
+}  // namespace wf

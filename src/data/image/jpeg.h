@@ -1,0 +1,45 @@
+#pragma once
+
+#include "data/image/image.h"
+#include "data/image/resize.h"
+#include "data/image/scratch.h"
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace wf {
+
+bool is_jpeg(std::string_view bytes);
+
+/// A JPEG file in memory whose header has been read. Throws UnreadableImage for a damaged one and
+/// for one with more than kMaxPixels.
+class Jpeg {
+ public:
+  /// `bytes` must stay where they are.
+  Jpeg(std::string_view bytes, std::string name);
+  ~Jpeg();
+
+  int height() const;
+  int width() const;
+
+  /// Pixels of the picture at `eighths`/8 of its size (2, 4 or 8; sides rounded up), those in
+  /// `box` alone; the result lies in `pixels`. At 8 they are those of a full decode, bit for bit.
+  ///
+  /// Every row down to the box is read, and the file's end is: damage above the box's lower edge
+  /// and a missing end are found. Damage further down is found only when the box reaches there.
+  ImageView decode(int eighths, Box box, Scratch& pixels);
+
+ private:
+  struct Decoder;
+  struct Cut;
+  void open();
+  [[noreturn]] void fail() const;
+
+  std::string_view bytes_;
+  std::string name_;
+  std::unique_ptr<Decoder> decoder_;
+  bool used_ = false;
+};
+
+}  // namespace wf

@@ -1,0 +1,81 @@
+#include "data/sources/open_dataset.h"
+
+#include "weightformer/core/check.h"
+
+#include "core/registry.h"
+#include "data/sources/cifar.h"
+#include "data/sources/image_folder.h"
+#include "data/sources/listing.h"
+#include "data/sources/packed_file.h"
+#include "data/sources/zip_folder.h"
+#include "runtime/log.h"
+
+#include <filesystem>
+
+namespace wf {
+namespace {
+
+bool there(const std::string& path) {
+  std::error_code ignored;
+  return std::filesystem::exists(path, ignored);
+}
+
+std::shared_ptr<Dataset> open(const DataSourceOptions& options, const std::string& split,
+                              std::vector<std::string> classes) {
+  const std::string place = options.path + "/" + split;
+  if (options.dataset == "cifar100") {
+    const std::string file = split == "train" ? "train.bin" : "test.bin";
+    return std::make_shared<Cifar100>(options.path, file, std::move(classes));
+  }
+  const std::string zip = place + ".zip", map = place + "_map.txt", packed = place + ".wfpack";
+  if (options.zip) {
+    ZipFolderOptions zip_options{std::move(classes), options.cache};
+    return std::make_shared<ZipFolder>(zip, map, std::move(zip_options));
+  }
+  if (there(packed)) {
+    if (there(place)) log::info("{}: taken, and not the folder beside it", packed);
+    PackedFileOptions packed_options{std::move(classes), options.cache};
+    return std::make_shared<PackedFile>(packed, std::move(packed_options));
+  }
+  WF_CHECK(there(place) || !there(zip), place, ": no such folder, but there is ", zip,
+           ": --zip reads it");
+  ImageFolderOptions folder{std::move(classes), {}};
+  if (options.cache_listing) folder.listing_cache = listing_cache_folder();
+  return std::make_shared<ImageFolder>(place, std::move(folder));
+}
+
+void say_what_is_odd(const Dataset& pictures, const std::string& split, const std::string& path) {
+  constexpr size_t kNamed = 10;
+  auto empty = empty_classes(pictures);
+  if (!empty.empty()) {
+    const auto count = empty.size();
+    if (count > kNamed) empty.resize(kNamed);
+    log::warning("{}: the {} set has no picture of {} of its {} classes: {}{}", path, split, count,
+                 pictures.classes().size(), join(empty, ", "), count > kNamed ? ", ..." : "");
+  }
+  if (split == "train" && pictures.classes().size() == 1) {
+    log::warning("{}: one class alone, {}: there is nothing to learn to tell apart", path,
+                 pictures.classes().front());
+  }
+}
+
+}  // namespace
+
+std::shared_ptr<Dataset> open_dataset(const DataSourceOptions& options, const std::string& split,
+                                      std::vector<std::string> classes) {
+  auto pictures = open(options, split, std::move(classes));
+  say_what_is_odd(*pictures, split, options.path);
+  return pictures;
+}
+
+std::vector<std::string> empty_classes(const Dataset& pictures) {
+  std::vector<bool> used(pictures.classes().size());
+  for (int64_t i = 0; i < pictures.size(); ++i) used[pictures.label(i)] = true;
+  std::vector<std::string> empty;
+  for (size_t i = 0; i < used.size(); ++i) {
+    if (!used[i]) empty.push_back(pictures.classes()[i]);
+  }
+  return empty;
+}
+
+}  // namespace wf

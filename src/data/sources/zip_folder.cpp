@@ -1,0 +1,226 @@
+#include "data/sources/zip_folder.h"
+
+#include "weightformer/core/check.h"
+
+#include "core/checksum.h"
+#include "core/zip_archive.h"
+#include "data/image/decode.h"
+#include "data/sources/class_names.h"
+#include "data/sources/listing.h"
+#include "runtime/log.h"
+
+#include <zlib.h>
+
+#include <algorithm>
+#include <charconv>
+#include <set>
+#include <unordered_map>
+
+namespace wf {
+
+struct ZipFolder::Picture {
+  ZipEntry entry;  // its name is that of the map; no method fits when the archive lacks it
+  int32_t label = 0;
+  bool missing = false;
+};
+
+namespace {
+
+constexpr int32_t kMostClasses = 1'000'000;       // more is a map that is none
+constexpr uint64_t kLargest = uint64_t{1} << 30;  // no picture has more bytes
+constexpr uint64_t kMostDeflate = 1032;           // bytes that deflate makes of one, at most
+
+// The path and the label of a line.
+std::pair<std::string_view, int32_t> parse_line(std::string_view line, const std::string& where) {
+  const auto tab = line.rfind('\t');
+  int32_t label = -1;
+  if (tab != std::string_view::npos) {
+    const auto digits = line.substr(tab + 1);
+    const auto end = digits.data() + digits.size();
+    const auto [stop, problem] = std::from_chars(digits.data(), end, label);
+    if (stop != end || problem != std::errc()) label = -1;
+  }
+  WF_CHECK(tab != std::string_view::npos && tab > 0 && label >= 0 && label < kMostClasses, where,
+           ": expected path/in/zip, a tab and a class number, got '", line.substr(0, 80), "'");
+  return {line.substr(0, tab), label};
+}
+
+std::string_view folder_of(std::string_view path) {
+  const auto slash = path.rfind('/');
+  return slash == std::string_view::npos ? std::string_view() : path.substr(0, slash);
+}
+
+struct EndInflate {
+  void operator()(z_stream* stream) const { ::inflateEnd(stream); }
+};
+
+// Whether `in` unpacks to exactly out.size() bytes.
+bool inflate_to(std::string_view in, std::string& out) {
+  z_stream stream{};
+  if (::inflateInit2(&stream, -MAX_WBITS) != Z_OK) return false;  // negative: no zlib header
+  const std::unique_ptr<z_stream, EndInflate> cleanup(&stream);
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(in.data()));
+  stream.avail_in = static_cast<uInt>(in.size());
+  stream.next_out = reinterpret_cast<Bytef*>(out.data());
+  stream.avail_out = static_cast<uInt>(out.size());
+  return ::inflate(&stream, Z_FINISH) == Z_STREAM_END && stream.avail_out == 0;
+}
+
+// Checked as far as that goes without unpacking.
+std::string_view stored_bytes(std::string_view zip, const ZipEntry& entry,
+                              const std::string& name) {
+  const auto need = [&](bool good, const char* why) {
+    if (!good) throw UnreadableImage(str(name, ": ", why));
+  };
+  need(!entry.encrypted, "encrypted; make the archive without a password");
+  need(entry.method == 0 || entry.method == 8, "packed by a method other than store and deflate");
+  const auto data = zip_data(zip, entry);
+  need(data.has_value(), "the archive has no such file where its directory says");
+  need(entry.stored <= kLargest && entry.size <= kLargest, "larger than 1 GiB");
+  need(entry.method == 8 ? entry.size / kMostDeflate <= entry.stored : entry.size == entry.stored,
+       "the two sizes in the archive's directory contradict each other");
+  return *data;
+}
+
+// In place when it is stored as it is, else unpacked.
+Encoded read_entry(const std::shared_ptr<const MappedFile>& archive, const ZipEntry& entry,
+                   const std::string& name) {
+  if (!archive->whole()) {
+    throw UnreadableImage(name + ": the archive has become shorter since it was opened");
+  }
+  auto bytes = stored_bytes(archive->bytes(), entry, name);
+  archive->will_need(static_cast<size_t>(bytes.data() - archive->bytes().data()), bytes.size());
+  std::shared_ptr<const void> owner = archive;
+  if (entry.method == 8) {
+    const auto unpacked = std::make_shared<std::string>(entry.size, '\0');
+    if (!inflate_to(bytes, *unpacked)) {
+      throw UnreadableImage(name + ": damaged in the archive (it does not unpack)");
+    }
+    bytes = *unpacked;
+    owner = unpacked;
+  }
+  if (checksum(bytes) != entry.crc) {
+    throw UnreadableImage(name + ": damaged in the archive (its CRC-32 does not match)");
+  }
+  return {bytes, owner};
+}
+
+}  // namespace
+
+ZipFolder::ZipFolder(const std::string& archive, const std::string& map, ZipFolderOptions options)
+    : archive_(std::make_shared<const MappedFile>(archive)) {
+  read_map(map);
+  find_pictures(map);
+  name_classes(std::move(options.classes), map);
+  read_ahead_ = std::make_unique<ReadAhead>(archive_, options.cache);
+}
+
+ZipFolder::~ZipFolder() = default;
+
+void ZipFolder::read_map(const std::string& map) {
+  map_text_ = std::string(MappedFile(map).bytes());
+  std::string_view rest = map_text_;
+  for (int64_t number = 1; !rest.empty(); ++number) {
+    auto line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+    if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+    if (line.empty()) continue;
+    auto [path, label] = parse_line(line, str(map, ":", number));
+    if (path.front() == '/') path.remove_prefix(1);
+    Picture picture;
+    picture.entry.name = path;
+    picture.label = label;
+    pictures_.push_back(picture);
+  }
+  WF_CHECK(!pictures_.empty(), map,
+           ": names no picture; expected lines of path/in/zip, a tab and "
+           "a class number");
+}
+
+void ZipFolder::find_pictures(const std::string& map) {
+  const auto entries = zip_entries(archive_->bytes(), archive_->path());
+  std::unordered_map<std::string_view, size_t> by_name;
+  by_name.reserve(entries.size());
+  // Of two entries by one name the last counts, as in Python.
+  for (size_t i = 0; i < entries.size(); ++i) by_name[entries[i].name] = i;
+  std::vector<bool> used(entries.size());
+  int64_t missing = 0;
+  std::string example;
+  for (auto& picture : pictures_) {
+    const auto name = picture.entry.name;
+    const auto at = by_name.find(name);
+    picture.missing = at == by_name.end();
+    if (picture.missing) {
+      if (missing++ == 0) example = name;
+      continue;
+    }
+    picture.entry = entries[at->second];
+    picture.entry.name = name;
+    used[at->second] = true;
+  }
+  WF_CHECK(missing < size(), archive_->path(), ": holds none of the ", size(), " pictures that ",
+           map, " names, such as ", example);
+  if (missing > 0) {
+    log::warning(
+        "{}: {} of the {} pictures that {} names are not in it, such as {}; they count "
+        "as unreadable",
+        archive_->path(), missing, size(), map, example);
+  }
+  int64_t unused = 0;
+  for (const auto& [name, i] : by_name) {
+    unused += !used[i] && is_picture(name.substr(name.rfind('/') + 1));
+  }
+  if (unused > 0) {
+    log::warning("{}: {} pictures are left out, as {} does not name them", archive_->path(), unused,
+                 map);
+  }
+}
+
+void ZipFolder::name_classes(std::vector<std::string> known, const std::string& map) {
+  int32_t largest = 0;
+  for (const auto& picture : pictures_) largest = std::max(largest, picture.label);
+  std::vector<std::string> found(static_cast<size_t>(largest) + 1);
+  bool named = true;
+  for (const auto& picture : pictures_) {
+    const auto folder = folder_of(picture.entry.name);
+    auto& name = found[picture.label];
+    if (name.empty()) name = folder;
+    named = named && !folder.empty() && name == folder;
+  }
+  for (auto& name : found) name = name.substr(name.rfind('/') + 1);
+  const std::set<std::string> different(found.begin(), found.end());
+  named = named && different.size() == found.size() && different.count("") == 0;
+  if (!named) {
+    for (size_t i = 0; i < found.size(); ++i) found[i] = std::to_string(i);
+  }
+  if (known.empty()) {
+    classes_ = std::move(found);
+    number_classes(classes_, classes_, map);  // for its checks of the names
+    return;
+  }
+  classes_ = std::move(known);
+  WF_CHECK(found.size() <= classes_.size(), map, ": has the class number ", largest,
+           ", and the training set has only the classes 0 to ", classes_.size() - 1);
+  for (size_t i = 0; named && i < found.size(); ++i) {
+    const auto at = std::find(classes_.begin(), classes_.end(), found[i]);
+    WF_CHECK(at == classes_.end() || at - classes_.begin() == static_cast<int64_t>(i), map,
+             ": gives the class ", found[i], " the number ", i, ", and in training it has ",
+             at - classes_.begin());
+  }
+}
+
+int64_t ZipFolder::size() const { return static_cast<int64_t>(pictures_.size()); }
+int64_t ZipFolder::label(int64_t i) const { return pictures_[i].label; }
+
+std::string ZipFolder::name(int64_t i) const {
+  return archive_->path() + "/" + std::string(pictures_[i].entry.name);
+}
+
+Encoded ZipFolder::read(int64_t i) const {
+  if (pictures_[i].missing) {
+    throw UnreadableImage(name(i) + ": the map names it and the archive lacks it");
+  }
+  return read_entry(archive_, pictures_[i].entry, name(i));
+}
+
+}  // namespace wf

@@ -1,0 +1,164 @@
+#include "engine/classification/evaluator.h"
+
+#include "weightformer/core/check.h"
+
+#include "core/stopwatch.h"
+#include "data/device_batch.h"
+#include "nn/autocast.h"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+
+namespace wf {
+namespace {
+
+// Puts a model in evaluation mode and back.
+class EvalMode {
+ public:
+  explicit EvalMode(torch::nn::Module& module) : module_(module), before_(module.is_training()) {
+    module_.eval();
+  }
+  ~EvalMode() { module_.train(before_); }
+  EvalMode(const EvalMode&) = delete;
+  EvalMode& operator=(const EvalMode&) = delete;
+
+ private:
+  torch::nn::Module& module_;
+  bool before_;
+};
+
+// What an evaluation counts. It stays on the device: one wait at the end instead of one a batch.
+class Sums {
+ public:
+  Sums(const EvaluateOptions& options, int64_t classes)
+      : options_(options),
+        sums_(torch::zeros({kCount}, torch::dtype(torch::kDouble).device(options.device))) {
+    const auto counts = torch::dtype(torch::kLong).device(options.device);
+    if (options.confusion) confusion_ = torch::zeros({classes, classes}, counts);
+    if (options.real_labels) real_ = table(*options.real_labels).to(options.device);
+  }
+
+  // logits: [B, classes] float32.
+  void add(const at::Tensor& logits, const Batch& batch) {
+    const auto labels = batch.labels.to(options_.device, /*non_blocking=*/true);
+    const auto readable = labels >= 0;
+    const auto top = std::get<1>(logits.topk(std::min<int64_t>(5, logits.size(1)), 1));
+    const auto first = top.select(1, 0), hits = top.eq(labels.unsqueeze(1));
+    const auto number = [&](int64_t value) { return torch::full({}, value, sums_.options()); };
+    std::vector<at::Tensor> now(kCount, number(0));
+    now[kLoss] = at::cross_entropy_loss(logits, labels, {}, at::Reduction::Sum, -1);
+    now[kTop1] = hits.slice(1, 0, 1).sum();
+    now[kTop5] = hits.sum();
+    now[kReadable] = readable.sum();
+    now[kImages] = number(labels.size(0));
+    if (real_.defined()) {
+      const auto indices = torch::tensor(batch.indices).to(options_.device);
+      const auto right =
+          real_.index_select(0, indices);  // [B, most labels], -1 where there is none
+      now[kReal] = (right.eq(first.unsqueeze(1)).any(1) & readable).sum();
+      now[kRealImages] = right.select(1, 0).ge(0).sum();
+    }
+    for (auto& value : now) value = value.to(torch::kDouble);
+    sums_ += torch::stack(now);
+    if (confusion_.defined()) {
+      const auto cell = labels.clamp_min(0) * logits.size(1) + first;
+      confusion_.view(-1).scatter_add_(0, cell, readable.to(torch::kLong));
+    }
+  }
+
+  // Evaluation::complete comes in as this process's own answer.
+  void write(Evaluation& result) {
+    add_up(result);
+    const auto total = sums_.cpu();
+    const double* values = total.data_ptr<double>();
+    const double readable = values[kReadable], images = values[kImages], real = values[kRealImages];
+    result.images = static_cast<int64_t>(images);
+    result.unreadable = static_cast<int64_t>(images - readable);
+    result.real_images = static_cast<int64_t>(real);
+    if (readable > 0) result.loss = values[kLoss] / readable;
+    if (images > 0) {
+      result.acc1 = 100 * values[kTop1] / images;
+      result.acc5 = 100 * values[kTop5] / images;
+    }
+    if (real > 0) result.real_acc1 = 100 * values[kReal] / real;
+    if (confusion_.defined()) result.confusion = confusion_.cpu();
+  }
+
+ private:
+  // On the CPU, where the counts are exact and no GPU's stream is in between.
+  void add_up(Evaluation& result) {
+    if (!options_.sum) return;
+    auto cancelled = torch::full({1}, result.complete ? 0 : 1, torch::kDouble);
+    options_.sum(cancelled);
+    result.complete = cancelled.item<double>() == 0;
+    sums_ = sums_.cpu();
+    options_.sum(sums_);
+    if (!confusion_.defined()) return;
+    confusion_ = confusion_.cpu();
+    options_.sum(confusion_);
+  }
+
+  enum { kLoss, kTop1, kTop5, kReadable, kImages, kReal, kRealImages, kCount };
+
+  // [pictures, most labels of one] int64, filled up with -1.
+  static at::Tensor table(const std::vector<std::vector<int64_t>>& labels) {
+    size_t most = 1;
+    for (const auto& one : labels) most = std::max(most, one.size());
+    const auto count = static_cast<int64_t>(labels.size());
+    auto out = torch::full({count, static_cast<int64_t>(most)}, -1, torch::kLong);
+    for (size_t i = 0; i < labels.size(); ++i) {
+      std::copy(labels[i].begin(), labels[i].end(), out.data_ptr<int64_t>() + i * most);
+    }
+    return out;
+  }
+
+  const EvaluateOptions& options_;
+  at::Tensor sums_, confusion_, real_;
+};
+
+}  // namespace
+
+Evaluation evaluate(Classifier& model, Loader& loader, const EvaluateOptions& options) {
+  const torch::InferenceMode inference;
+  const EvalMode mode(model);
+  Sums sums(options, model.num_classes());
+  Evaluation result;
+  Batch batch;
+  loader.start(0);
+  while (loader.next(batch)) {
+    if (options.cancelled && options.cancelled()) {
+      result.complete = false;
+      break;
+    }
+    const auto images = model_input(batch, options.device);
+    at::Tensor logits;
+    {
+      const Autocast autocast(options.amp, options.device.type());
+      logits = model.forward(images);
+    }
+    sums.add(logits.to(torch::kFloat), batch);
+  }
+  sums.write(result);
+  return result;
+}
+
+double throughput(Classifier& model, const at::Tensor& images, const EvaluateOptions& options,
+                  int warmup, int timed) {
+  const torch::InferenceMode inference;
+  const EvalMode mode(model);
+  const auto input = images.to(options.device);
+  const auto run = [&](int times) {
+    for (int i = 0; i < times; ++i) {
+      const Autocast autocast(options.amp, options.device.type());
+      model.forward(input);
+    }
+    if (options.device.is_cuda()) torch::cuda::synchronize(options.device.index());
+  };
+  run(warmup);
+  const Stopwatch watch;
+  run(timed);
+  return static_cast<double>(timed) * images.size(0) / watch.seconds();
+}
+
+}  // namespace wf

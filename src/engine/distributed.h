@@ -1,0 +1,65 @@
+#pragma once
+
+#include "weightformer/engine/train_state.h"
+
+#include "core/stopwatch.h"
+#include "dist/data_parallel.h"
+#include "dist/step_exchange.h"
+#include "dist/straggler.h"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace wf {
+
+/// The processes that train together, as a trainer sees them. Alone, every call is what one process
+/// does anyway and costs nothing.
+class Distributed {
+ public:
+  /// One process alone.
+  Distributed() = default;
+  /// The processes of `group`.
+  Distributed(std::shared_ptr<ProcessGroup> group, DataParallelOptions options)
+      : group_(std::move(group)), options_(options) {}
+
+  int rank() const { return group_ ? group_->rank() : 0; }
+  int world() const { return group_ ? group_->world() : 1; }
+  bool is_root() const { return rank() == 0; }
+
+  /// Gives rank 0's state (weights, optimizer, scaler, averages, progress) to all: only rank 0
+  /// needs to have read a checkpoint. To be called once, before the first step.
+  void share(TrainState& state);
+
+  /// A step's frame: between the two, backward() once a batch, `last` at the last.
+  void begin_step();
+  void backward(const at::Tensor& loss, bool last);
+  void end_step();
+
+  /// Whether all are to stop now: after a signal to any of them, and the same on all. Between
+  /// steps.
+  bool stop() const;
+
+  /// The rank that held the others up since the last call.
+  std::optional<Straggler> straggler() { return watch_.take(); }
+
+  /// The sum of `tensor` over the processes, in place; on the CPU or the device.
+  void sum(at::Tensor& tensor);
+  double sum(double value);
+
+  /// `work` on rank 0, while the others wait for it.
+  void on_root(const std::string& what, const std::function<void()>& work);
+
+ private:
+  std::shared_ptr<ProcessGroup> group_;
+  DataParallelOptions options_;
+  std::unique_ptr<DataParallel> parallel_;
+  std::unique_ptr<StepExchange> exchange_;
+  StragglerWatch watch_;
+  Stopwatch since_begin_;
+  double own_seconds_ = 0;  // this process's work in the last step
+  bool stop_ = false;
+};
+
+}  // namespace wf

@@ -1,0 +1,100 @@
+#include "runtime/log.h"
+
+#include "weightformer/core/check.h"
+
+#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <memory>
+#include <mutex>
+
+namespace wf::log {
+namespace {
+
+std::mutex terminal;  // guards status_shown and keeps a status from cutting a line in two
+bool status_shown = false;
+
+// Erases the status, if there is one. Hold `terminal`.
+void clear_status() {
+  if (status_shown) std::fputs("\r\x1b[K", stderr);
+  status_shown = false;
+}
+
+// One logger for the process: programs have one terminal and one run.
+spdlog::logger& logger() {
+  static const std::shared_ptr<spdlog::logger> instance = [] {
+    auto made = std::make_shared<spdlog::logger>(
+        "wf", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
+    made->set_pattern("%Y-%m-%d %H:%M:%S %^%l%$ %v");
+    made->flush_on(spdlog::level::info);
+    return made;
+  }();
+  return *instance;
+}
+
+spdlog::level::level_enum spdlog_level(Level level) {
+  switch (level) {
+    case Level::debug:
+      return spdlog::level::debug;
+    case Level::info:
+      return spdlog::level::info;
+    case Level::warning:
+      return spdlog::level::warn;
+    case Level::error:
+      return spdlog::level::err;
+  }
+  return spdlog::level::info;
+}
+
+}  // namespace
+
+void write(Level level, std::string_view message) {
+  const std::lock_guard lock(terminal);
+  clear_status();
+  logger().log(spdlog_level(level), spdlog::string_view_t(message.data(), message.size()));
+}
+
+void only_errors_on_terminal() { logger().sinks()[0]->set_level(spdlog::level::err); }
+
+void record(Level level, std::string_view message) {
+  const auto& sinks = logger().sinks();
+  for (size_t i = 1; i < sinks.size(); ++i) {  // the first is the terminal
+    // A logger would catch it. A disk without a byte left must not end the program.
+    try {
+      sinks[i]->log(
+          {"wf", spdlog_level(level), spdlog::string_view_t(message.data(), message.size())});
+      sinks[i]->flush();
+    } catch (const spdlog::spdlog_ex& problem) {
+      std::fprintf(stderr, "%s\n", problem.what());
+    }
+  }
+}
+
+void open(const std::string& path) {
+  try {
+    auto sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(path, /*truncate=*/false);
+    sink->set_pattern("%Y-%m-%d %H:%M:%S %l %v");
+    logger().sinks().push_back(std::move(sink));
+  } catch (const spdlog::spdlog_ex& problem) {
+    throw Error(str(path, ": cannot open the log file: ", problem.what()));
+  }
+}
+
+bool on_terminal() {
+  static const bool answer = ::isatty(STDERR_FILENO) != 0;
+  return answer;
+}
+
+void status(const std::string& line) {
+  if (!on_terminal()) return;
+  const std::lock_guard lock(terminal);
+  clear_status();
+  std::fputs(line.c_str(), stderr);
+  status_shown = !line.empty();
+}
+
+}  // namespace wf::log

@@ -1,0 +1,108 @@
+#include "serialization/safetensors_header.h"
+
+#include "weightformer/core/check.h"
+
+#include "core/registry.h"
+
+#include <nlohmann/json.hpp>
+
+#include <cstring>
+
+namespace wf {
+namespace {
+
+using nlohmann::json;
+using pickle::Dtype;
+
+// The format's own limit; it also bounds what a hostile file can make the JSON parser do.
+constexpr uint64_t kMaxHeader = 100'000'000;
+
+const Registry<Dtype>& dtypes() {
+  static const Registry<Dtype> table("safetensors dtype", {{"F64", Dtype::f64},
+                                                           {"F32", Dtype::f32},
+                                                           {"F16", Dtype::f16},
+                                                           {"BF16", Dtype::bf16},
+                                                           {"I64", Dtype::i64},
+                                                           {"I32", Dtype::i32},
+                                                           {"I16", Dtype::i16},
+                                                           {"I8", Dtype::i8},
+                                                           {"U8", Dtype::u8},
+                                                           {"BOOL", Dtype::boolean}});
+  return table;
+}
+
+json parse_header(std::string_view file, const std::string& path, uint64_t& data_start) {
+  uint64_t length = 0;
+  WF_CHECK(file.size() >= sizeof(length), path, ": not a safetensors file: only ", file.size(),
+           " bytes long");
+  std::memcpy(&length, file.data(), sizeof(length));
+  WF_CHECK(length <= kMaxHeader && length <= file.size() - sizeof(length), path,
+           ": not a safetensors file, or cut short: it claims a header of ", length,
+           " bytes and is ", file.size(), " bytes long");
+  data_start = sizeof(length) + length;
+  // Nesting is bounded by the parser callback: a valid header has three levels.
+  bool too_deep = false;
+  const char* begin = file.data() + sizeof(length);
+  const auto depth_limit = [&](int depth, json::parse_event_t, json&) {
+    too_deep = too_deep || depth > 4;
+    return !too_deep;
+  };
+  json header = json::parse(begin, begin + length, depth_limit, /*allow_exceptions=*/false);
+  WF_CHECK(!too_deep && header.is_object(), path,
+           ": not a safetensors file: its header is not a JSON object of tensors");
+  return header;
+}
+
+SafetensorsEntry parse_entry(const json& value, const std::string& where, uint64_t data_size) try {
+  SafetensorsEntry entry{dtypes().at(value.at("dtype").get<std::string>()), {}, 0, 0};
+  uint64_t bytes = pickle::size_of(entry.dtype);
+  for (const auto& size : value.at("shape")) {
+    WF_CHECK(size.is_number_unsigned(), "shape must be a list of sizes");
+    entry.shape.push_back(size.get<int64_t>());
+    WF_CHECK(
+        entry.shape.back() >= 0 && !__builtin_mul_overflow(bytes, size.get<uint64_t>(), &bytes),
+        "the shape is too large");
+  }
+  const auto& offsets = value.at("data_offsets");
+  WF_CHECK(offsets.is_array() && offsets.size() == 2 && offsets[0].is_number_unsigned() &&
+               offsets[1].is_number_unsigned(),
+           "data_offsets must be two numbers");
+  entry.begin = offsets[0].get<uint64_t>();
+  entry.end = offsets[1].get<uint64_t>();
+  WF_CHECK(entry.begin <= entry.end && entry.end <= data_size, "its data [", entry.begin, ", ",
+           entry.end, ") lies outside the file's ", data_size, " data bytes (cut short?)");
+  WF_CHECK(entry.end - entry.begin == bytes, "its shape needs ", bytes, " bytes, its data has ",
+           entry.end - entry.begin);
+  return entry;
+} catch (const std::exception& problem) {  // ours and nlohmann's
+  throw Error(str(where, ": ", problem.what()));
+}
+
+}  // namespace
+
+SafetensorsHeader parse_safetensors_header(std::string_view file, const std::string& where) {
+  SafetensorsHeader out;
+  const json header = parse_header(file, where, out.data_start);
+  for (const auto& [name, value] : header.items()) {
+    if (name == "__metadata__") {
+      WF_CHECK(value.is_object(), where, ": __metadata__ must be an object");
+      for (const auto& [key, text] : value.items()) {
+        WF_CHECK(text.is_string(), where, ": metadata '", key, "' must be a string");
+        out.metadata[key] = text.get<std::string>();
+      }
+      continue;
+    }
+    out.tensors[name] =
+        parse_entry(value, str(where, ": tensor '", name, "'"), file.size() - out.data_start);
+  }
+  return out;
+}
+
+std::string safetensors_dtype(Dtype dtype) {
+  for (const auto& name : dtypes().names()) {
+    if (dtypes().at(name) == dtype) return name;
+  }
+  throw Error("safetensors: no name for this dtype");
+}
+
+}  // namespace wf

@@ -1,0 +1,168 @@
+#include "serialization/tensor_file.h"
+
+#include "weightformer/core/check.h"
+
+#include "core/zip_archive.h"
+
+#include <ATen/ops/empty.h>
+#include <ATen/ops/from_blob.h>
+
+#include <algorithm>
+
+namespace wf {
+namespace {
+
+using pickle::Dtype;
+using pickle::Kind;
+using pickle::Value;
+
+constexpr std::pair<Dtype, at::ScalarType> kTypes[] = {
+    {Dtype::f64, at::kDouble},    {Dtype::f32, at::kFloat}, {Dtype::f16, at::kHalf},
+    {Dtype::bf16, at::kBFloat16}, {Dtype::i64, at::kLong},  {Dtype::i32, at::kInt},
+    {Dtype::i16, at::kShort},     {Dtype::i8, at::kChar},   {Dtype::u8, at::kByte},
+    {Dtype::boolean, at::kBool}};
+
+// What nobody's checkpoint calls. Nothing here is run whether it is listed or not; the list decides
+// only whether the file is refused or the value is left out.
+bool is_attack(const std::string& call) {
+  constexpr const char* kModules[] = {
+      "os.",      "posix.",      "nt.",        "subprocess.", "sys.", "runpy.", "shutil.",
+      "socket.",  "ctypes.",     "importlib.", "commands.",   "pty.", "code.",  "pickle.",
+      "marshal.", "webbrowser.", "torch.hub.", "timeit.",     "pdb."};
+  constexpr const char* kFunctions[] = {"eval",    "exec",    "compile", "open",     "__import__",
+                                        "getattr", "setattr", "input",   "execfile", "globals"};
+  for (const char* module : kModules) {
+    if (call.rfind(module, 0) == 0) return true;
+  }
+  for (const std::string module : {"builtins.", "__builtin__."}) {
+    for (const char* function : kFunctions) {
+      if (call.rfind(module + function + " ", 0) == 0) return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+at::ScalarType scalar_type(Dtype dtype) { return kTypes[static_cast<size_t>(dtype)].second; }
+
+Dtype file_dtype(at::ScalarType dtype) {
+  for (const auto& [ours, theirs] : kTypes) {
+    if (theirs == dtype) return ours;
+  }
+  throw Error(wf::str("cannot store tensors of dtype ", dtype));
+}
+
+std::shared_ptr<MappedFile> open_tensors(const std::string& path) {
+  auto file = std::make_shared<MappedFile>(path, MappedFile::Access::own_copy);
+  WF_CHECK(!file->bytes().empty(), path, ": the file is empty");
+  return file;
+}
+
+bool is_torch(const MappedFile& file) {
+  const bool torch = looks_like_torch(file.bytes());
+  WF_CHECK(torch || looks_like_safetensors(file.bytes()), file.path(),
+           ": neither a file of torch.save nor safetensors");
+  return torch;
+}
+
+TensorFile::TensorFile(const std::string& path) : TensorFile(open_tensors(path)) {}
+
+TensorFile::TensorFile(std::shared_ptr<MappedFile> file)
+    : file_(std::move(file)), content_(parse_torch_file(file_->bytes(), file_->path())) {
+  for (const auto& call : content_.document.calls) {
+    WF_CHECK(!is_attack(call), file_->path(), ": refused: it asks whoever opens it to call ", call,
+             " of its pickle; nothing was run. Get the weights from a source you trust");
+  }
+}
+
+std::vector<Stretch> TensorFile::checksums() const {
+  std::vector<Stretch> stretches;
+  for (const auto& [key, region] : content_.storages) {
+    if (region.crc) stretches.push_back({"data/" + key, region.offset, region.size, *region.crc});
+  }
+  return stretches;
+}
+
+at::Storage TensorFile::storage(const Value& value) {
+  const auto found = storages_.find(value.text);
+  if (found != storages_.end()) return found->second;
+  const auto& region = content_.storages.at(value.text);
+  char* address = file_->data() + region.offset;
+  const auto bytes = static_cast<int64_t>(region.size);
+  // from_blob's storage keeps the file mapped. The old format aligns nothing: copied out there.
+  auto base = at::from_blob(
+      address, {bytes}, [file = file_](void*) {}, at::kByte);
+  if (reinterpret_cast<uintptr_t>(address) % pickle::size_of(value.dtype) != 0) base = base.clone();
+  return storages_.emplace(value.text, base.storage()).first->second;
+}
+
+at::Tensor TensorFile::tensor(const Value& value) {
+  WF_CHECK(value.is(Kind::tensor), file_->path(),
+           ": not a tensor: ", value.is(Kind::opaque) ? value.text : "a plain value");
+  auto out = at::empty({0}, scalar_type(value.dtype));
+  return out.set_(storage(*value.storage), value.integer, value.sizes, value.strides);
+}
+
+TensorMap TensorFile::tensors(const Value& dict) {
+  TensorMap out;
+  for (size_t i = 0; i + 1 < dict.items.size(); i += 2) {
+    const auto &key = *dict.items[i], &value = *dict.items[i + 1];
+    if (!key.is(Kind::text)) continue;
+    WF_CHECK(!value.is(Kind::opaque) || value.text.rfind("tensor in ", 0) != 0, file_->path(), ": ",
+             key.text, ": a ", value.text, ", a dtype that is not supported");
+    if (value.is(Kind::tensor)) out[key.text] = tensor(value);
+  }
+  return out;
+}
+
+Value* TensorTree::of(const at::Tensor& tensor) {
+  auto* storage = document.make(Kind::storage);
+  storage->text = std::to_string(tensors_.size());
+  storage->dtype = file_dtype(tensor.scalar_type());
+  storage->integer = tensor.numel();
+  auto* value = document.make(Kind::tensor);
+  value->storage = storage;
+  value->dtype = storage->dtype;
+  value->sizes = tensor.sizes().vec();
+  value->strides.assign(value->sizes.size(), 1);
+  for (size_t i = value->sizes.size(); i-- > 1;) {
+    value->strides[i - 1] = value->strides[i] * std::max<int64_t>(value->sizes[i], 1);
+  }
+  tensors_.push_back(tensor.detach());
+  return value;
+}
+
+Value* TensorTree::of(const std::vector<std::string>& names, const TensorMap& tensors) {
+  auto* dict = document.make(Kind::dict);
+  for (const auto& name : names) document.put(dict, name, of(tensors.at(name)));
+  return dict;
+}
+
+void TensorTree::copy_tensors() {
+  for (auto& tensor : tensors_) {
+    tensor = tensor.to(at::kCPU, tensor.scalar_type(), /*non_blocking=*/false, /*copy=*/true,
+                       at::MemoryFormat::Contiguous);
+  }
+}
+
+void TensorTree::write(const std::string& path, const Value& root) const {
+  AtomicFile file(path);
+  ZipWriter zip(file);
+  const auto tree = pickle::write(root);
+  const auto add = [&](const std::string& name, const std::string& text) {
+    zip.add("archive/" + name, text);
+  };
+  add("data.pkl", tree);
+  add("byteorder", "little");
+  for (size_t key = 0; key < tensors_.size(); ++key) {
+    const auto tensor = tensors_[key].cpu().contiguous();
+    zip.add("archive/data/" + std::to_string(key),
+            {static_cast<const char*>(tensor.const_data_ptr()), tensor.nbytes()});
+  }
+  add("version", "3\n");
+  zip.finish();
+  file.commit();
+}
+
+}  // namespace wf

@@ -1,0 +1,291 @@
+#include "weightformer/serialization/weights.h"
+
+#include "weightformer/core/check.h"
+
+#include "core/registry.h"
+#include "serialization/tensor_file.h"
+
+#include <nlohmann/json.hpp>
+#include <torch/nn/module.h>
+
+#include <algorithm>
+
+namespace wf {
+namespace {
+
+using nlohmann::json;
+using pickle::Kind;
+using pickle::Value;
+
+constexpr const char* kAveraged[] = {"model_ema", "ema", "state_dict_ema", "ema_state_dict"};
+constexpr const char* kPlain[] = {"model", "state_dict", "model_state_dict",
+                                  "net",   "module",     "weights"};
+constexpr int kWrappers = 3;  // of one another
+
+bool is_state_dict(const Value& value) {
+  for (size_t i = 1; i < value.items.size() && value.is(Kind::dict); i += 2) {
+    if (value.items[i]->is(Kind::tensor)) return true;
+  }
+  return false;
+}
+
+template <size_t N>
+std::pair<const Value*, std::string> inside(const Value& root, const char* const (&keys)[N]) {
+  for (const char* key : keys) {
+    const auto* value = root.find(key);
+    if (value && value->is(Kind::dict)) return {value, key};
+  }
+  return {nullptr, ""};
+}
+
+std::pair<const Value*, std::string> find_weights(const TensorFile& file, bool ema) {
+  const Value* at = &file.root();
+  std::string taken;
+  if (ema) {
+    std::tie(at, taken) = inside(*at, kAveraged);
+    WF_CHECK(at, file.path(), ": no averaged weights in it (looked for ",
+             join({std::begin(kAveraged), std::end(kAveraged)}, ", "), ")");
+  }
+  for (int level = 0; level < kWrappers; ++level) {
+    // Wrappers first: a training script may keep a tensor of its own (best_acc1) beside them.
+    auto [next, key] = inside(*at, kPlain);
+    if (!next && !is_state_dict(*at)) std::tie(next, key) = inside(*at, kAveraged);
+    if (!next) break;
+    at = next;
+    taken += (taken.empty() ? "" : ".") + key;
+  }
+  WF_CHECK(is_state_dict(*at), file.path(),
+           ": no weights in it: expected tensors by name, or a "
+           "dict of them under ",
+           join({std::begin(kPlain), std::end(kPlain)}, ", "), " or ",
+           join({std::begin(kAveraged), std::end(kAveraged)}, ", "),
+           at->is(Kind::opaque) ? ". It holds a pickled " + at->text.substr(0, 100) +
+                                      "; save model.state_dict() instead"
+                                : "");
+  return {at, taken};
+}
+
+bool has_both(const Value& root) {
+  return inside(root, kAveraged).first && inside(root, kPlain).first;
+}
+
+TensorMap without_prefixes(const TensorMap& tensors) {
+  TensorMap out;
+  for (const auto& [name, tensor] : tensors) out[bare_name(name)] = tensor;
+  return out;
+}
+
+TensorMap with_prefix(const TensorMap& from, const std::string& prefix) {
+  TensorMap out;
+  for (const auto& [name, tensor] : from) {
+    if (name.rfind(prefix, 0) == 0) out[name.substr(prefix.size())] = tensor;
+  }
+  return out;
+}
+
+std::vector<std::string> classes_of(const Safetensors& file) {
+  const auto found = file.metadata.find("classes");
+  if (found == file.metadata.end()) return {};
+  const json names = json::parse(found->second, nullptr, /*allow_exceptions=*/false);
+  std::vector<std::string> out;
+  if (!names.is_array()) return out;
+  for (const auto& name : names) {
+    if (name.is_string()) out.push_back(name);
+  }
+  return out;
+}
+
+std::vector<std::string> classes_of(const Value& root) {
+  std::vector<std::string> out;
+  const auto* ours = root.find("weightformer");
+  const auto* names = ours ? ours->find("classes") : nullptr;
+  if (!names || !names->is(Kind::list)) return out;
+  for (const auto* name : names->items) out.push_back(name->text);
+  return out;
+}
+
+// As the configuration in a checkpoint has it.
+std::string model_of(const Value& root) {
+  const auto* config = root.find("config");
+  const auto* section = config ? config->find("MODEL") : nullptr;
+  const auto* name = section ? section->find("NAME") : nullptr;
+  return name && name->is(Kind::text) ? name->text.substr(0, 100) : "";
+}
+
+std::vector<std::string> only_in(const TensorMap& from, const TensorMap& in) {
+  std::vector<std::string> names;
+  for (const auto& item : from) {
+    if (!in.count(item.first)) names.push_back(item.first);
+  }
+  return names;
+}
+
+std::string listed(std::vector<std::string> names) {
+  constexpr size_t kShown = 8;
+  if (names.size() > kShown) {
+    const size_t hidden = names.size() - kShown;
+    names.resize(kShown);
+    names.push_back(str("… and ", hidden, " more"));
+  }
+  return join(names, ", ");
+}
+
+struct Copy {
+  at::Tensor to, from;
+};
+
+// Makes those copies that are plain ones of a part of the file with a checksum, and compares all
+// checksums. Returns the other copies.
+std::vector<Copy> copy_checked(const Weights& weights, std::vector<Copy> copies) {
+  auto stretches = weights.checksums;
+  std::sort(stretches.begin(), stretches.end(),
+            [](const Stretch& a, const Stretch& b) { return a.begin < b.begin; });
+  const auto in_stretch = [&](uint64_t begin, uint64_t end) {
+    auto after = std::upper_bound(stretches.begin(), stretches.end(), begin,
+                                  [](uint64_t at, const Stretch& s) { return at < s.begin; });
+    return after != stretches.begin() && end <= (--after)->begin + after->size;
+  };
+  const auto file = weights.file->bytes();
+  uint64_t filled = 0;  // of the file: two names may share their memory
+  std::vector<Destination> plain;
+  std::vector<Copy> others;
+  for (auto& copy : copies) {
+    const auto& [to, from] = copy;
+    // What was copied out when it was read is not in the map: an offset beyond its end.
+    const uint64_t begin = reinterpret_cast<uintptr_t>(from.const_data_ptr()) -
+                           reinterpret_cast<uintptr_t>(file.data());
+    const auto end = begin + from.nbytes();
+    if (from.is_contiguous() && to.is_contiguous() && to.is_cpu() &&
+        to.scalar_type() == from.scalar_type() && begin >= filled && end > begin &&
+        end <= file.size() && in_stretch(begin, end)) {
+      plain.push_back({begin, from.nbytes(), to.data_ptr()});
+      filled = end;
+    } else {
+      others.push_back(std::move(copy));
+    }
+  }
+  verify(*weights.file, stretches, plain);
+  return others;
+}
+
+bool is_head(const std::string& name) { return name == "head.weight" || name == "head.bias"; }
+
+Weights compared(Weights weights, Checksums when) {
+  if (when == Checksums::now) verify(*weights.file, weights.checksums);
+  if (when != Checksums::while_loading) weights.checksums.clear();
+  return weights;
+}
+
+}  // namespace
+
+std::string bare_name(std::string name) {
+  const std::string parallel = "module.", compiled = "_orig_mod.";
+  size_t at = 0;
+  while (at < name.size()) {  // from one dot to the next
+    if (name.compare(at, compiled.size(), compiled) == 0) {
+      name.erase(at, compiled.size());
+    } else if (at == 0 && name.rfind(parallel, 0) == 0) {
+      name.erase(0, parallel.size());
+    } else {
+      at = name.find('.', at);
+      at = at == std::string::npos ? name.size() : at + 1;
+    }
+  }
+  return name;
+}
+
+Weights read_weights(TensorFile& file, bool ema) {
+  const auto [dict, taken] = find_weights(file, ema);
+  return {without_prefixes(file.tensors(*dict)),
+          classes_of(file.root()),
+          taken,
+          model_of(file.root()),
+          file.file(),
+          {},
+          has_both(file.root())};
+}
+
+Weights read_weights(const std::string& path, const WeightsOptions& options) {
+  const auto map = open_tensors(path);
+  if (is_torch(*map)) {
+    TensorFile file(map);
+    auto weights = read_weights(file, options.ema);
+    weights.checksums = file.checksums();
+    return compared(std::move(weights), options.checksums);
+  }
+  auto file = read_safetensors(map);
+  if (file.metadata.count(kTreeKey)) {  // a whole checkpoint, from wf_convert
+    const std::string part = options.ema ? "model_ema." : "model.";
+    file.tensors = with_prefix(file.tensors, part);
+    WF_CHECK(!file.tensors.empty(), path, ": no tensor ", part, "* in it");
+  } else {
+    WF_CHECK(!options.ema, path, ": holds one set of weights, no averaged ones");
+  }
+  return compared({without_prefixes(file.tensors), classes_of(file), "", "", map, file.checksums},
+                  options.checksums);
+}
+
+TensorMap state_dict(const torch::nn::Module& module) {
+  TensorMap state;
+  for (const auto& item : module.named_parameters()) state[item.key()] = item.value();
+  for (const auto& item : module.named_buffers()) state[item.key()] = item.value();
+  return state;
+}
+
+LoadReport load_weights(torch::nn::Module& module, const TensorMap& weights,
+                        const std::string& source, const LoadOptions& options) {
+  return load_weights(module, Weights{weights, {}, "", "", nullptr}, source, options);
+}
+
+LoadReport load_weights(torch::nn::Module& module, Weights&& weights, const std::string& source,
+                        const LoadOptions& options) {
+  const auto name_of = [&] {
+    return weights.model.empty() ? source : str(source, " (a checkpoint of ", weights.model, ")");
+  };
+  const auto state = state_dict(module);
+  const auto& tensors = weights.tensors;
+  LoadReport report{only_in(state, tensors), only_in(tensors, state), {}};
+  const auto &missing = report.missing, &surplus = report.surplus;
+  WF_CHECK(options.allow_missing || (missing.empty() && surplus.empty()), name_of(),
+           ": not the weights of this model: ", missing.empty() ? "" : "missing " + listed(missing),
+           missing.empty() || surplus.empty() ? "" : "; ",
+           surplus.empty() ? "" : "surplus " + listed(surplus));
+  std::vector<Copy> copies;
+  for (const auto& [name, tensor] : tensors) {
+    const auto own = state.find(name);
+    if (own == state.end()) continue;
+    const bool other_head =
+        is_head(name) && tensor.dim() == own->second.dim() && tensor.size(0) != own->second.size(0);
+    if (other_head && options.other_head) {
+      report.fresh_head.push_back(name);
+      continue;
+    }
+    WF_CHECK(tensor.sizes() == own->second.sizes(), name_of(), ": ", name, " is ", tensor.sizes(),
+             " in the file and ", own->second.sizes(), " in the model",
+             other_head ? "; wf_train --pretrained takes weights of another class count"
+                        : "; is it of the model that was asked for (MODEL.NAME, --model)?");
+    copies.push_back({own->second, tensor});
+  }
+  WF_CHECK(!copies.empty(), source, ": not one tensor of this model is in it");
+  // In the order of the file, which is how it is read fastest.
+  std::sort(copies.begin(), copies.end(), [](const Copy& a, const Copy& b) {
+    return std::less<const void*>()(a.from.const_data_ptr(), b.from.const_data_ptr());
+  });
+  const at::NoGradGuard no_grad;
+  if (!weights.checksums.empty()) copies = copy_checked(weights, std::move(copies));
+  for (auto& [to, from] : copies) {
+    to.copy_(from);
+    if (weights.file && from.is_contiguous()) {
+      weights.file->release(from.const_data_ptr(), from.nbytes());
+    }
+  }
+  weights.tensors.clear();
+  return report;
+}
+
+LoadReport load_weights(torch::nn::Module& module, const std::string& path,
+                        const LoadOptions& options) {
+  return load_weights(module, read_weights(path, {false, Checksums::while_loading}), path, options);
+}
+
+}  // namespace wf
