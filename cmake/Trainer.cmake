@@ -68,10 +68,12 @@ add_library(weightformer_trainer STATIC
   src/checkpoint/checkpoint.cpp
   src/checkpoint/checkpoint_observer.cpp
   src/checkpoint/optimizer_layout.cpp
+  src/checkpoint/pretrained.cpp
   src/checkpoint/resume.cpp
   src/data/batch_memory.cpp
   src/data/device_copy.cpp
   src/data/device_batch.cpp
+  src/data/image_reader.cpp
   src/data/loader.cpp
   src/data/augment/mixup.cpp
   src/dist/data_parallel.cpp
@@ -80,13 +82,19 @@ add_library(weightformer_trainer STATIC
   src/dist/step_exchange.cpp
   ${wf_dist_backends}
   src/engine/build.cpp
+  src/engine/classification/build.cpp
+  src/engine/classification/classification_task.cpp
   src/engine/classification/evaluation_report.cpp
   src/engine/classification/evaluator.cpp
   src/engine/classification/loss.cpp
-  src/engine/observers.cpp
   src/engine/classification/predictor.cpp
   src/runtime/stop_signal.cpp
   src/engine/distributed.cpp
+  src/engine/console_observer.cpp
+  src/engine/metrics.cpp
+  src/engine/metrics_observer.cpp
+  src/engine/run.cpp
+  src/engine/tasks.cpp
   src/engine/trainer.cpp
   src/optim/ema.cpp
   src/optim/grad_scaler.cpp

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "weightformer/data/loader.h"
+#include "weightformer/data/batch.h"
 
 #include <c10/core/Device.h>
 

@@ -16,7 +16,7 @@ DeviceCopy::DeviceCopy(c10::Device device)
 void DeviceCopy::begin(Batch host) {
   batch_ = std::move(host);
   const c10::StreamGuard guard(stream_);
-  for (at::Tensor* tensor : {&batch_->images, &batch_->labels, &batch_->noise}) {
+  for (at::Tensor* tensor : {&batch_->inputs, &batch_->labels, &batch_->noise}) {
     if (tensor->defined()) *tensor = tensor->to(device_, /*non_blocking=*/true);
   }
   done_.record(stream_);
@@ -26,7 +26,7 @@ Batch DeviceCopy::finish() {
   const auto current = c10::impl::VirtualGuardImpl(device_.type()).getStream(device_);
   done_.block(current);
   // The memory belongs to the copying stream, which must not take it again while it is in use.
-  for (const at::Tensor* tensor : {&batch_->images, &batch_->labels, &batch_->noise}) {
+  for (const at::Tensor* tensor : {&batch_->inputs, &batch_->labels, &batch_->noise}) {
     if (tensor->defined()) tensor->record_stream(current);
   }
   Batch out = *std::move(batch_);

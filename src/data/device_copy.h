@@ -1,7 +1,7 @@
 // Batches on their way to a GPU while it computes on the one before.
 #pragma once
 
-#include "weightformer/data/loader.h"
+#include "weightformer/data/batch.h"
 
 #include <c10/core/Device.h>
 #include <c10/core/Event.h>

@@ -4,6 +4,8 @@
 #include "data/device_copy.h"
 #include "data/image/decode.h"
 #include "data/image/picture.h"
+#include "data/batch_memory.h"
+#include "data/device_copy.h"
 #include "runtime/log.h"
 
 #include <algorithm>
@@ -19,18 +21,16 @@
 namespace wf {
 namespace {
 
-// Keep these draws apart from each other and from the sampler's.
+// Streams that keep these draws apart from each other and from the sampler's.
 constexpr uint64_t kAugment = 0x617567, kReplace = 0x726570;
-constexpr int kReplacements = 100;  // a set with so many damaged pictures in a row is no set
+constexpr int kReplacements = 100;  // give up after this many consecutive unreadable samples
 
 }  // namespace
 
 class Loader::Impl {
  public:
-  Impl(std::shared_ptr<const Dataset> dataset, std::shared_ptr<const Transform> transform,
-       Sampler sampler, LoaderOptions options)
-      : dataset_(std::move(dataset)),
-        transform_(std::move(transform)),
+  Impl(std::shared_ptr<const SampleReader> reader, Sampler sampler, LoaderOptions options)
+      : reader_(std::move(reader)),
         sampler_(std::move(sampler)),
         options_(options),
         memory_(options.pin_memory && !options.device.is_cpu(), 2 * (options.prefetch + 2)) {
@@ -73,10 +73,11 @@ class Loader::Impl {
 
  private:
   struct Pending {
-    Batch batch;
-    int64_t first = 0;                            // sample of the epoch
-    int64_t remaining = 0;                        // steps to do: its samples, and finish()
-    std::vector<std::vector<ErasedPart>> erased;  // a sample each
+    std::unique_ptr<BatchBuilder> builder;
+    std::vector<int64_t> indices;
+    int64_t first = 0;      // position of its first sample in the epoch
+    int64_t remaining = 0;  // samples still to be read, and finish()
+    Batch batch;            // once nothing remains
     std::exception_ptr problem;
   };
 
@@ -123,14 +124,10 @@ class Loader::Impl {
     const int64_t begin = next_batch_ * options_.batch_size;
     const int64_t count =
         std::min<int64_t>(options_.batch_size, static_cast<int64_t>(order_.size()) - begin);
-    const int64_t side = transform_->size();
     Pending pending;
+    pending.builder = reader_->begin(count, memory_);
+    pending.indices.assign(order_.begin() + begin, order_.begin() + begin + count);
     pending.first = begin;
-    pending.erased.resize(count);
-    pending.batch.images =
-        memory_.take({count, 3, side, side}, options_.bytes ? at::kByte : at::kFloat);
-    pending.batch.labels = memory_.take({count}, at::kLong);
-    pending.batch.indices.assign(order_.begin() + begin, order_.begin() + begin + count);
     pending.remaining = count + 1;
     pending_.push_back(std::move(pending));
   }
@@ -140,7 +137,7 @@ class Loader::Impl {
     if (next_sample_ == 0) open_batch();
     Pending& target = pending_.back();  // a deque keeps its elements where they are
     const int64_t slot = next_sample_++;
-    if (next_sample_ == static_cast<int64_t>(target.batch.indices.size())) {
+    if (next_sample_ == static_cast<int64_t>(target.indices.size())) {
       ++next_batch_;
       next_sample_ = 0;
     }
@@ -156,7 +153,9 @@ class Loader::Impl {
     if (--target.remaining > 1) return;
     lock.unlock();
     try {
-      finish(target);
+      target.batch = target.builder->finish();
+      target.batch.indices = std::move(target.indices);
+      target.builder.reset();
     } catch (...) {
       problem = std::current_exception();
     }
@@ -188,79 +187,42 @@ class Loader::Impl {
     if (copy_) copy_->drop();
   }
 
-  // Nothing for a picture that cannot be read, wherever that is noticed.
-  std::optional<Sample> try_sample(int64_t index, CounterRng rng) {
+  // False for a sample that cannot be read, wherever that is noticed.
+  bool try_read(BatchBuilder& builder, int64_t slot, int64_t index, const CounterRng& rng) {
     try {
-      Picture picture(dataset_->read(index), dataset_->name(index));
-      return transform_->sample(picture, rng);
-    } catch (const UnreadableImage& problem) {
+      builder.read(slot, index, rng);
+      return true;
+    } catch (const UnreadableSample& problem) {
       bool first = false;
       {
         const std::lock_guard lock(mutex_);
         first = unreadable_.insert(index).second;
       }
-      if (first) log::warning("unreadable picture: {}", problem.what());
-      return std::nullopt;
+      if (first) log::warning("unreadable sample: {}", problem.what());
+      return false;
     }
   }
 
   void fill(Pending& pending, int64_t slot) {
-    auto& batch = pending.batch;
-    int64_t index = batch.indices[slot];
+    auto& builder = *pending.builder;
+    int64_t index = pending.indices[slot];
     const auto key = static_cast<uint64_t>(index), epoch = static_cast<uint64_t>(epoch_);
     CounterRng augment{options_.seed, kAugment, epoch, key};
     const auto repeat = static_cast<uint64_t>(sampler_.repeat(pending.first + slot));
     if (repeat > 0) augment = CounterRng{options_.seed, kAugment, epoch, key, repeat};
-    auto sample = try_sample(index, augment);
-    for (int attempt = 0; !sample && options_.train; ++attempt) {
-      WF_CHECK(attempt < kReplacements, dataset_->name(index), ": unreadable, and so were ",
-               kReplacements, " pictures tried in its place");
+    bool read = try_read(builder, slot, index, augment);
+    for (int attempt = 0; !read && options_.train; ++attempt) {
+      WF_CHECK(attempt < kReplacements, reader_->name(index), ": unreadable, and so were ",
+               kReplacements, " samples tried in its place");
       CounterRng rng{options_.seed, kReplace, epoch, key, static_cast<uint64_t>(attempt)};
-      index = rng.below(dataset_->size());
-      sample = try_sample(index, augment);
+      index = rng.below(reader_->size());
+      read = try_read(builder, slot, index, augment);
     }
-    batch.indices[slot] = index;
-    batch.labels.data_ptr<int64_t>()[slot] = sample ? dataset_->label(index) : -1;
-    if (sample) {
-      write(pending, slot, *std::move(sample));
-    } else {
-      batch.images.select(0, slot).zero_();
-    }
+    if (!read) builder.mark_unreadable(slot);
+    pending.indices[slot] = index;
   }
 
-  void write(Pending& pending, int64_t slot, Sample sample) const {
-    auto& images = pending.batch.images;
-    const int64_t at = slot * images.stride(0);
-    if (options_.bytes) {
-      write_planes(sample.image, images.data_ptr<uint8_t>() + at);
-      pending.erased[slot] = std::move(sample.erased);
-    } else {
-      write_normalised(sample, images.data_ptr<float>() + at);
-    }
-  }
-
-  // The erased parts of all samples, in the samples' order, one after the other.
-  static void finish(Pending& pending) {
-    int64_t total = 0;
-    auto& batch = pending.batch;
-    for (size_t slot = 0; slot < pending.erased.size(); ++slot) {
-      for (const auto& part : pending.erased[slot]) {
-        const auto count = static_cast<int64_t>(part.values.size());
-        batch.erased.push_back({static_cast<int64_t>(slot), part.box, total, count});
-        total += count;
-      }
-    }
-    if (total == 0) return;
-    batch.noise = at::empty({total}, at::kFloat);
-    float* to = batch.noise.data_ptr<float>();
-    for (const auto& parts : pending.erased) {
-      for (const auto& part : parts) to = std::copy(part.values.begin(), part.values.end(), to);
-    }
-    pending.erased.clear();
-  }
-
-  const std::shared_ptr<const Dataset> dataset_;
-  const std::shared_ptr<const Transform> transform_;
+  const std::shared_ptr<const SampleReader> reader_;
   const Sampler sampler_;
   const LoaderOptions options_;
 
@@ -281,10 +243,8 @@ class Loader::Impl {
   std::set<int64_t> unreadable_;
 };
 
-Loader::Loader(std::shared_ptr<const Dataset> dataset, std::shared_ptr<const Transform> transform,
-               Sampler sampler, LoaderOptions options)
-    : impl_(std::make_unique<Impl>(std::move(dataset), std::move(transform), std::move(sampler),
-                                   options)) {}
+Loader::Loader(std::shared_ptr<const SampleReader> reader, Sampler sampler, LoaderOptions options)
+    : impl_(std::make_unique<Impl>(std::move(reader), std::move(sampler), options)) {}
 Loader::~Loader() = default;
 int64_t Loader::batches() const { return impl_->batches(); }
 void Loader::start(int64_t epoch, int64_t first_batch) { impl_->start(epoch, first_batch); }

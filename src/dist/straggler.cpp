@@ -7,6 +7,7 @@ namespace wf {
 namespace {
 
 constexpr double kRatio = 1.3, kSeconds = 0.005;  // below these it is noise
+constexpr double kWindow = 5;  // seconds of work: on a busy machine single steps say little
 
 }  // namespace
 
@@ -17,6 +18,7 @@ void StragglerWatch::add(const std::vector<double>& seconds) {
 }
 
 std::optional<Straggler> StragglerWatch::take() {
+  if (sums_.empty() || *std::max_element(sums_.begin(), sums_.end()) < kWindow) return std::nullopt;
   const auto sums = std::exchange(sums_, {});
   const auto steps = static_cast<double>(std::exchange(steps_, 0));
   if (sums.size() < 2 || steps == 0) return std::nullopt;

@@ -13,14 +13,15 @@ struct Straggler {
   double median = 0;   ///< of all ranks' means
 };
 
-/// Collects how long each rank's own work took, and names a rank that is much slower.
+/// Collects how long each rank's own work took, and finds a rank that is much slower.
 class StragglerWatch {
  public:
   /// One step: seconds by rank.
   void add(const std::vector<double>& seconds);
 
-  /// Of the steps since the last call: the slowest rank, if its mean is above 1.3 times the median
-  /// and 5 ms more. With two ranks the median is the faster one's.
+  /// Of the steps since the last answer, once they make five seconds of work: the slowest rank, if
+  /// its mean is above 1.3 times the median and 5 ms more. With two ranks the median is the faster
+  /// one's.
   std::optional<Straggler> take();
 
  private:

@@ -1,20 +1,16 @@
-// From a configuration to the things that train.
+// From the configuration to what every task needs to train.
 #pragma once
 
 #include "weightformer/config/config.h"
-#include "weightformer/data/loader.h"
+#include "weightformer/engine/task.h"
 #include "weightformer/engine/train_state.h"
 #include "weightformer/engine/trainer.h"
 
-#include "data/augment/mixup.h"
 #include "dist/launch_env.h"
-#include "engine/classification/evaluator.h"
-#include "engine/classification/loss.h"
+#include "engine/distributed.h"
 
 #include <memory>
 #include <optional>
-#include <string>
-#include <vector>
 
 namespace wf {
 
@@ -22,51 +18,23 @@ namespace wf {
 /// cuda without one.
 c10::Device build_device(const Config& config, const LaunchEnv& env = {});
 
-/// MODEL.* as a network with fresh weights, on `device`.
-std::shared_ptr<Classifier> build_classifier(const Config& config, c10::Device device);
-
-/// DATA.*: loaders over DATA_PATH/train and DATA_PATH/val and the class names they share.
-/// Each process loads its part of the pictures. `classes`: the numbering to evaluate with; without
-/// it, that of the folders found.
-struct Loaders {
-  std::unique_ptr<Loader> train;  ///< null when only evaluating
-  std::unique_ptr<Loader> validation;
-  std::vector<std::string> classes;
-  std::vector<std::vector<int64_t>> real_labels;  ///< of DATA.REAL_LABELS; empty without it
-};
-Loaders build_loaders(const Config& config, const LaunchEnv& env = {});
-Loaders build_validation_loader(const Config& config, std::vector<std::string> classes,
-                                const LaunchEnv& env = {});
-
-/// DIST.*: the processes of `env`; with one, nobody is met.
+/// DIST.*: the ranks of `env`; a single process needs no process group. Throws when the ranks were
+/// started with different settings.
 std::shared_ptr<Distributed> build_distributed(const Config& config, const LaunchEnv& env,
                                                c10::Device device);
-
-std::unique_ptr<Transform> build_eval_transform(const Config& config);
-std::unique_ptr<Transform> build_train_transform(const Config& config);
-
-/// AUG.MIXUP*, AUG.CUTMIX*: nothing when both are off.
-std::optional<MixupOptions> build_mixup(const Config& config);
-
-/// TRAIN.LOSS: with mixup on, targets come smoothed and as shares; otherwise as labels, which the
-/// loss smooths.
-LossOptions build_loss(const Config& config);
 
 /// AMP and AMP_DTYPE: the dtype of autocast, if any.
 std::optional<at::ScalarType> build_amp(const Config& config);
 
-/// TRAIN.*: schedule in steps; the rates are scaled by the pictures of a step over all processes
-/// and accumulated batches / 512, as published.
+/// TRAIN.*: the schedule in optimizer steps. The learning rates are scaled by the images of a step
+/// over all ranks and accumulated batches / 512, as in the reference implementation.
 LrScheduleOptions build_schedule(const Config& config, int64_t batches_per_epoch, int world);
 
-TrainState build_train_state(const Config& config, std::shared_ptr<Classifier> model,
-                             const Loaders& loaders, int world);
+/// Optimizer, EMAs, scaler and schedule for the model of `task`, at the start of a run.
+TrainState build_train_state(const Config& config, const Task& task, int64_t batches_per_epoch,
+                             int world);
 
 TrainerOptions build_trainer_options(const Config& config, c10::Device device,
-                                     std::shared_ptr<Distributed> distributed = nullptr);
-
-/// Settings that the configuration asks for and this version does not build yet, as
-/// "MODEL.DROP_RATE 0.1" and so on: to be said, never silently ignored.
-std::vector<std::string> settings_not_built(const Config& config);
+                                     std::shared_ptr<Distributed> distributed);
 
 }  // namespace wf

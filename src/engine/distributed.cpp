@@ -22,13 +22,13 @@ void broadcast_all(ProcessGroup& group, const std::map<std::string, at::Tensor>&
 
 }  // namespace
 
-void Distributed::share(TrainState& state) {
+void Distributed::broadcast(TrainState& state) {
   if (!group_) return;
   parallel_ = std::make_unique<DataParallel>(*state.model, group_, options_);
   exchange_ = std::make_unique<StepExchange>(group_);
   broadcast_all(*group_, state.optimizer->state());
   if (state.scaler) broadcast_all(*group_, state.scaler->state());
-  if (state.ema) broadcast_all(*group_, state.ema->state());
+  for (const auto& ema : state.emas) broadcast_all(*group_, ema->state());
   static_assert(std::is_trivially_copyable_v<Progress>, "travels as bytes");
   auto bytes = torch::empty({sizeof(Progress)}, torch::kByte);
   std::memcpy(bytes.data_ptr(), &state.progress, sizeof(Progress));

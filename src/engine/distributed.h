@@ -14,11 +14,11 @@
 
 namespace wf {
 
-/// The processes that train together, as a trainer sees them. Alone, every call is what one process
-/// does anyway and costs nothing.
+/// Distributed context of a trainer. With a single process every call does what that process would
+/// do anyway and costs nothing.
 class Distributed {
  public:
-  /// One process alone.
+  /// A single process.
   Distributed() = default;
   /// The processes of `group`.
   Distributed(std::shared_ptr<ProcessGroup> group, DataParallelOptions options)
@@ -28,9 +28,9 @@ class Distributed {
   int world() const { return group_ ? group_->world() : 1; }
   bool is_root() const { return rank() == 0; }
 
-  /// Gives rank 0's state (weights, optimizer, scaler, averages, progress) to all: only rank 0
+  /// Broadcasts rank 0's state (weights, optimizer, scaler, EMAs, progress), so that only rank 0
   /// needs to have read a checkpoint. To be called once, before the first step.
-  void share(TrainState& state);
+  void broadcast(TrainState& state);
 
   /// A step's frame: between the two, backward() once a batch, `last` at the last.
   void begin_step();

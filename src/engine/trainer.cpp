@@ -1,9 +1,9 @@
 #include "weightformer/engine/trainer.h"
 
 #include "weightformer/core/check.h"
-#include "weightformer/core/random.h"
 
-#include "data/device_batch.h"
+#include "core/stopwatch.h"
+#include "engine/distributed.h"
 #include "nn/autocast.h"
 #include "runtime/log.h"
 #include "runtime/stop_signal.h"
@@ -16,10 +16,10 @@
 namespace wf {
 namespace {
 
-// Keep these draws apart from each other and from the loader's.
-constexpr uint64_t kDropPathStream = 0x64726f70, kMixupStream = 0x6d6978;
+// Keeps the seeds of the device generator apart from other draws.
+constexpr uint64_t kGeneratorStream = 0x64726f70;
 
-// Thirty overflows in a row lead from the first scale to here: that is no longer bad luck.
+// 2^-30 of the initial scale, that is thirty overflows in a row: treated as divergence.
 constexpr double kLowestScale = 1e-4;
 
 // "gradient of blocks.0.linear1.weight (nan)": the first parameter, in the model's order, that is
@@ -45,45 +45,88 @@ std::string shown(double value) { return std::isnan(value) ? "nan" : wf::str(val
 
 }  // namespace
 
-Trainer::Trainer(TrainState& state, Loader& train, Loader& validation, TrainerOptions options)
-    : state_(state), train_(train), validation_(validation), options_(options) {
-  if (!options_.distributed) options_.distributed = std::make_shared<Distributed>();
-  WF_CHECK(batches_per_epoch() > 0,
-           "the training set has fewer pictures than one step takes: lower DATA.BATCH_SIZE or "
-           "TRAIN.ACCUMULATION_STEPS");
-  if (options_.mixup) mixup_.emplace(*options_.mixup);
-  generator_ = torch::globalContext().defaultGenerator(options_.device).clone();
-  state_.model->set_generator(generator_);
-  find_place();
+StepRng::StepRng(uint64_t seed, uint64_t draw, at::Generator generator)
+    : seed_(seed), draw_(draw), generator_(std::move(generator)) {
+  generator_.set_current_seed(CounterRng{seed, kGeneratorStream, draw}.next());
 }
 
-// Where a run goes on that may have been made of other steps.
-void Trainer::find_place() {
+// Sum and number of the losses of an epoch. Rank 0 also carries the totals restored from a
+// checkpoint, so that they count once. In float64 on the device: exact enough without waiting for it.
+class Trainer::EpochSums {
+ public:
+  EpochSums(const TrainerOptions& options, Progress& progress)
+      : ranks_(*options.distributed), progress_(progress) {
+    auto start = torch::zeros({2}, torch::kDouble);
+    if (ranks_.is_root()) {
+      start[0] = progress.loss_sum;
+      start[1] = static_cast<double>(progress.loss_count);
+    }
+    sums_ = start.to(options.device);
+  }
+
+  // A step that overflowed in float16 is skipped here as it is by the scaler.
+  void add(const Step& step) {
+    const auto weight = step.loss.isfinite().to(torch::kDouble) * step.samples;
+    sums_ += torch::stack({step.loss.nan_to_num(0.0, 0.0, 0.0).to(torch::kDouble),
+                           torch::ones_like(weight)}) *
+             weight;
+  }
+
+  // Over all ranks, into the progress.
+  void reduce() {
+    auto all = sums_.cpu().clone();
+    ranks_.sum(all);
+    progress_.loss_sum = all[0].item<double>();
+    progress_.loss_count = all[1].item<int64_t>();
+  }
+
+ private:
+  Distributed& ranks_;
+  Progress& progress_;
+  at::Tensor sums_;
+};
+
+Trainer::Trainer(TrainState& state, Task& task, Loader& train, TrainerOptions options)
+    : state_(state), task_(task), train_(train), options_(std::move(options)) {
+  if (!options_.distributed) options_.distributed = std::make_shared<Distributed>();
+  WF_CHECK(batches_per_epoch() > 0,
+           "the training set has fewer samples than one step takes: lower DATA.BATCH_SIZE or "
+           "TRAIN.ACCUMULATION_STEPS");
+  generator_ = torch::globalContext().defaultGenerator(options_.device).clone();
+  state_.model->set_generator(generator_);
+  restore_position();
+}
+
+void Trainer::every(int64_t steps, std::function<void(const TrainState&)> event) {
+  WF_CHECK(steps > 0, "Trainer::every: the interval must be positive, got ", steps);
+  events_.push_back({steps, std::move(event)});
+}
+
+// Maps the saved position to the present batch size, accumulation and world size.
+void Trainer::restore_position() {
   auto& progress = state_.progress;
   const int64_t parts = options_.accumulation_steps;
-  const int64_t now = options_.batch_images, before = progress.batch_images;
-  const bool trained = progress.batch > 0 && progress.batch == progress.batches;
+  const int64_t now = options_.global_batch_size, before = progress.global_batch_size;
+  const bool trained = progress.validation_due();
   const bool regrouped =
       now > 0 && before > 0 && progress.step > 0 &&
       (before != now ||
        progress.step != (progress.epoch * progress.batches + progress.batch) / parts);
-  progress.batch_images = now;
+  progress.global_batch_size = now;
   if (regrouped) {
     progress.batch = progress.batch * before / now / parts * parts;
     progress.batches = batches_per_epoch();
     if (trained || progress.batch > progress.batches) progress.batch = progress.batches;
     progress.step = (progress.epoch * progress.batches + progress.batch) / parts;
-    log::info(
-        "the checkpoint was made with {} pictures a batch, now {}: going on at batch {} of {}",
-        before, now, progress.batch, progress.batches);
+    log::info("the checkpoint was made with a global batch of {}, now {}: continuing at batch {} of {}",
+              before, now, progress.batch, progress.batches);
   }
   if (trained) progress.batch = progress.batches = batches_per_epoch();
-  WF_CHECK(
-      progress.batch == 0 || progress.batches == batches_per_epoch(),
-      "the checkpoint stands at batch ", progress.batch, " of ", progress.batches,
-      " in its epoch, and an epoch now has ", batches_per_epoch(),
-      " batches: resume with the batch size and pictures it was made with, or from a checkpoint "
-      "at the end of an epoch");
+  WF_CHECK(progress.batch == 0 || progress.batches == batches_per_epoch(),
+           "the checkpoint is at batch ", progress.batch, " of ", progress.batches,
+           " in its epoch, and an epoch now has ", batches_per_epoch(),
+           " batches: resume with the batch size and data it was made with, or from a checkpoint at "
+           "the end of an epoch");
   progress.batches = batches_per_epoch();
 }
 
@@ -91,18 +134,38 @@ int64_t Trainer::batches_per_epoch() const {
   return train_.batches() / options_.accumulation_steps * options_.accumulation_steps;
 }
 
+bool Trainer::at_step_limit() const {
+  return options_.steps > 0 && state_.progress.step >= options_.steps;
+}
+
+bool Trainer::done() const {
+  const auto& progress = state_.progress;
+  if (options_.steps == 0) return progress.epoch >= options_.epochs;
+  return at_step_limit() && progress.validated_step == progress.step;
+}
+
 Outcome Trainer::run() {
-  tell("start", [&](Observer& observer) { observer.on_start(state_); });
-  while (state_.progress.epoch < options_.epochs) {
+  notify_observers("start", [&](Observer& observer) { observer.on_start(state_); });
+  auto& progress = state_.progress;
+  while (!done()) {
     EpochReport report;
-    report.epoch = state_.progress.epoch;
-    report.last = report.epoch + 1 == options_.epochs;
-    const bool trained = train_epoch(report);
-    // Validation may take long, and an epoch more.
-    if (trained) tell("save", [&](Observer& observer) { observer.on_trained(state_, report); });
-    if (!trained || !validate(report)) {
+    report.epoch = progress.epoch;
+    bool completed = train_epoch(report);
+    report.complete = progress.validation_due();
+    report.last = options_.steps > 0 ? at_step_limit() : report.epoch + 1 == options_.epochs;
+    // Validation may take long, so the epoch is saved before it.
+    if (completed) {
+      notify_observers("save", [&](Observer& o) { o.on_train_epoch_end(state_, report); });
+    }
+    const auto due = [&](int64_t interval, int64_t at) { return interval > 0 && at % interval == 0; };
+    if (report.last || due(options_.validate_epochs, report.epoch + 1) ||
+        due(options_.validate_steps, progress.step)) {
+      report.validation.emplace();
+      completed = completed && validate(*report.validation);
+    }
+    if (!completed) {
       require_finite_weights();
-      tell("last save", [&](Observer& observer) { observer.on_stop(state_); });
+      notify_observers("last save", [&](Observer& observer) { observer.on_stop(state_); });
       return Outcome::stopped;
     }
     finish_epoch(report);
@@ -113,60 +176,86 @@ Outcome Trainer::run() {
 bool Trainer::train_epoch(EpochReport& report) {
   auto& progress = state_.progress;
   state_.model->train();
-  // The sum of the losses and their number, of this process, but for what was there before, which
-  // is of all and counts once. In double and on the device: exact enough, and nothing waits for it.
-  auto losses = torch::zeros({2}, torch::kDouble);
-  if (options_.distributed->is_root()) {
-    losses[0] = progress.loss_sum;
-    losses[1] = static_cast<double>(progress.loss_count);
-  }
-  losses = losses.to(options_.device);
+  EpochSums sums(options_, progress);
   const Stopwatch watch;
-  int64_t images = 0;
+  int64_t samples = 0;
   train_.start(progress.epoch, progress.batch);
-  while (const auto step = next_step()) {
-    // A step that overflowed in float16 is left out, here as by the scaler.
-    const auto weight = step->loss.isfinite().to(torch::kDouble) * step->images;
-    losses += torch::stack({step->loss.nan_to_num(0.0, 0.0, 0.0).to(torch::kDouble),
-                            torch::ones_like(weight)}) *
-              weight;
-    const int64_t count = step->images * options_.distributed->world();
-    images += count;
-    progress.batch += options_.accumulation_steps;
-    progress.step += 1;
+  while (validate_inside_epoch()) {
+    auto at = position_after_next_step();
+    const auto step = next_step();
+    if (!step) break;
+    sums.add(*step);
+    const int64_t count = step->samples * options_.distributed->world();
+    samples += count;
+    progress.batch = at.batch;
+    progress.step = at.step;
 
-    StepReport at{progress.epoch, options_.epochs, progress.batch, progress.batches, step->lr};
     const double seconds = watch.seconds();
-    at.images_per_s = images / seconds;
-    at.data_wait = train_.wait_seconds() / seconds;
+    at.lr = step->lr;
+    report.images_per_s = at.images_per_s = static_cast<double>(samples) / seconds;
+    report.data_wait = at.data_wait = train_.wait_seconds() / seconds;
     at.seconds_left = static_cast<double>(at.batches - at.batch) *
-                      (static_cast<double>(count) / options_.accumulation_steps) / at.images_per_s;
-    at.measured = step->measured;
-    if (at.measured) {
-      count_losses(losses);  // so that an observer can save here
-      at.loss = progress.mean_loss();
-      at.grad_norm = step->grad_norm.item<double>();
-    }
-    if (at.measured) name_straggler();
-    if (options_.distributed->is_root()) {
-      for (const auto& observer : observers_) observer->on_step(state_, at);
-    }
-    report.images_per_s = at.images_per_s;
-    report.data_wait = at.data_wait;
+                      (static_cast<double>(count) / at.step_batches) / at.images_per_s;
+    if (step->measured) sums.reduce();  // so that an observer can save here
+    report_step(*step, at);
+    run_events();
     if (options_.distributed->stop()) break;
   }
-  count_losses(losses);
-  return !options_.distributed->stop();
+  sums.reduce();
+  return !options_.distributed->stop() && !stop_cancelled_validation_;
 }
 
-void Trainer::count_losses(const at::Tensor& losses) {
-  auto all = losses.cpu().clone();
-  options_.distributed->sum(all);
-  state_.progress.loss_sum = all[0].item<double>();
-  state_.progress.loss_count = all[1].item<int64_t>();
+// Where the run will be after the step that comes next, whether or not there is one.
+StepReport Trainer::position_after_next_step() const {
+  const auto& progress = state_.progress;
+  StepReport at;
+  at.epoch = progress.epoch;
+  at.epochs = options_.epochs;
+  at.step_batches = options_.accumulation_steps;
+  at.batch = progress.batch + at.step_batches;
+  at.batches = progress.batches;
+  if (options_.steps > 0) {
+    const int64_t left = std::max<int64_t>(0, options_.steps - progress.step);
+    at.batches = std::min(at.batches, progress.batch + left * at.step_batches);
+  }
+  at.step = progress.step + 1;
+  return at;
 }
 
-void Trainer::name_straggler() {
+// The end of an epoch is always measured, as a checkpoint may follow.
+bool Trainer::needs_loss(const StepReport& next) const {
+  if (next.last_of_epoch()) return true;
+  if (options_.validate_steps > 0 && next.step % options_.validate_steps == 0) return true;
+  return std::any_of(observers_.begin(), observers_.end(),
+                     [&](const auto& observer) { return observer->needs_loss(next); });
+}
+
+void Trainer::report_step(const Step& step, StepReport at) {
+  auto& progress = state_.progress;
+  at.has_loss = step.measured;
+  if (at.has_loss) {
+    at.loss = progress.mean_loss();
+    at.window_loss = (progress.loss_sum - progress.window_sum) /
+                     static_cast<double>(progress.loss_count - progress.window_count);
+    at.grad_norm = step.grad_norm.item<double>();
+    progress.window_sum = progress.loss_sum;
+    progress.window_count = progress.loss_count;
+    log_straggler();
+  }
+  if (!options_.distributed->is_root()) return;
+  for (const auto& observer : observers_) observer->on_step(state_, at);
+}
+
+void Trainer::run_events() {
+  for (const auto& event : events_) {
+    if (state_.progress.step % event.steps != 0) continue;
+    state_.model->eval();
+    event.run(state_);
+    state_.model->train();
+  }
+}
+
+void Trainer::log_straggler() {
   const auto found = options_.distributed->straggler();
   if (!found || !options_.distributed->is_root()) return;
   log::warning(
@@ -174,58 +263,51 @@ void Trainer::name_straggler() {
       found->rank, found->seconds, found->median);
 }
 
-// The observers write files, which may take longer than anything may take in training.
-void Trainer::tell(const std::string& what, const std::function<void(Observer&)>& call) {
+// Observers write files, which may take longer than the timeout of a collective.
+void Trainer::notify_observers(const std::string& what,
+                               const std::function<void(Observer&)>& call) {
   options_.distributed->on_root(what, [&] {
     for (const auto& observer : observers_) call(*observer);
   });
 }
 
 std::optional<Trainer::Step> Trainer::next_step() {
-  const auto& progress = state_.progress;
-  const int64_t parts = options_.accumulation_steps, end = progress.batch + parts;
-  if (end > progress.batches) return std::nullopt;
+  const auto next = position_after_next_step();
+  if (next.batch > next.batches) return std::nullopt;
+  const int64_t parts = options_.accumulation_steps, first = state_.progress.step * parts;
   Step step;
-  // Every print_freq batches, or the first step after. The last of an epoch is one too, as a
-  // checkpoint may follow.
-  step.measured = end / options_.print_freq > progress.batch / options_.print_freq ||
-                  end == progress.batches ||
-                  (options_.save_steps > 0 && (progress.step + 1) % options_.save_steps == 0);
+  step.measured = needs_loss(next);
   options_.distributed->begin_step();
   state_.optimizer->zero_grad();
   std::vector<at::Tensor> losses;
   Batch batch;
   for (int64_t part = 0; part < parts; ++part) {
     WF_CHECK(train_.next(batch), "the loader ended before the epoch did");
-    losses.push_back(accumulate(batch, progress.step * parts + part, part + 1 == parts));
-    step.images += batch.labels.size(0);
+    losses.push_back(backward(batch, first + part, part + 1 == parts));
+    step.samples += batch.size();
   }
   step.loss = parts == 1 ? losses[0] : torch::stack(losses).mean();
-  step.lr = learning_rate(state_.schedule, progress.step - 1);
+  step.lr = learning_rate(state_.schedule, state_.progress.step - 1);
   update(step);
   options_.distributed->end_step();
   return step;
 }
 
-// Adds the gradients of one batch, `last` of its step; `number` counts batches over the whole run.
+// Adds the gradients of one micro-batch, `last` of its step; `micro_batch` counts over the run.
 // Returns its loss.
-at::Tensor Trainer::accumulate(const Batch& batch, int64_t number, bool last) {
-  auto images = model_input(batch, options_.device);
-  auto targets = batch.labels.to(options_.device, /*non_blocking=*/true);
-  const auto& ranks = *options_.distributed;
-  const auto draw = static_cast<uint64_t>(number * ranks.world() + ranks.rank());
-  if (mixup_) targets = (*mixup_)(images, targets, CounterRng{options_.seed, kMixupStream, draw});
-  generator_.set_current_seed(CounterRng{options_.seed, kDropPathStream, draw}.next());
+at::Tensor Trainer::backward(const Batch& batch, int64_t micro_batch, bool last) {
+  auto& ranks = *options_.distributed;
+  const StepRng rng(options_.seed, static_cast<uint64_t>(micro_batch * ranks.world() + ranks.rank()),
+                    generator_);
   at::Tensor loss;
   {
     const Autocast autocast(options_.amp, options_.device.type());
-    const auto logits = state_.model->forward(images).to(torch::kFloat);
-    loss = classification_loss(logits, targets, options_.loss);
+    loss = task_.loss(batch, rng);
   }
-  auto share = loss;
-  if (options_.accumulation_steps > 1) share = share / options_.accumulation_steps;
-  if (state_.scaler) share = state_.scaler->scale(share);
-  options_.distributed->backward(share, last);
+  auto scaled = loss;
+  if (options_.accumulation_steps > 1) scaled = scaled / options_.accumulation_steps;
+  if (state_.scaler) scaled = state_.scaler->scale(scaled);
+  ranks.backward(scaled, last);
   return loss.detach();
 }
 
@@ -238,7 +320,7 @@ void Trainer::update(Step& step) {
   clip_gradients(groups, step.grad_norm, options_.clip_grad);
   state_.optimizer->step(step.lr, found_inf);
   if (state_.scaler) state_.scaler->update(*found_inf);
-  if (state_.ema) state_.ema->update();
+  for (const auto& ema : state_.emas) ema->update();
 }
 
 void Trainer::require_finite(const Step& step) const {
@@ -246,7 +328,7 @@ void Trainer::require_finite(const Step& step) const {
   if (!options_.device.is_cpu() && !step.measured) return;
   const double loss = step.loss.item<double>(), norm = step.grad_norm.item<double>();
   if (std::isfinite(loss) && std::isfinite(norm)) return;
-  // An overflow in float16 is an ordinary thing: the scaler leaves the step out and goes lower.
+  // Overflows in float16 are expected: the scaler skips the step and lowers its scale.
   if (state_.scaler && state_.scaler->current() > kLowestScale) return;
   const auto& progress = state_.progress;
   throw Error(
@@ -257,7 +339,7 @@ void Trainer::require_finite(const Step& step) const {
       Error::kDiverged);
 }
 
-// Before a save that no measured step came before.
+// Before a save that does not follow a step whose loss was checked.
 void Trainer::require_finite_weights() const {
   for (const auto& item : state_.model->named_parameters()) {
     if (item.value().isfinite().all().item<bool>()) continue;
@@ -267,39 +349,68 @@ void Trainer::require_finite_weights() const {
   }
 }
 
-bool Trainer::validate(EpochReport& report) {
-  EvaluateOptions options;
-  options.device = options_.device;
-  options.amp = options_.amp;
-  options.cancelled = stop_requested;
-  if (options_.distributed->world() > 1) {
-    options.sum = [this](at::Tensor& tensor) { options_.distributed->sum(tensor); };
+// Weights 0 are the trained ones, weights k those of the k-th EMA.
+std::optional<Metrics> Trainer::validate_weights(const ValidationContext& context,
+                                                 int64_t weights) {
+  const EmaScope scope(weights == 0 ? nullptr : state_.emas[weights - 1].get());
+  return task_.validate(context);
+}
+
+bool Trainer::validate(ValidationReport& report) {
+  const ValidationContext context{*options_.distributed, options_.device, options_.amp,
+                                  stop_requested};
+  for (size_t weights = 0; weights <= state_.emas.size(); ++weights) {
+    auto metrics = validate_weights(context, static_cast<int64_t>(weights));
+    if (!metrics) return false;
+    if (weights == 0) report.trained = *std::move(metrics);
+    else report.ema.push_back(*std::move(metrics));
   }
-  report.validation = evaluate(*state_.model, validation_, options);
-  if (!state_.ema || !report.validation.complete) return report.validation.complete;
-  const AveragedWeights averaged(state_.ema.get());
-  report.averaged = evaluate(*state_.model, validation_, options);
-  return report.averaged->complete;
+  select_best(report);
+  state_.progress.validated_step = state_.progress.step;
+  return true;
+}
+
+// Of equal values the later one is best, which has trained longer.
+void Trainer::select_best(ValidationReport& report) {
+  const auto& spec = task_.selection_metric();
+  report.selection = &spec;
+  auto& progress = state_.progress;
+  double value = report.trained.value(spec);
+  int64_t weights = 0;
+  for (size_t i = 0; i < report.ema.size(); ++i) {
+    const double ema = report.ema[i].value(spec);
+    if (!spec.at_least_as_good(value, ema)) value = ema, weights = static_cast<int64_t>(i) + 1;
+  }
+  if (std::isnan(value)) return;
+  report.best = !progress.has_best() || spec.at_least_as_good(value, progress.best_metric);
+  if (report.best) progress.best_metric = value, progress.best_weights = weights;
+}
+
+bool Trainer::validate_inside_epoch() {
+  const auto& progress = state_.progress;
+  const int64_t interval = options_.validate_steps;
+  const bool at_end = progress.validation_due() || at_step_limit();  // run() validates there
+  if (interval == 0 || progress.step == 0 || progress.step % interval != 0 || at_end ||
+      progress.validated_step == progress.step) {
+    return true;
+  }
+  ValidationReport report;
+  stop_cancelled_validation_ = !validate(report);
+  if (stop_cancelled_validation_) return false;
+  state_.model->train();
+  notify_observers("validation", [&](Observer& o) { o.on_validation(state_, report); });
+  return true;
 }
 
 void Trainer::finish_epoch(EpochReport& report) {
   auto& progress = state_.progress;
   report.lr = learning_rate(state_.schedule, progress.step - 1);
   report.train_loss = progress.mean_loss();
-  // One that two processes met in different epochs counts twice.
+  // A sample that two ranks met in different epochs counts twice.
   report.unreadable =
       std::lround(options_.distributed->sum(static_cast<double>(train_.unreadable())));
-  // ">=": among equals the later one, which has trained longer.
-  double accuracy = report.validation.acc1;
-  const bool averaged = report.averaged && report.averaged->acc1 > accuracy;
-  if (averaged) accuracy = report.averaged->acc1;
-  report.best = accuracy >= progress.max_accuracy;
-  if (report.best) progress.max_accuracy = accuracy, progress.best_averaged = averaged;
-  progress.epoch += 1;
-  progress.batch = 0;
-  progress.loss_sum = 0;
-  progress.loss_count = 0;
-  tell("end of an epoch", [&](Observer& observer) { observer.on_epoch(state_, report); });
+  if (report.complete) progress.start_next_epoch();
+  notify_observers("end of an epoch", [&](Observer& o) { o.on_epoch_end(state_, report); });
 }
 
 }  // namespace wf

@@ -2,6 +2,8 @@
 
 #include "weightformer/core/check.h"
 
+#include "data/image_reader.h"
+
 #include "support/photo.h"
 #include "support/toy_data.h"
 
@@ -23,9 +25,9 @@ std::unique_ptr<Loader> make(int workers, LoaderOptions options = {},
   TransformOptions transform;
   transform.size = kSide;
   Sampler sampler(data->size(), options.train, options.seed);
-  return std::make_unique<Loader>(
-      data, options.train ? make_train_transform(transform) : make_eval_transform(transform),
-      sampler, options);
+  auto transformed = options.train ? make_train_transform(transform) : make_eval_transform(transform);
+  return std::make_unique<Loader>(make_image_reader(data, std::move(transformed)), sampler,
+                                  options);
 }
 
 LoaderOptions training() {
@@ -45,7 +47,7 @@ std::vector<Batch> drain(Loader& loader, int64_t epoch, int64_t first = 0) {
 void expect_same(const Batch& a, const Batch& b) {
   EXPECT_EQ(a.indices, b.indices);
   EXPECT_TRUE(torch::equal(a.labels, b.labels));
-  EXPECT_TRUE(torch::equal(a.images, b.images));
+  EXPECT_TRUE(torch::equal(a.inputs, b.inputs));
 }
 
 TEST(Loader, GivesTheSameBitsForAnyNumberOfWorkersAndFromAnyBatch) {
@@ -105,7 +107,7 @@ TEST(Loader, AnUnreadablePictureOfAnEvaluationIsMarked) {
   const auto batches = drain(*loader, 0);
   EXPECT_EQ(batches[0].labels[4].item<int64_t>(), -1);
   EXPECT_EQ(batches[0].labels[5].item<int64_t>(), 1);
-  EXPECT_EQ(batches[0].images[4].abs().sum().item<float>(), 0);
+  EXPECT_EQ(batches[0].inputs[4].abs().sum().item<float>(), 0);
 }
 
 TEST(Loader, ASetOfDamagedPicturesEndsInAnErrorAndNotInALoop) {
@@ -143,16 +145,16 @@ TEST(Loader, DamageThatOnlyDecodingNoticesIsTreatedTheSame) {
   loading.batch_size = 10;
   for (bool fast : {true, false}) {
     options.fast_decode = fast;
-    Loader loader(data, make_train_transform(options), Sampler(10, true, 1), loading);
+    Loader loader(make_image_reader(data, make_train_transform(options)), Sampler(10, true, 1), loading);
     for (const auto& batch : drain(loader, 0)) {
       for (int64_t index : batch.indices) EXPECT_NE(index, 5);
     }
     EXPECT_EQ(loader.unreadable(), 1);
   }
-  Loader loader(data, make_eval_transform(options), Sampler(10, false, 1), LoaderOptions{});
+  Loader loader(make_image_reader(data, make_eval_transform(options)), Sampler(10, false, 1), LoaderOptions{});
   const auto batches = drain(loader, 0);
   EXPECT_EQ(batches[5].labels.item<int64_t>(), -1);
-  EXPECT_EQ(batches[5].images.abs().sum().item<float>(), 0);
+  EXPECT_EQ(batches[5].inputs.abs().sum().item<float>(), 0);
   EXPECT_EQ(batches[6].labels.item<int64_t>(), 0);
 }
 
@@ -166,12 +168,12 @@ TEST(Loader, UsesTheMemoryOfABatchAgainWhenNobodyHoldsIt) {
   at::Tensor view;
   Batch batch;
   for (int i = 0; loader->next(batch); ++i) {
-    EXPECT_TRUE(torch::equal(batch.images, expected[i].images));
-    places.insert(batch.images.data_ptr());
-    if (i == 0) view = batch.images.select(0, 1);
+    EXPECT_TRUE(torch::equal(batch.inputs, expected[i].inputs));
+    places.insert(batch.inputs.data_ptr());
+    if (i == 0) view = batch.inputs.select(0, 1);
   }
   EXPECT_LT(places.size(), expected.size());
-  EXPECT_TRUE(torch::equal(view, expected[0].images[1])) << "a view keeps its batch";
+  EXPECT_TRUE(torch::equal(view, expected[0].inputs[1])) << "a view keeps its batch";
 }
 
 TEST(Loader, AnExceptionOfAWorkerReachesTheCaller) {

@@ -5,6 +5,7 @@
 #include "weightformer/data/loader.h"
 
 #include "data/device_batch.h"
+#include "data/image_reader.h"
 #include "engine/build.h"
 #include "support/toy_data.h"
 
@@ -44,10 +45,10 @@ std::unique_ptr<Loader> make(const Set& set) {
   options.batch_size = set.batch;
   options.workers = set.workers;
   options.train = true;
-  options.bytes = set.bytes;
   options.seed = 5;
   return std::make_unique<Loader>(
-      std::make_shared<ToyDataset>(kPictures, 50), build_train_transform(config),
+      make_image_reader(std::make_shared<ToyDataset>(kPictures, 50), build_train_transform(config),
+                        set.bytes),
       Sampler(kPictures, true, options.seed, set.rank, set.world, set.repeats), options);
 }
 
@@ -195,11 +196,11 @@ TEST_P(Erasing, OfBytesOnTheDeviceEqualsThatOfTheWorkers) {
   Batch numbers, bytes;
   while (of_numbers->next(numbers)) {
     ASSERT_TRUE(of_bytes->next(bytes));
-    ASSERT_EQ(bytes.images.scalar_type(), torch::kByte);
+    ASSERT_EQ(bytes.inputs.scalar_type(), torch::kByte);
     EXPECT_TRUE(torch::equal(numbers.labels, bytes.labels));
     erased += static_cast<int64_t>(bytes.erased.size());
     const auto made = model_input(bytes, c10::kCPU);
-    EXPECT_LE((made - numbers.images).abs().max().item<float>(), 1e-6);
+    EXPECT_LE((made - numbers.inputs).abs().max().item<float>(), 1e-6);
   }
   EXPECT_GT(erased, kPictures / 2);
 }

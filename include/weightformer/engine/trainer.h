@@ -1,87 +1,106 @@
 #pragma once
 
-#include "weightformer/engine/observers.h"
+#include "weightformer/data/loader.h"
+#include "weightformer/engine/observer.h"
+#include "weightformer/engine/task.h"
 #include "weightformer/engine/train_state.h"
-
-#include "data/augment/mixup.h"
-#include "engine/classification/loss.h"
-#include "engine/distributed.h"
 
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace wf {
 
 struct TrainerOptions {
-  int64_t epochs = 300;  ///< all of them, cool-down included
-  double clip_grad = 5;  ///< largest total gradient norm; 0: no limit
-  LossOptions loss;
-  std::optional<MixupOptions> mixup;
-  int64_t batch_images = 0;           ///< in a batch of all processes; 0: not known
-  int64_t accumulation_steps = 1;     ///< batches whose gradients make one step
+  int64_t epochs = 300;               ///< cool-down included
+  int64_t steps = 0;                  ///< optimizer steps of the run; 0: `epochs` decides
+  double clip_grad = 5;               ///< maximum gradient norm; 0 disables clipping
+  int64_t global_batch_size = 0;      ///< samples in a batch over all ranks; 0: not known
+  int64_t accumulation_steps = 1;     ///< micro-batches of an optimizer step
   std::optional<at::ScalarType> amp;  ///< dtype of autocast
   c10::Device device = c10::kCPU;
-  int64_t print_freq = 100;  ///< batches between two measured steps
-  int64_t save_steps = 0;    ///< every so many steps one is measured too, so that it can be saved
+  int64_t validate_epochs = 1;  ///< epochs between validations; the last one is always validated
+  int64_t validate_steps = 0;   ///< steps between validations inside an epoch; 0: none
   uint64_t seed = 0;
-  std::shared_ptr<Distributed> distributed;  ///< those who train together; none: this process alone
+  std::shared_ptr<Distributed> distributed;  ///< null: a single process
 };
 
 enum class Outcome { finished, stopped };
 
-/// Trains `state.model` from where `state.progress` stands to the last epoch, with a validation
-/// after each, and tells the observers. Knows no files.
+/// Trains the model of a task from where `state.progress` is to the end of the run, validates it,
+/// and informs the observers. Knows neither files nor what is being learned.
 ///
-/// Every draw is a function of (seed, step) or (seed, epoch, sample), so a run that was stopped and
-/// resumed computes what the unbroken one computes. With accumulation, batches that do not fill a
-/// step at the end of an epoch are left out, as pictures are that do not fill a batch.
+/// Every random draw is a function of (seed, step, rank) or (seed, epoch, sample), so a run that was
+/// stopped and resumed computes what an unbroken one computes. With accumulation, batches at the end
+/// of an epoch that do not fill a step are dropped, like samples that do not fill a batch.
 ///
-/// Resumed with another number of pictures a step (batch size, accumulation, processes), it goes on
-/// at the same place in the epoch, rounded down to a whole step, and at the same place in the
-/// schedule.
+/// Resumed with another number of samples per step (batch size, accumulation, world size), training
+/// continues at the same place in the epoch, rounded down to a whole step, and at the same place in
+/// the schedule.
 ///
-/// With several processes, each process has its part of every batch and all have the same weights.
-/// Observers are told on rank 0 alone; what they are told is of all processes.
+/// With several ranks, each has its part of every batch and all have the same weights. Observers
+/// are informed on rank 0 only, with values over all ranks.
 class Trainer {
  public:
-  Trainer(TrainState& state, Loader& train, Loader& validation, TrainerOptions options);
+  Trainer(TrainState& state, Task& task, Loader& train, TrainerOptions options);
 
   void add(std::shared_ptr<Observer> observer) { observers_.push_back(std::move(observer)); }
 
-  /// Returns `stopped` after a stop signal, at a step's end. Throws wf::Error with exit code
-  /// kDiverged when a loss or gradient is not finite, before it reaches the weights on a CPU.
+  /// Calls `event` on every rank after each `steps`-th optimizer step, with the model in evaluation
+  /// mode; for example to draw samples. It must not change the state of the run.
+  void every(int64_t steps, std::function<void(const TrainState&)> event);
+
+  /// Whether the run is at its end, so that run() would do nothing.
+  bool done() const;
+
+  /// Returns `stopped` after a stop signal, at the end of a step. Throws wf::Error with exit code
+  /// kDiverged when a loss or gradient is not finite; on a CPU, before it reaches the weights.
   Outcome run();
 
  private:
   struct Step {
     at::Tensor loss, grad_norm;  // scalars on the device; the loss is the mean over the samples
     double lr = 0;
-    int64_t images = 0;
-    bool measured = false;  // printed: the device may be waited for
+    int64_t samples = 0;
+    bool measured = false;  // an observer asked for the loss: the device may be waited for
   };
-  bool train_epoch(EpochReport& report);  // false: stopped
-  bool validate(EpochReport& report);     // false: stopped
-  std::optional<Step> next_step();        // none: the epoch's end
-  at::Tensor accumulate(const Batch& batch, int64_t number, bool last);
+  class EpochSums;
+  bool train_epoch(EpochReport& report);     // false: stopped
+  bool validate(ValidationReport& report);   // false: stopped
+  bool validate_inside_epoch();              // false: stopped
+  std::optional<Metrics> validate_weights(const ValidationContext& context, int64_t weights);
+  void select_best(ValidationReport& report);
+  std::optional<Step> next_step();           // none: the end of the epoch or of the run
+  StepReport position_after_next_step() const;
+  bool needs_loss(const StepReport& next) const;
+  at::Tensor backward(const Batch& batch, int64_t micro_batch, bool last);
   void update(Step& step);
+  void report_step(const Step& step, StepReport at);
+  void run_events();
   void require_finite(const Step& step) const;
-  int64_t batches_per_epoch() const;
-  void find_place();
-  void count_losses(const at::Tensor& losses);
-  void name_straggler();
-  void tell(const std::string& what, const std::function<void(Observer&)>& call);
   void require_finite_weights() const;
+  int64_t batches_per_epoch() const;
+  bool at_step_limit() const;
+  void restore_position();
+  void log_straggler();
+  void notify_observers(const std::string& what, const std::function<void(Observer&)>& call);
   void finish_epoch(EpochReport& report);
 
+  struct Event {
+    int64_t steps;
+    std::function<void(const TrainState&)> run;
+  };
+
   TrainState& state_;
+  Task& task_;
   Loader& train_;
-  Loader& validation_;
   TrainerOptions options_;
-  std::optional<Mixup> mixup_;
   at::Generator generator_;
   std::vector<std::shared_ptr<Observer>> observers_;
+  std::vector<Event> events_;
+  bool stop_cancelled_validation_ = false;  // inside an epoch
 };
 
 }  // namespace wf

@@ -10,8 +10,14 @@
 
 namespace wf {
 
+/// What training needs of any network.
+class Model : public torch::nn::Module {
+ public:
+  virtual void set_generator(const at::Generator& /*generator*/) {}
+};
+
 /// A network from pictures to class scores.
-class Classifier : public torch::nn::Module {
+class Classifier : public Model {
  public:
   /// images: [B, 3, H, W], normalised with the ImageNet mean and deviation → logits [B, classes].
   virtual at::Tensor forward(const at::Tensor& images) = 0;
@@ -19,9 +25,6 @@ class Classifier : public torch::nn::Module {
   /// The side, in pixels, of the square pictures that the model is trained on by default.
   virtual int64_t image_size() const = 0;
   virtual int64_t num_classes() const = 0;
-
-  /// Where stochastic depth draws from in training; without it, from the device's default.
-  virtual void set_generator(const at::Generator& generator) = 0;
 };
 
 /// What may differ from the named model; 0 keeps what the name says.

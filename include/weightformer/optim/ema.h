@@ -18,6 +18,8 @@ class Ema {
  public:
   Ema(const torch::nn::Module& model, double decay);
 
+  double decay() const { return decay_; }
+
   void update();
 
   /// Starts over from the weights as they are now.
@@ -38,17 +40,18 @@ class Ema {
   std::vector<at::Tensor> weights_, averages_;
 };
 
-/// The averages in the model's place for as long as it lives. `ema` may be null: then nothing.
-class AveragedWeights {
+/// Puts the averages in the place of the model's weights for as long as it lives. `ema` may be null:
+/// then the weights stay.
+class EmaScope {
  public:
-  explicit AveragedWeights(Ema* ema) : ema_(ema) {
+  explicit EmaScope(Ema* ema) : ema_(ema) {
     if (ema_) ema_->swap();
   }
-  ~AveragedWeights() {
+  ~EmaScope() {
     if (ema_) ema_->swap();
   }
-  AveragedWeights(const AveragedWeights&) = delete;
-  AveragedWeights& operator=(const AveragedWeights&) = delete;
+  EmaScope(const EmaScope&) = delete;
+  EmaScope& operator=(const EmaScope&) = delete;
 
  private:
   Ema* ema_;

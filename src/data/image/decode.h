@@ -1,6 +1,6 @@
 #pragma once
 
-#include "weightformer/core/check.h"
+#include "weightformer/data/unreadable_sample.h"
 
 #include "data/dataset.h"
 #include "data/image/image.h"
@@ -11,9 +11,9 @@
 namespace wf {
 
 /// A picture that is damaged, empty, too large or of no known format. One line: "file: why".
-class UnreadableImage : public Error {
+class UnreadableImage : public UnreadableSample {
  public:
-  using Error::Error;
+  using UnreadableSample::UnreadableSample;
 };
 
 /// More pixels than this are refused before any memory is taken (PIL's limit for an error).

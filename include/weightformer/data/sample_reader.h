@@ -1,0 +1,44 @@
+#pragma once
+
+#include "weightformer/core/random.h"
+#include "weightformer/data/batch.h"
+#include "weightformer/data/unreadable_sample.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace wf {
+
+class BatchMemory;
+
+/// A batch that is being filled. Several threads write slots at the same time, each slot by one
+/// thread.
+class BatchBuilder {
+ public:
+  virtual ~BatchBuilder() = default;
+
+  /// Writes sample `index`, input and label, into `slot`. Random choices come from `rng` only.
+  /// Throws UnreadableSample; another read() of the slot may follow.
+  virtual void read(int64_t slot, int64_t index, CounterRng rng) = 0;
+
+  /// Zero input and label -1, for an evaluation.
+  virtual void mark_unreadable(int64_t slot) = 0;
+
+  /// The batch, once every slot is written. Batch::indices is filled in by the loader.
+  virtual Batch finish() = 0;
+};
+
+/// Turns sample numbers into batches: what a sample is, where the loader only knows order, threads
+/// and prefetching. Thread-safe.
+class SampleReader {
+ public:
+  virtual ~SampleReader() = default;
+
+  virtual int64_t size() const = 0;                ///< samples in the dataset
+  virtual std::string name(int64_t i) const = 0;   ///< where sample `i` is stored, for messages
+  /// Memory for `count` samples, taken from `memory`.
+  virtual std::unique_ptr<BatchBuilder> begin(int64_t count, BatchMemory& memory) const = 0;
+};
+
+}  // namespace wf

@@ -1,0 +1,14 @@
+#pragma once
+
+#include "weightformer/core/check.h"
+
+namespace wf {
+
+/// A sample that cannot be read or decoded. Training takes another one in its place, evaluation
+/// counts it as wrong.
+class UnreadableSample : public Error {
+ public:
+  using Error::Error;
+};
+
+}  // namespace wf

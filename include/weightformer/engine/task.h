@@ -1,0 +1,97 @@
+// What a training problem has to provide. Everything else belongs to the trainer.
+#pragma once
+
+#include "weightformer/core/random.h"
+#include "weightformer/data/batch.h"
+#include "weightformer/engine/metrics.h"
+#include "weightformer/models/model.h"
+
+#include <ATen/core/Generator.h>
+#include <c10/core/Device.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace wf {
+
+class Distributed;
+
+/// The random numbers of one micro-batch on one rank, a function of (seed, micro-batch, rank): a
+/// resumed run repeats them and no state has to be saved.
+class StepRng {
+ public:
+  /// `draw` numbers the micro-batches of all ranks over the whole run. Seeds `generator`.
+  StepRng(uint64_t seed, uint64_t draw, at::Generator generator);
+
+  /// Numbers on the host for one purpose; each purpose has its own `name`.
+  CounterRng stream(uint64_t name) const { return CounterRng{seed_, name, draw_}; }
+  /// For tensors on the device. The model draws from it too (stochastic depth, dropout).
+  const at::Generator& generator() const { return generator_; }
+
+ private:
+  uint64_t seed_, draw_;
+  at::Generator generator_;
+};
+
+/// What a validation needs to know about the run.
+struct ValidationContext {
+  Distributed& ranks;
+  c10::Device device = c10::kCPU;
+  std::optional<at::ScalarType> amp;  ///< dtype of autocast, as in training
+  bool (*cancelled)() = nullptr;      ///< asked between batches
+};
+
+struct Throughput {
+  double images_per_s = 0;
+  int64_t batch = 0;  ///< images in the batch that was timed
+};
+
+/// Facts that a checkpoint and the run that resumes it must agree on, as lists of words:
+/// {"classes", {"cat", "dog"}}.
+using Metadata = std::map<std::string, std::vector<std::string>>;
+
+/// One training problem: a model, the loss of a batch, and how the model is validated. The trainer
+/// owns accumulation, precision, clipping, optimizer, EMA, schedule, distribution, stopping and the
+/// position in the run.
+class Task {
+ public:
+  explicit Task(std::shared_ptr<Model> model) : model_(std::move(model)) {}
+  virtual ~Task() = default;
+  Task(const Task&) = delete;
+  Task& operator=(const Task&) = delete;
+
+  const std::shared_ptr<Model>& model() const { return model_; }
+
+  /// The mean loss of one micro-batch, a float32 scalar with a gradient. Called under autocast when
+  /// the run uses mixed precision. Random numbers come from `rng` only.
+  virtual at::Tensor loss(const Batch& batch, const StepRng& rng) = 0;
+
+  /// Validates the model with the weights that it has now; every rank calls it and gets the metrics
+  /// of all ranks together. nullopt: cancelled. Draws no random numbers.
+  virtual std::optional<Metrics> validate(const ValidationContext& context) = 0;
+
+  /// The metric that selects the best checkpoint, one of those that validate() returns.
+  virtual const MetricSpec& selection_metric() const = 0;
+
+  virtual Metadata metadata() const { return {}; }
+  /// Throws wf::Error naming `source` when a checkpoint with `saved` must not be continued.
+  virtual void check_metadata(const Metadata& saved, const std::string& source) const {
+    (void)saved, (void)source;
+  }
+
+  /// wf_train --throughput: the forward pass alone on one batch of the validation set.
+  virtual Throughput throughput(const ValidationContext& context) = 0;
+
+  /// wf_train --eval: like validate(), in more detail; rank 0 writes reports into `directory`.
+  virtual Metrics evaluate(const ValidationContext& context, const std::string& directory) = 0;
+
+ private:
+  std::shared_ptr<Model> model_;
+};
+
+}  // namespace wf

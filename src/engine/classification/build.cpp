@@ -1,0 +1,156 @@
+#include "engine/classification/build.h"
+
+#include "weightformer/core/check.h"
+
+#include "data/image_reader.h"
+#include "data/sources/open_dataset.h"
+#include "data/sources/real_labels.h"
+#include "engine/classification/classification_task.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace wf {
+namespace {
+
+TransformOptions transform_options(const Config& config) {
+  TransformOptions options;
+  options.size = static_cast<int>(config.data.img_size);
+  options.interpolation =
+      config.data.interpolation == "bicubic" ? Interpolation::bicubic : Interpolation::bilinear;
+  options.crop = config.test.crop;
+  options.crop_padding = static_cast<int>(config.aug.crop_padding);
+  options.hflip = config.aug.hflip;
+  options.fast_decode = config.data.fast_decode;
+  return options;
+}
+
+RandomErasingOptions erasing_options(const AugConfig& aug) {
+  RandomErasingOptions options;
+  options.probability = aug.reprob;
+  options.count = static_cast<int>(aug.recount);
+  if (aug.remode == "const") options.fill = RandomErasingOptions::Fill::zero;
+  if (aug.remode == "rand") options.fill = RandomErasingOptions::Fill::color;
+  return options;
+}
+
+// Ranks that train must take the same number of steps, so their parts are even.
+std::unique_ptr<Loader> make_loader(const Config& config, std::shared_ptr<const Dataset> dataset,
+                                    std::unique_ptr<Transform> transform, bool train,
+                                    const TaskRequest& request) {
+  LoaderOptions options;
+  options.batch_size = config.data.batch_size;
+  options.workers = static_cast<int>(config.data.num_workers);
+  options.train = train;
+  options.drop_last = train;
+  options.seed = static_cast<uint64_t>(config.seed);
+  options.device = request.device;
+  options.pin_memory = config.data.pin_memory;
+  const int64_t repeats = train ? std::max<int64_t>(1, config.aug.repeated) : 1;
+  const Sampler sampler(dataset->size(), /*shuffle=*/train, options.seed, request.env.rank,
+                        request.env.world, repeats, /*even=*/train);
+  auto reader = make_image_reader(std::move(dataset), std::move(transform),
+                                  /*bytes=*/options.device.is_cuda());
+  return std::make_unique<Loader>(std::move(reader), sampler, options);
+}
+
+DataSourceOptions data_source(const DataConfig& data, const LaunchEnv& env) {
+  WF_CHECK(!data.data_path.empty(),
+           "DATA.DATA_PATH is not set: give --data-path DIRECTORY, which holds train/CLASS/* and "
+           "val/CLASS/*");
+  DataSourceOptions source;
+  source.path = data.data_path;
+  source.dataset = data.dataset;
+  source.zip = data.zip_mode;
+  source.cache_listing = data.cache_listing;
+  source.cache.mode = data.cache_mode == "no"     ? CacheMode::no
+                      : data.cache_mode == "full" ? CacheMode::full
+                                                  : CacheMode::part;
+  source.cache.rank = env.rank;
+  source.cache.world = env.world;
+  return source;
+}
+
+}  // namespace
+
+std::shared_ptr<Classifier> build_classifier(const Config& config, c10::Device device) {
+  ClassifierOverrides overrides;
+  overrides.num_classes = config.model.num_classes;
+  overrides.dim = config.model.dim;
+  overrides.depth = config.model.depth;
+  overrides.patch_size = config.model.patch_size;
+  overrides.drop_path_rate = config.model.drop_path_rate;
+  overrides.recompute = config.train.use_checkpoint;
+  auto model = create_classifier(config.model.name, overrides);
+  model->to(device);
+  return model;
+}
+
+std::unique_ptr<Transform> build_eval_transform(const Config& config) {
+  return make_eval_transform(transform_options(config));
+}
+
+std::unique_ptr<Transform> build_train_transform(const Config& config) {
+  auto options = transform_options(config);
+  options.random_interpolation = config.data.interpolation == "random";
+  options.auto_augment = config.aug.auto_augment;
+  options.color_jitter = config.aug.color_jitter;
+  options.erasing = erasing_options(config.aug);
+  return make_train_transform(options);
+}
+
+std::optional<MixupOptions> build_mixup(const Config& config) {
+  const auto& aug = config.aug;
+  if (aug.mixup <= 0 && aug.cutmix <= 0 && !aug.cutmix_minmax) return std::nullopt;
+  MixupOptions options;
+  options.mixup_alpha = aug.mixup;
+  options.cutmix_alpha = aug.cutmix;
+  options.cutmix_minmax = aug.cutmix_minmax;
+  options.probability = aug.mixup_prob;
+  options.switch_probability = aug.mixup_switch_prob;
+  if (aug.mixup_mode == "pair") options.mode = MixupOptions::Mode::pair;
+  if (aug.mixup_mode == "elem") options.mode = MixupOptions::Mode::elem;
+  options.label_smoothing = config.model.label_smoothing;
+  options.num_classes = config.model.num_classes;
+  return options;
+}
+
+LossOptions build_loss(const Config& config) {
+  LossOptions options;
+  if (config.train.loss == "bce") options.kind = LossOptions::Kind::binary;
+  options.threshold = config.train.bce_threshold;
+  options.label_smoothing = config.model.label_smoothing;
+  return options;
+}
+
+TaskSetup build_classification(const Config& config, const TaskRequest& request) {
+  const auto source = data_source(config.data, request.env);
+  ClassificationOptions options;
+  options.device = request.device;
+  options.loss = build_loss(config);
+  options.mixup = build_mixup(config);
+  std::unique_ptr<Loader> train;
+  const auto numbering = request.saved.find("classes");
+  if (numbering != request.saved.end()) options.classes = numbering->second;
+  if (request.train) {
+    auto transform = build_train_transform(config);  // first: a bad policy costs no listing
+    const auto dataset = open_dataset(source, "train");
+    options.classes = dataset->classes();
+    train = make_loader(config, dataset, std::move(transform), true, request);
+  }
+  const auto dataset = open_dataset(source, "val", options.classes);
+  const auto count = static_cast<int64_t>(dataset->classes().size());
+  WF_CHECK(count == config.model.num_classes, source.path, " has ", count,
+           " classes and MODEL.NUM_CLASSES is ", config.model.num_classes,
+           ": set it with --opts MODEL.NUM_CLASSES ", count);
+  options.classes = dataset->classes();
+  if (!config.data.real_labels.empty()) {
+    options.real_labels = real_labels(*dataset, config.data.real_labels);
+  }
+  auto validation = make_loader(config, dataset, build_eval_transform(config), false, request);
+  auto task = std::make_unique<ClassificationTask>(build_classifier(config, request.device),
+                                                   std::move(validation), std::move(options));
+  return {std::move(task), std::move(train)};
+}
+
+}  // namespace wf

@@ -1,0 +1,34 @@
+// From the configuration to image classification.
+#pragma once
+
+#include "weightformer/config/config.h"
+#include "weightformer/models/model.h"
+
+#include "data/augment/mixup.h"
+#include "data/transforms.h"
+#include "engine/classification/loss.h"
+#include "engine/tasks.h"
+
+#include <memory>
+#include <optional>
+
+namespace wf {
+
+/// MODEL.* as a network with fresh weights on `device`.
+std::shared_ptr<Classifier> build_classifier(const Config& config, c10::Device device);
+
+std::unique_ptr<Transform> build_eval_transform(const Config& config);
+std::unique_ptr<Transform> build_train_transform(const Config& config);
+
+/// AUG.MIXUP*, AUG.CUTMIX*; nullopt when both are off.
+std::optional<MixupOptions> build_mixup(const Config& config);
+
+/// TRAIN.LOSS. With mixup, targets are soft and already smoothed; otherwise they are labels and the
+/// loss smooths them.
+LossOptions build_loss(const Config& config);
+
+/// The task of MODEL.TYPE wfm, on DATA_PATH/train and DATA_PATH/val, which share one numbering of
+/// the classes: that of `request.saved` when evaluating, else that of the directories.
+TaskSetup build_classification(const Config& config, const TaskRequest& request);
+
+}  // namespace wf

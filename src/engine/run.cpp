@@ -1,0 +1,46 @@
+#include "engine/run.h"
+
+#include "weightformer/core/check.h"
+
+#include "engine/build.h"
+#include "runtime/log.h"
+
+#include <torch/torch.h>
+
+#include <filesystem>
+
+namespace wf {
+namespace {
+
+void open_directory(const std::string& directory, int rank) {
+  std::error_code problem;
+  std::filesystem::create_directories(directory, problem);
+  WF_CHECK(!problem, directory, ": cannot create the run directory (--output): ",
+           problem.message());
+  if (rank > 0) log::only_errors_on_terminal();
+  log::open(directory + (rank == 0 ? "/log.txt" : str("/log_rank_", rank, ".txt")));
+}
+
+}  // namespace
+
+Run start_run(const Config& config, const LaunchEnv& env) {
+  WF_CHECK(env.world == 1 || !config.throughput_mode, "WORLD_SIZE=", env.world,
+           ": --throughput times a single process");
+  Run run;
+  run.config = config;
+  run.env = env;
+  run.directory = run_folder(config);
+  open_directory(run.directory, env.rank);
+  if (config.threads > 0) at::set_num_threads(static_cast<int>(config.threads));
+  torch::manual_seed(static_cast<uint64_t>(config.seed));
+  run.device = build_device(config, env);
+  run.ranks = build_distributed(config, env, run.device);
+  log::info("{} on {}, {} threads, rank {} of {}, run directory {}", config.model.name,
+            run.device.str(), at::get_num_threads(), env.rank, env.world, run.directory);
+  if (!config.amp && config.origins.count("AMP_DTYPE")) {
+    log::warning("AMP_DTYPE has no effect without --amp");
+  }
+  return run;
+}
+
+}  // namespace wf

@@ -1,0 +1,30 @@
+#pragma once
+
+#include "weightformer/config/config.h"
+
+#include "dist/launch_env.h"
+#include "engine/distributed.h"
+
+#include <c10/core/Device.h>
+
+#include <memory>
+#include <string>
+
+namespace wf {
+
+/// One process of a run: where it computes and where it writes.
+struct Run {
+  Config config;
+  LaunchEnv env;
+  c10::Device device = c10::kCPU;
+  std::shared_ptr<Distributed> ranks;
+  std::string directory;  ///< OUTPUT/NAME/TAG
+
+  bool is_root() const { return ranks->is_root(); }
+};
+
+/// Creates the run directory and opens the log in it, chooses device and threads, meets the other
+/// ranks, and seeds the default generator, from which fresh weights are drawn. Throws wf::Error.
+Run start_run(const Config& config, const LaunchEnv& env);
+
+}  // namespace wf

@@ -1,0 +1,33 @@
+#pragma once
+
+#include "weightformer/config/config.h"
+#include "weightformer/data/loader.h"
+#include "weightformer/engine/task.h"
+
+#include "core/registry.h"
+#include "dist/launch_env.h"
+
+#include <functional>
+#include <memory>
+
+namespace wf {
+
+/// What a task is built for.
+struct TaskRequest {
+  LaunchEnv env;
+  c10::Device device = c10::kCPU;
+  bool train = true;    ///< false: to evaluate or time, the training set is not opened
+  Metadata saved = {};  ///< of the checkpoint that is evaluated
+};
+
+struct TaskSetup {
+  std::unique_ptr<Task> task;
+  std::unique_ptr<Loader> train;  ///< null unless TaskRequest::train
+};
+
+using TaskBuilder = std::function<TaskSetup(const Config&, const TaskRequest&)>;
+
+/// Every task, by MODEL.TYPE.
+const Registry<TaskBuilder>& tasks();
+
+}  // namespace wf
