@@ -78,7 +78,7 @@ void ConsoleObserver::on_epoch_end(const TrainState& state, const EpochReport& r
 
 void log_validation(const std::string& when, const TrainState& state,
                     const ValidationReport& report) {
-  log::info("{} {}{}", when, report.trained.show(), best_so_far(state));
+  log::info("{} {}{}", when, report.trained.show(), best_so_far(state, report));
   for (size_t i = 0; i < report.ema.size(); ++i) {
     log::info("{} {}: {}", when.substr(0, when.find(':') + 1), ema_name(i, report.ema.size()),
               report.ema[i].show());

@@ -6,7 +6,7 @@
 
 #include "data/device_batch.h"
 #include "data/image_reader.h"
-#include "engine/build.h"
+#include "engine/classification/build.h"
 #include "support/toy_data.h"
 
 #include <gtest/gtest.h>
@@ -184,10 +184,10 @@ TEST_P(Erasing, OfBytesOnTheDeviceEqualsThatOfTheWorkers) {
   options.workers = 2;
   options.train = true;
   const auto start = [&](bool bytes) {
-    options.bytes = bytes;
-    auto loader = std::make_unique<Loader>(std::make_shared<ToyDataset>(kPictures, 50),
-                                           build_train_transform(config),
-                                           Sampler(kPictures, true, 0), options);
+    auto reader = make_image_reader(std::make_shared<ToyDataset>(kPictures, 50),
+                                    build_train_transform(config), bytes);
+    auto loader =
+        std::make_unique<Loader>(std::move(reader), Sampler(kPictures, true, 0), options);
     loader->start(0);
     return loader;
   };

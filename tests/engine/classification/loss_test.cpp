@@ -2,7 +2,7 @@
 
 #include "weightformer/core/check.h"
 
-#include "engine/build.h"
+#include "engine/classification/build.h"
 
 #include <gtest/gtest.h>
 #include <torch/torch.h>
