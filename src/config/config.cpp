@@ -10,7 +10,7 @@ namespace wf {
 namespace {
 
 // "TRAIN.EPOCHS (cfg/a.yaml:7)"
-std::string named(const Config& config, const std::string& key) {
+std::string key_with_origin(const Config& config, const std::string& key) {
   const auto origin = config.origins.find(key);
   return key + (origin == config.origins.end() ? " (default)" : " (" + origin->second + ")");
 }
@@ -18,25 +18,23 @@ std::string named(const Config& config, const std::string& key) {
 }  // namespace
 
 Config::Config() {
-  visit(*this, [](auto& field, const char*, const auto& value, const char*, const Rule&) {
-    field = value;
-  });
+  visit(*this, [](auto& field, const auto& value, const Key&) { field = value; });
 }
 
 std::vector<std::string> key_names() {
   std::vector<std::string> keys;
   const Config config;
-  visit(config, [&](const auto&, const char* key, auto&&...) { keys.emplace_back(key); });
+  visit(config, [&](const auto&, const auto&, const Key& key) { keys.emplace_back(key.name); });
   return keys;
 }
 
 bool operator==(const Config& a, const Config& b) {
   // Two walks in step: the fields of `a` by address, then those of `b` against them.
   std::vector<const void*> fields;
-  visit(a, [&](const auto& field, auto&&...) { fields.push_back(&field); });
+  visit(a, [&](const auto& field, const auto&, const Key&) { fields.push_back(&field); });
   bool equal = true;
   size_t at = 0;
-  visit(b, [&](const auto& field, auto&&...) {
+  visit(b, [&](const auto& field, const auto&, const Key&) {
     using Field = std::decay_t<decltype(field)>;
     equal = equal && *static_cast<const Field*>(fields[at]) == field;
     ++at;
@@ -44,28 +42,12 @@ bool operator==(const Config& a, const Config& b) {
   return equal;
 }
 
-Config without_local_settings(Config config) {
-  const Config defaults;
-  config.data.data_path = defaults.data.data_path;
-  config.data.real_labels = defaults.data.real_labels;
-  config.data.num_workers = defaults.data.num_workers;
-  config.data.pin_memory = defaults.data.pin_memory;
-  config.data.cache_listing = defaults.data.cache_listing;
-  config.model.resume = defaults.model.resume;
-  config.model.pretrained = defaults.model.pretrained;
-  config.output = defaults.output;
-  config.device = defaults.device;
-  config.threads = defaults.threads;
-  config.local_rank = defaults.local_rank;
-  return config;
-}
-
 std::string run_folder(const Config& config) {
   return config.output + "/" + config.model.name + "/" + config.tag;
 }
 
 void validate(const Config& config) {
-  const auto at = [&](const char* key) { return named(config, key); };
+  const auto at = [&](const char* key) { return key_with_origin(config, key); };
   const auto& train = config.train;
   const auto tag = std::filesystem::path(config.tag).lexically_normal();
   WF_CHECK(!tag.empty() && tag != "." && tag.is_relative() && *tag.begin() != ".." &&

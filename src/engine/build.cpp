@@ -16,7 +16,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <sstream>
 
 namespace wf {
 namespace {
@@ -79,36 +78,6 @@ DataSourceOptions data_source(const Config& config) {
   source.cache.rank = env.rank;
   source.cache.world = env.world;
   return source;
-}
-
-// The first line of `own` that `other` has differently, both of dump_yaml().
-std::string first_difference(const std::string& own, const std::string& other) {
-  const auto bare = [](const std::string& line) {
-    return line.substr(std::min(line.find_first_not_of(' '), line.size()));
-  };
-  std::istringstream ours(own), theirs(other);
-  std::string section, line, expected;
-  while (std::getline(ours, line) && std::getline(theirs, expected)) {
-    if (line != expected) {
-      return str(line[0] == ' ' ? section : "", bare(line), " where rank 0 has ", bare(expected));
-    }
-    if (line.back() == ':') section = bare(line) + " ";
-  }
-  return "more or fewer of them";
-}
-
-// Ranks that train with other numbers would go on without a word, or end in a riddle. What belongs
-// to a machine may differ.
-void require_same_settings(const Config& config, ProcessGroup& group) {
-  const auto own = dump_yaml(without_local_settings(config)), root = group.broadcast(own);
-  auto differ = torch::full({1}, own == root ? 0 : 1, torch::kLong);
-  group.sum(differ);
-  WF_CHECK(own == root, "rank ", group.rank(),
-           " was started with other settings than rank 0: ", first_difference(own, root),
-           "; give all processes the same command");
-  WF_CHECK(differ.item<int64_t>() == 0,
-           "other ranks were started with other settings than "
-           "rank 0, and say which; give all processes the same command");
 }
 
 }  // namespace
@@ -211,7 +180,8 @@ std::shared_ptr<Distributed> build_distributed(const Config& config, const Launc
   options.find_unused = config.dist.find_unused;
   options.compress = config.dist.compress == "bf16";
   const auto all = std::make_shared<ProcessGroup>(env, device, group);
-  require_same_settings(config, *all);
+  // Ranks with different settings would silently diverge or deadlock.
+  all->require_equal("settings", list_settings(config, {Scope::training, Scope::run}));
   return std::make_shared<Distributed>(all, options);
 }
 

@@ -165,9 +165,9 @@ TEST_F(ConfigTest, EveryMistakeIsOneLineWithFileLineAndKey) {
        "a.yaml:1: unknown key LR_SCHEDULER.NAME, did you mean TRAIN.LR_SCHEDULER.NAME?"},
       {"EPOCHS: 3", "a.yaml:1: unknown key EPOCHS, did you mean TRAIN.EPOCHS?"},
       {"TRIAN: {EPOCHS: 3}", "a.yaml:1: unknown key TRIAN, did you mean TRAIN?"},
-      {"TRAIN: {EPOCHS: many}", "a.yaml:1: TRAIN.EPOCHS: expected a whole number, got 'many'"},
-      {"TRAIN: {EPOCHS: 1.5}", "a.yaml:1: TRAIN.EPOCHS: expected a whole number, got '1.5'"},
-      {"TRAIN: {EPOCHS: [1]}", "a.yaml:1: TRAIN.EPOCHS: expected a whole number, got a list"},
+      {"TRAIN: {EPOCHS: many}", "a.yaml:1: TRAIN.EPOCHS: expected an integer, got 'many'"},
+      {"TRAIN: {EPOCHS: 1.5}", "a.yaml:1: TRAIN.EPOCHS: expected an integer, got '1.5'"},
+      {"TRAIN: {EPOCHS: [1]}", "a.yaml:1: TRAIN.EPOCHS: expected an integer, got a list"},
       {"TRAIN: {EPOCHS: 0}", "a.yaml:1: TRAIN.EPOCHS: must be at least 1, got 0"},
       {"TRAIN: {BASE_LR: .nan}", "a.yaml:1: TRAIN.BASE_LR: expected a number, got '.nan'"},
       {"TRAIN: {BASE_LR: }", "a.yaml:1: TRAIN.BASE_LR: expected a number, got nothing"},
@@ -220,6 +220,21 @@ TEST_F(ConfigTest, ContradictionsNameTheKeysAndWhereTheyWereSet) {
   EXPECT_NE(contradiction("MODEL: {DIM: 30}").find("multiple of 4"), std::string::npos);
   EXPECT_EQ(contradiction("EVAL_MODE: on"), "--eval needs --resume FILE: the weights to evaluate");
   EXPECT_EQ(contradiction("TAG: fine"), "no error");
+}
+
+TEST_F(ConfigTest, DifferencesAndListsAreOfTheScopesAskedFor) {
+  Config before, now;
+  now.train.epochs = 310;
+  now.print_freq = 7;
+  now.data.data_path = "/data";
+  using Lines = std::vector<std::string>;
+  EXPECT_EQ(differences(before, now, {Scope::training}), Lines{"TRAIN.EPOCHS 300 → 310"});
+  EXPECT_EQ(differences(before, now, {Scope::run}), Lines{"PRINT_FREQ 100 → 7"});
+  EXPECT_EQ(differences(before, now, {Scope::machine}), Lines{"DATA.DATA_PATH \"\" → \"/data\""});
+  const auto agreed = list_settings(now, {Scope::training, Scope::run});
+  EXPECT_EQ(agreed.rfind("DATA.BATCH_SIZE: 128\nDATA.DATASET: \"imagenet\"\n", 0), 0u) << agreed;
+  EXPECT_NE(agreed.find("\nTRAIN.EPOCHS: 310\n"), std::string::npos) << agreed;
+  EXPECT_EQ(agreed.find("DATA_PATH"), std::string::npos) << agreed;
 }
 
 TEST_F(ConfigTest, ADumpReadsBackToTheSameConfig) {

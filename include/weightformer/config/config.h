@@ -1,4 +1,4 @@
-// One run's settings. Keys, defaults, allowed values and help stand once, in src/config/keys.h.
+// The settings of a run. Keys, defaults, allowed values, help and scopes are in src/config/keys.h.
 #pragma once
 
 #include <array>
@@ -66,7 +66,8 @@ struct DistConfig {
   std::string compress;
 };
 
-/// Everything that decides a run. A fresh one holds the published defaults.
+/// All settings of a run. A default-constructed one holds the defaults of the reference
+/// implementation.
 struct Config {
   Config();
 
@@ -86,10 +87,6 @@ struct Config {
 
 /// Equal in every key; origins do not count.
 bool operator==(const Config& a, const Config& b);
-
-/// What decides a run: `config` with the settings of one machine or one start of the program, such
-/// as paths, threads and the device, as they are by default.
-Config without_local_settings(Config config);
 
 /// OUTPUT/NAME/TAG, where the run's files go.
 std::string run_folder(const Config& config);

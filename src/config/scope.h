@@ -1,0 +1,13 @@
+#pragma once
+
+namespace wf {
+
+/// What a key has an effect on. All ranks must agree on training and run keys; a resume reports
+/// changes of training keys.
+enum class Scope {
+  training,  ///< what is trained
+  run,       ///< how the run is logged, saved and started
+  machine,   ///< this machine or this process: paths, threads, the device
+};
+
+}  // namespace wf
