@@ -28,6 +28,16 @@ std::vector<std::string> key_names() {
   return keys;
 }
 
+std::string key_help(const std::string& name) {
+  std::optional<std::string> help;
+  const Config config;
+  visit(config, [&](const auto&, const auto&, const Key& key) {
+    if (name == key.name) help = key.help;
+  });
+  WF_CHECK(help, "no configuration key is named ", name);
+  return *help;
+}
+
 bool operator==(const Config& a, const Config& b) {
   // Two walks in step: the fields of `a` by address, then those of `b` against them.
   std::vector<const void*> fields;

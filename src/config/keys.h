@@ -272,4 +272,7 @@ void visit(C& c, V&& v) {
 /// All key names, in order.
 std::vector<std::string> key_names();
 
+/// The help text of a key. Throws wf::Error for a name that is not a key.
+std::string key_help(const std::string& name);
+
 }  // namespace wf

@@ -152,7 +152,10 @@ TEST_F(ConfigTest, AnUnknownFlagNamesTheNearest) {
 
 TEST_F(ConfigTest, HelpIsHandedBackAndNotPrinted) {
   const char* const argv[] = {"wf_train", "--help"};
-  EXPECT_NE(parse_train_arguments(2, argv).help.find("--use-checkpoint"), std::string::npos);
+  const auto help = parse_train_arguments(2, argv).help;
+  EXPECT_NE(help.find("--use-checkpoint"), std::string::npos) << help;
+  EXPECT_NE(help.find("name of the run"), std::string::npos) << "the help of TAG\n" << help;
+  EXPECT_NE(help.find("evaluate the model and exit"), std::string::npos) << help;
 }
 
 TEST_F(ConfigTest, EveryMistakeIsOneLineWithFileLineAndKey) {
