@@ -170,7 +170,7 @@ int main(int argc, char** argv) {
     log::info("{} on {}, {} threads, rank {} of {}, run folder {}", config.model.name, device.str(),
               at::get_num_threads(), env.rank, env.world, folder);
     if (!config.amp && config.origins.count("AMP_DTYPE")) {
-      log::warning("AMP_DTYPE {} has no effect without --amp", config.amp_dtype);
+      log::warning("AMP_DTYPE {} has no effect without --amp", name_of(config.amp_dtype));
     }
     if (config.eval_mode || config.throughput_mode) return evaluate_or_time(job);
     return train(job);

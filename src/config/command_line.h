@@ -14,8 +14,8 @@ struct CommandLine {
 };
 
 /// Takes the flags of the reference implementation's main.py. Flags override --opts, which override
-/// the file. The returned configuration is validated. Throws wf::Error with a one-line message for a
-/// bad command.
+/// the file. The returned configuration is validated. Throws wf::Error with a one-line message for
+/// a bad command.
 CommandLine parse_train_arguments(int argc, const char* const* argv);
 
 }  // namespace wf

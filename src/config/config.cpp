@@ -72,14 +72,15 @@ void validate(const Config& config) {
            at("TRAIN.BASE_LR"), ", ", train.base_lr);
   WF_CHECK(train.start_epoch < all, at("TRAIN.START_EPOCH"), " is ", train.start_epoch,
            ", and the run has epochs 0 to ", all - 1, " by ", at("TRAIN.EPOCHS"));
-  WF_CHECK(train.bce_threshold == 0 || train.loss == "bce", at("TRAIN.BCE_THRESHOLD"), " is ",
-           train.bce_threshold, ", and ", at("TRAIN.LOSS"), " is ", train.loss,
+  WF_CHECK(train.bce_threshold == 0 || train.loss == LossKind::binary, at("TRAIN.BCE_THRESHOLD"),
+           " is ", train.bce_threshold, ", and ", at("TRAIN.LOSS"), " is ", name_of(train.loss),
            ": it goes with bce");
   const auto& cut = config.aug.cutmix_minmax;
   WF_CHECK(!cut || (*cut)[0] <= (*cut)[1], at("AUG.CUTMIX_MINMAX"), ": the minimum ", (*cut)[0],
            " is above the maximum ", (*cut)[1]);
-  WF_CHECK(!config.data.zip_mode || config.data.dataset == "imagenet", at("DATA.ZIP_MODE"),
-           " is for image folders, and ", at("DATA.DATASET"), " is ", config.data.dataset);
+  WF_CHECK(!config.data.zip_mode || config.data.dataset == DatasetKind::imagenet,
+           at("DATA.ZIP_MODE"), " is for image folders, and ", at("DATA.DATASET"), " is ",
+           name_of(config.data.dataset));
   WF_CHECK(config.model.dim % 4 == 0, at("MODEL.DIM"), " is ", config.model.dim,
            ": the predictors need a multiple of 4");
   WF_CHECK(config.model.patch_size <= config.data.img_size, at("MODEL.PATCH_SIZE"), " is ",

@@ -21,6 +21,10 @@ std::string text_of(const std::string& value) {
   out << YAML::DoubleQuoted << value;
   return out.c_str();
 }
+template <typename Enum, typename = std::enable_if_t<std::is_enum_v<Enum>>>
+std::string text_of(Enum value) {
+  return text_of(std::string(name_of(value)));
+}
 std::string text_of(const Pair& value) {
   return "[" + text_of(value[0]) + ", " + text_of(value[1]) + "]";
 }
@@ -30,19 +34,20 @@ const char* type_of(bool) { return "bool"; }
 const char* type_of(int64_t) { return "int"; }
 const char* type_of(double) { return "float"; }
 const char* type_of(const std::string&) { return "string"; }
+template <typename Enum, typename = std::enable_if_t<std::is_enum_v<Enum>>>
+const char* type_of(Enum) {
+  return "string";
+}
 const char* type_of(const Pair&) { return "[float, float]"; }
 const char* type_of(const std::optional<Pair>&) { return "[float, float] or null"; }
 
-const char* name_of(Scope scope) {
-  switch (scope) {
-    case Scope::training:
-      return "training";
-    case Scope::run:
-      return "run";
-    case Scope::machine:
-      return "machine";
+template <typename Field>
+std::string allowed(const Field&, const Key& key) {
+  if constexpr (std::is_enum_v<Field>) {
+    return describe_names<Field>();
+  } else {
+    return describe(key.constraint);
   }
-  return "";
 }
 
 std::vector<std::string> split(const std::string& key) {
@@ -115,7 +120,7 @@ std::string describe_markdown() {
   const Config defaults;
   visit(defaults, [&](const auto& field, const auto&, const Key& key) {
     out << "| `" << key.name << "` | " << type_of(field) << " | `" << text_of(field) << "` | "
-        << describe(key.constraint) << " | " << name_of(key.scope) << " | " << key.help << " |\n";
+        << allowed(field, key) << " | " << name_of(key.scope) << " | " << key.help << " |\n";
   });
   return out.str();
 }

@@ -13,7 +13,7 @@
 
 namespace wf {
 
-/// What a value must satisfy beyond its type.
+/// What a value must satisfy beyond its type. An enum needs none: its names are in config/enums.h.
 struct Constraint {
   static constexpr double kUnlimited = std::numeric_limits<double>::infinity();
   double min = -kUnlimited;
@@ -49,26 +49,25 @@ void visit_data(C& c, V&& v) {
      "directory with train/CLASS/* and val/CLASS/*, or train.wfpack and val.wfpack",
      {},
      Scope::machine});
-  v(c.data.dataset, "imagenet",
+  v(c.data.dataset, DatasetKind::imagenet,
     {"DATA.DATASET",
-     "imagenet: any image directory, zip or packed file; cifar100: its binary format",
-     one_of({"imagenet", "cifar100"})});
+     "imagenet: any image directory, zip or packed file; cifar100: its binary format"});
   v(c.data.img_size, 224, {"DATA.IMG_SIZE", "input resolution, pixels", between(1, 16384)});
-  v(c.data.interpolation, "bicubic",
+  v(c.data.interpolation, InterpolationMode::bicubic,
     {"DATA.INTERPOLATION",
-     "resize filter; random: bilinear or bicubic at random in training, bilinear in evaluation",
-     one_of({"bicubic", "bilinear", "random"})});
+     "resize filter; random: bilinear or bicubic at random in training, bilinear in evaluation"});
   v(c.data.fast_decode, true,
     {"DATA.FAST_DECODE",
      "training: decode only the crop region, at reduced DCT scale when the image is much larger"});
   v(c.data.zip_mode, false,
     {"DATA.ZIP_MODE",
      "read train.zip with train_map.txt and val.zip with val_map.txt instead of directories"});
-  v(c.data.cache_mode, "part",
+  v(c.data.cache_mode, CacheMode::part,
     {"DATA.CACHE_MODE",
      "read-ahead of zip and packed files: no, part (1 / world size per process) or full; the "
      "processes of a machine share one copy",
-     one_of({"no", "full", "part"}), Scope::machine});
+     {},
+     Scope::machine});
   v(c.data.cache_listing, true,
     {"DATA.CACHE_LISTING",
      "keep the file list of an image directory in the user's cache directory for later runs",
@@ -146,9 +145,8 @@ void visit_train(C& c, V&& v) {
      "resume from the newest checkpoint in the run directory",
      {},
      Scope::run});
-  v(c.train.loss, "ce",
-    {"TRAIN.LOSS", "ce: cross-entropy; bce: binary cross-entropy per class",
-     one_of({"ce", "bce"})});
+  v(c.train.loss, LossKind::cross_entropy,
+    {"TRAIN.LOSS", "ce: cross-entropy; bce: binary cross-entropy per class"});
   v(c.train.bce_threshold, 0.0,
     {"TRAIN.BCE_THRESHOLD",
      "bce: targets above the threshold become 1, the others 0; 0 keeps soft targets",
@@ -156,14 +154,14 @@ void visit_train(C& c, V&& v) {
   v(c.train.use_checkpoint, false,
     {"TRAIN.USE_CHECKPOINT",
      "activation checkpointing: recompute blocks in the backward pass to save memory"});
-  v(c.train.lr_scheduler.name, "cosine",
-    {"TRAIN.LR_SCHEDULER.NAME", "learning-rate schedule", one_of({"cosine", "linear", "step"})});
+  v(c.train.lr_scheduler.name, LrScheduleKind::cosine,
+    {"TRAIN.LR_SCHEDULER.NAME", "learning-rate schedule"});
   v(c.train.lr_scheduler.decay_epochs, 30,
     {"TRAIN.LR_SCHEDULER.DECAY_EPOCHS", "step: epochs between decays", at_least(1)});
   v(c.train.lr_scheduler.decay_rate, 0.1,
     {"TRAIN.LR_SCHEDULER.DECAY_RATE", "step: factor of each decay", between(0, 1)});
-  v(c.train.optimizer.name, "adamw",
-    {"TRAIN.OPTIMIZER.NAME", "optimizer; sgd uses Nesterov momentum", one_of({"adamw", "sgd"})});
+  v(c.train.optimizer.name, OptimizerKind::adamw,
+    {"TRAIN.OPTIMIZER.NAME", "optimizer; sgd uses Nesterov momentum"});
   v(c.train.optimizer.eps, 1e-8,
     {"TRAIN.OPTIMIZER.EPS", "adamw: term added to the denominator", at_least(0)});
   v(c.train.optimizer.betas, Pair{0.9, 0.999},
@@ -188,11 +186,10 @@ void visit_aug(C& c, V&& v) {
      "repeated augmentation: augmented copies of each image per epoch; 0 disables it",
      between(0, 100)});
   v(c.aug.reprob, 0.25, {"AUG.REPROB", "probability of random erasing", between(0, 1)});
-  v(c.aug.remode, "pixel",
+  v(c.aug.remode, ErasingFill::pixel,
     {"AUG.REMODE",
      "fill of erased regions: const (the mean color), rand (one random color) or pixel (random "
-     "values)",
-     one_of({"const", "rand", "pixel"})});
+     "values)"});
   v(c.aug.recount, 1,
     {"AUG.RECOUNT", "maximum number of erased regions per image", between(1, 100)});
   v(c.aug.mixup, 0.8, {"AUG.MIXUP", "mixup alpha; 0 disables mixup", at_least(0)});
@@ -206,9 +203,8 @@ void visit_aug(C& c, V&& v) {
     {"AUG.MIXUP_PROB", "probability of mixup or cutmix per draw", between(0, 1)});
   v(c.aug.mixup_switch_prob, 0.5,
     {"AUG.MIXUP_SWITCH_PROB", "probability of cutmix when both are enabled", between(0, 1)});
-  v(c.aug.mixup_mode, "batch",
-    {"AUG.MIXUP_MODE", "draw mixing parameters per batch, per pair or per element",
-     one_of({"batch", "pair", "elem"})});
+  v(c.aug.mixup_mode, MixupMode::batch,
+    {"AUG.MIXUP_MODE", "draw mixing parameters per batch, per pair or per element"});
 }
 
 template <typename C, typename V>
@@ -220,8 +216,8 @@ void visit_dist(C& c, V&& v) {
      between(0, 4096)});
   v(c.dist.find_unused, false,
     {"DIST.FIND_UNUSED", "detect unused parameters in every step (costs a graph traversal)"});
-  v(c.dist.compress, "none",
-    {"DIST.COMPRESS", "gradient compression for the all-reduce", one_of({"none", "bf16"})});
+  v(c.dist.compress, GradientCompression::none,
+    {"DIST.COMPRESS", "gradient compression for the all-reduce"});
 }
 
 template <typename C, typename V>
@@ -231,8 +227,7 @@ void visit_run(C& c, V&& v) {
   v(c.test.ema, false,
     {"TEST.EMA", "--eval: evaluate the EMA weights of the checkpoint", {}, Scope::run});
   v(c.amp, false, {"AMP", "automatic mixed precision"});
-  v(c.amp_dtype, "bfloat16",
-    {"AMP_DTYPE", "autocast dtype; float16 enables loss scaling", one_of({"bfloat16", "float16"})});
+  v(c.amp_dtype, AmpDtype::bfloat16, {"AMP_DTYPE", "autocast dtype; float16 enables loss scaling"});
   v(c.output, "output",
     {"OUTPUT", "parent directory; a run writes to OUTPUT/NAME/TAG", {}, Scope::machine});
   v(c.tag, "default", {"TAG", "name of the run", {}, Scope::run});
@@ -247,8 +242,8 @@ void visit_run(C& c, V&& v) {
   v(c.eval_mode, false, {"EVAL_MODE", "evaluate the model and exit", {}, Scope::run});
   v(c.throughput_mode, false,
     {"THROUGHPUT_MODE", "measure inference throughput and exit", {}, Scope::run});
-  v(c.device, "auto",
-    {"DEVICE", "auto uses CUDA when available", one_of({"auto", "cpu", "cuda"}), Scope::machine});
+  v(c.device, DeviceChoice::automatic,
+    {"DEVICE", "auto uses CUDA when available", {}, Scope::machine});
   v(c.threads, 0,
     {"THREADS", "CPU threads per operator; 0: LibTorch's default", between(0, 1024),
      Scope::machine});

@@ -1,7 +1,5 @@
 #include "config/values.h"
 
-#include "core/registry.h"
-
 #include <algorithm>
 #include <cctype>
 #include <charconv>
@@ -9,18 +7,17 @@
 #include <sstream>
 
 namespace wf {
-namespace {
 
-constexpr size_t kShown = 40;
-
-// For messages: one line, not too long.
 std::string quoted(std::string text) {
+  constexpr size_t kShown = 40;
   if (text.size() > kShown) text = text.substr(0, kShown) + "…";
   for (char& c : text) {
     if (static_cast<unsigned char>(c) < 0x20) c = ' ';
   }
   return "'" + text + "'";
 }
+
+namespace {
 
 std::string shown(const YAML::Node& node) {
   if (node.IsNull()) return "nothing";

@@ -23,8 +23,9 @@ namespace {
 TransformOptions transform_options(const Config& config) {
   TransformOptions options;
   options.size = static_cast<int>(config.data.img_size);
-  options.interpolation =
-      config.data.interpolation == "bicubic" ? Interpolation::bicubic : Interpolation::bilinear;
+  options.interpolation = config.data.interpolation == InterpolationMode::bicubic
+                              ? Interpolation::bicubic
+                              : Interpolation::bilinear;
   options.crop = config.test.crop;
   options.crop_padding = static_cast<int>(config.aug.crop_padding);
   options.hflip = config.aug.hflip;
@@ -36,8 +37,7 @@ RandomErasingOptions erasing_options(const AugConfig& aug) {
   RandomErasingOptions options;
   options.probability = aug.reprob;
   options.count = static_cast<int>(aug.recount);
-  if (aug.remode == "const") options.fill = RandomErasingOptions::Fill::zero;
-  if (aug.remode == "rand") options.fill = RandomErasingOptions::Fill::color;
+  options.fill = aug.remode;
   return options;
 }
 
@@ -71,9 +71,7 @@ DataSourceOptions data_source(const Config& config) {
   source.dataset = data.dataset;
   source.zip = data.zip_mode;
   source.cache_listing = data.cache_listing;
-  source.cache.mode = data.cache_mode == "no"     ? CacheMode::no
-                      : data.cache_mode == "full" ? CacheMode::full
-                                                  : CacheMode::part;
+  source.cache.mode = data.cache_mode;
   const auto env = read_launch_env();
   source.cache.rank = env.rank;
   source.cache.world = env.world;
@@ -84,10 +82,10 @@ DataSourceOptions data_source(const Config& config) {
 
 c10::Device build_device(const Config& config, const LaunchEnv& env) {
   const bool cuda = torch::cuda::is_available();
-  WF_CHECK(config.device != "cuda" || cuda,
+  WF_CHECK(config.device != DeviceChoice::cuda || cuda,
            "DEVICE cuda: no GPU can be used here (no driver, no device, or a build with "
            "WF_CUDA=OFF); --device cpu trains on the processor");
-  if (config.device == "cpu" || !cuda) return c10::kCPU;
+  if (config.device == DeviceChoice::cpu || !cuda) return c10::kCPU;
   const int gpu = pick_gpu(env, static_cast<int>(torch::cuda::device_count()));
   const c10::Device device(c10::kCUDA, static_cast<c10::DeviceIndex>(gpu));
   // What names no GPU, such as a library's workspace, must not land on another process's.
@@ -114,7 +112,7 @@ std::unique_ptr<Transform> build_eval_transform(const Config& config) {
 
 std::unique_ptr<Transform> build_train_transform(const Config& config) {
   auto options = transform_options(config);
-  options.random_interpolation = config.data.interpolation == "random";
+  options.random_interpolation = config.data.interpolation == InterpolationMode::random;
   options.auto_augment = config.aug.auto_augment;
   options.color_jitter = config.aug.color_jitter;
   options.erasing = erasing_options(config.aug);
@@ -130,8 +128,7 @@ std::optional<MixupOptions> build_mixup(const Config& config) {
   options.cutmix_minmax = aug.cutmix_minmax;
   options.probability = aug.mixup_prob;
   options.switch_probability = aug.mixup_switch_prob;
-  if (aug.mixup_mode == "pair") options.mode = MixupOptions::Mode::pair;
-  if (aug.mixup_mode == "elem") options.mode = MixupOptions::Mode::elem;
+  options.mode = aug.mixup_mode;
   options.label_smoothing = config.model.label_smoothing;
   options.num_classes = config.model.num_classes;
   return options;
@@ -139,7 +136,7 @@ std::optional<MixupOptions> build_mixup(const Config& config) {
 
 LossOptions build_loss(const Config& config) {
   LossOptions options;
-  if (config.train.loss == "bce") options.kind = LossOptions::Kind::binary;
+  options.kind = config.train.loss;
   options.threshold = config.train.bce_threshold;
   options.label_smoothing = config.model.label_smoothing;
   return options;
@@ -178,7 +175,7 @@ std::shared_ptr<Distributed> build_distributed(const Config& config, const Launc
   DataParallelOptions options;
   options.bucket_bytes = config.dist.bucket_mb << 20;
   options.find_unused = config.dist.find_unused;
-  options.compress = config.dist.compress == "bf16";
+  options.compress = config.dist.compress == GradientCompression::bf16;
   const auto all = std::make_shared<ProcessGroup>(env, device, group);
   // Ranks with different settings would silently diverge or deadlock.
   all->require_equal("settings", list_settings(config, {Scope::training, Scope::run}));
@@ -187,7 +184,7 @@ std::shared_ptr<Distributed> build_distributed(const Config& config, const Launc
 
 std::optional<at::ScalarType> build_amp(const Config& config) {
   if (!config.amp) return std::nullopt;
-  return config.amp_dtype == "float16" ? at::kHalf : at::kBFloat16;
+  return config.amp_dtype == AmpDtype::float16 ? at::kHalf : at::kBFloat16;
 }
 
 LrScheduleOptions build_schedule(const Config& config, int64_t batches_per_epoch, int world) {
@@ -196,7 +193,7 @@ LrScheduleOptions build_schedule(const Config& config, int64_t batches_per_epoch
       static_cast<double>(config.data.batch_size) * train.accumulation_steps * world / 512.0;
   const int64_t steps = batches_per_epoch / train.accumulation_steps;
   LrScheduleOptions schedule;
-  schedule.name = train.lr_scheduler.name;
+  schedule.kind = train.lr_scheduler.name;
   schedule.base_lr = train.base_lr * scale;
   schedule.warmup_lr = train.warmup_lr * scale;
   schedule.min_lr = train.min_lr * scale;
@@ -211,7 +208,7 @@ TrainState build_train_state(const Config& config, std::shared_ptr<Classifier> m
                              const Loaders& loaders, int world) {
   TrainState state;
   OptimizerOptions options;
-  options.name = config.train.optimizer.name;
+  options.kind = config.train.optimizer.name;
   options.eps = config.train.optimizer.eps;
   options.beta1 = config.train.optimizer.betas[0];
   options.beta2 = config.train.optimizer.betas[1];

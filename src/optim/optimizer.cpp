@@ -146,9 +146,13 @@ void Optimizer::load_state(const std::map<std::string, at::Tensor>& state,
 
 std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options,
                                           std::vector<ParamGroup> groups) {
-  if (options.name == "adamw") return std::make_unique<AdamW>(options, std::move(groups));
-  if (options.name == "sgd") return std::make_unique<Sgd>(options, std::move(groups));
-  throw Error(wf::str("unknown optimizer '", options.name, "', known: adamw, sgd"));
+  switch (options.kind) {
+    case OptimizerKind::adamw:
+      return std::make_unique<AdamW>(options, std::move(groups));
+    case OptimizerKind::sgd:
+      return std::make_unique<Sgd>(options, std::move(groups));
+  }
+  throw Error("unknown optimizer");
 }
 
 at::Tensor grad_norm(const std::vector<ParamGroup>& groups) {

@@ -52,8 +52,8 @@ TEST_F(ConfigTest, TheDefaultsAreThePublishedOnes) {
   EXPECT_EQ(c.data.batch_size, 128);
   EXPECT_EQ(c.data.img_size, 224);
   EXPECT_EQ(c.data.num_workers, 8);
-  EXPECT_EQ(c.data.interpolation, "bicubic");
-  EXPECT_EQ(c.data.cache_mode, "part");
+  EXPECT_EQ(c.data.interpolation, InterpolationMode::bicubic);
+  EXPECT_EQ(c.data.cache_mode, CacheMode::part);
   EXPECT_EQ(c.model.num_classes, 1000);
   EXPECT_EQ(c.model.drop_path_rate, 0.1);
   EXPECT_EQ(c.model.label_smoothing, 0.1);
@@ -122,7 +122,7 @@ TEST_F(ConfigTest, OptsWinOverTheFileAndFlagsOverBoth) {
   const auto line = parse_train_arguments(static_cast<int>(std::size(argv)), argv);
   EXPECT_EQ(line.config.data.batch_size, 2);
   EXPECT_EQ(line.config.tag, "three");
-  EXPECT_EQ(line.config.data.cache_mode, "no");
+  EXPECT_EQ(line.config.data.cache_mode, CacheMode::no);
   EXPECT_TRUE(line.config.train.use_checkpoint);
   EXPECT_EQ(line.config.output, "output");
   EXPECT_EQ(run_folder(line.config), "output/wfm_tiny/three");

@@ -15,7 +15,11 @@ TEST(LrSchedule, EveryGoldenRateIsReached) {
   for (const auto& c : file["cases"]) {
     const int64_t steps = c["steps_per_epoch"];
     LrScheduleOptions options;
-    options.name = c["name"];
+    const std::string name = c["name"];
+    for (const auto& [known, kind] : enum_names(LrScheduleKind{})) {
+      if (name == known) options.kind = kind;
+    }
+    ASSERT_EQ(name_of(options.kind), name);
     options.base_lr = c["base_lr"];
     options.warmup_lr = c["warmup_lr"];
     options.min_lr = c["min_lr"];

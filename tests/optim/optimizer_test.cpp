@@ -52,7 +52,7 @@ TEST(Optimizer, SgdIsPyTorchsWithNesterov) {
   fill_parameters(*ours);
   fill_parameters(*theirs);
   OptimizerOptions options;
-  options.name = "sgd";
+  options.kind = OptimizerKind::sgd;
   const auto optimizer = make_optimizer(options, param_groups(*ours, 0.0));
   torch::optim::SGD reference(theirs->parameters(),
                               torch::optim::SGDOptions(0.1).momentum(0.9).nesterov(true));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "weightformer/config/enums.h"
 #include "weightformer/optim/param_groups.h"
 
 #include <ATen/core/Tensor.h>
@@ -13,11 +14,11 @@
 namespace wf {
 
 struct OptimizerOptions {
-  std::string name = "adamw";  ///< adamw or sgd (with Nesterov's momentum, as published)
-  double eps = 1e-8;           ///< adamw
-  double beta1 = 0.9;          ///< adamw
-  double beta2 = 0.999;        ///< adamw
-  double momentum = 0.9;       ///< sgd
+  OptimizerKind kind = OptimizerKind::adamw;
+  double eps = 1e-8;      ///< adamw
+  double beta1 = 0.9;     ///< adamw
+  double beta2 = 0.999;   ///< adamw
+  double momentum = 0.9;  ///< sgd: Nesterov momentum, as in the reference implementation
 };
 
 /// An optimizer with state by parameter name, over PyTorch's fused kernels.

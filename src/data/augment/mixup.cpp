@@ -135,9 +135,9 @@ Mix Mixup::draw(int height, int width, CounterRng& rng) const {
 
 std::vector<Mix> Mixup::plan(int64_t batch, int height, int width, CounterRng& rng) const {
   std::vector<Mix> mixes;
-  if (options_.mode == MixupOptions::Mode::batch) return {draw(height, width, rng)};
+  if (options_.mode == MixupMode::batch) return {draw(height, width, rng)};
   mixes.resize(batch);
-  if (options_.mode == MixupOptions::Mode::elem) {
+  if (options_.mode == MixupMode::elem) {
     for (auto& mix : mixes) mix = draw(height, width, rng);
     return mixes;
   }
@@ -154,7 +154,7 @@ at::Tensor Mixup::operator()(at::Tensor& images, const at::Tensor& labels, Count
   const torch::NoGradGuard no_grad;
   const auto mixes =
       plan(images.size(0), static_cast<int>(images.size(2)), static_cast<int>(images.size(3)), rng);
-  if (options_.mode == MixupOptions::Mode::batch) {
+  if (options_.mode == MixupMode::batch) {
     mix_batch(images, mixes[0]);
   } else {
     mix_each(images, mixes);
@@ -169,7 +169,7 @@ at::Tensor Mixup::targets(const at::Tensor& labels, const std::vector<Mix>& mixe
                          torch::dtype(torch::kFloat).device(labels.device()));
   own.scatter_(1, labels.unsqueeze(1), on);
   const auto partners = own.flip(0);
-  if (options_.mode == MixupOptions::Mode::batch) {
+  if (options_.mode == MixupMode::batch) {
     return own.mul_(mixes[0].lambda).add_(partners, 1.0 - mixes[0].lambda);
   }
   std::vector<float> lambdas;

@@ -22,7 +22,7 @@ at::Tensor classification_loss(const at::Tensor& logits, const at::Tensor& targe
   WF_CHECK(logits.dim() == 2 && targets.size(0) == logits.size(0) &&
                (shares ? targets.sizes() == logits.sizes() : targets.dim() == 1),
            "loss: logits ", logits.sizes(), " do not go with targets ", targets.sizes());
-  if (options.kind == LossOptions::Kind::cross_entropy) {
+  if (options.kind == LossKind::cross_entropy) {
     return at::cross_entropy_loss(logits, targets, {}, at::Reduction::Mean, -100,
                                   shares ? 0 : options.label_smoothing);
   }

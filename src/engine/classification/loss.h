@@ -1,15 +1,13 @@
 #pragma once
 
+#include "weightformer/config/enums.h"
+
 #include <ATen/core/Tensor.h>
 
 namespace wf {
 
 struct LossOptions {
-  enum class Kind {
-    cross_entropy,
-    binary  ///< each class on its own: sigmoid and binary cross-entropy (Wightman et al. 2021)
-  };
-  Kind kind = Kind::cross_entropy;
+  LossKind kind = LossKind::cross_entropy;
   double label_smoothing = 0.1;  ///< share of a label's target spread over the classes
   double threshold = 0;  ///< binary: targets above it become 1, the others 0; 0: as they are
 };
