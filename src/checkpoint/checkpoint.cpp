@@ -82,24 +82,6 @@ double number(const Value* value, double otherwise) {
                                     : otherwise;
 }
 
-OptimizerFacts facts_of(const TrainState& state, const Value& config) {
-  OptimizerFacts facts;
-  facts.lr = learning_rate(state.schedule, state.progress.step - 1);
-  facts.initial_lr = state.schedule.base_lr;
-  const auto* train = config.find("TRAIN");
-  const auto* given = train ? train->find("OPTIMIZER") : nullptr;
-  if (!given) return facts;
-  auto& options = facts.options;
-  options.eps = number(given->find("EPS"), options.eps);
-  options.momentum = number(given->find("MOMENTUM"), options.momentum);
-  const auto* betas = given->find("BETAS");
-  if (betas && betas->items.size() == 2) {
-    options.beta1 = number(betas->items[0], options.beta1);
-    options.beta2 = number(betas->items[1], options.beta2);
-  }
-  return facts;
-}
-
 // The attributes of timm's scheduler, which its load_state_dict takes.
 Value* write_schedule(Document& d, const LrScheduleOptions& s, size_t groups) {
   auto* out = d.make(Kind::dict);
@@ -181,7 +163,8 @@ const Value* write_tree(TensorTree& tree, const TrainState& state, const SaveInf
   auto* root = d.make(Kind::dict);
   d.put(root, "model", tree.of(names_in_order(*state.model), state_dict(*state.model)));
   auto* config = yaml_tree(d, state.config);
-  d.put(root, "optimizer", write_optimizer(tree, *state.optimizer, facts_of(state, *config)));
+  d.put(root, "optimizer",
+        write_optimizer(tree, *state.optimizer, state.schedule, state.progress.step));
   d.put(root, "lr_scheduler", write_schedule(d, state.schedule, state.optimizer->groups().size()));
   d.put(root, "max_accuracy", d.of(state.progress.max_accuracy));
   // The published trainer goes on with the epoch after this one.

@@ -85,6 +85,13 @@ TEST(ParamGroups, VectorsAndBiasesDoNotDecay) {
   EXPECT_EQ(groups[0].params.size() + groups[1].params.size(), model->parameters().size());
 }
 
+TEST(ParamGroups, WeightDecayIsForMatricesThatAreNoBias) {
+  EXPECT_TRUE(uses_weight_decay("head.weight", 2));
+  EXPECT_TRUE(uses_weight_decay("module.head.weight", 4));
+  EXPECT_FALSE(uses_weight_decay("norm.weight", 1));
+  EXPECT_FALSE(uses_weight_decay("head.bias", 2));
+}
+
 TEST(ParamGroups, LayerDecayMakesEachLayerSlowerThanTheOneAbove) {
   const auto model = create_classifier("wfm_nano");  // five blocks: layers 0 to 6
   const auto groups = param_groups(*model, 0.05, 0.5);
