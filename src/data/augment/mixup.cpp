@@ -4,6 +4,7 @@
 
 #include "core/distributions.h"
 #include "core/parallel.h"
+#include "data/augment/soft_targets.h"
 
 #include <torch/torch.h>
 
@@ -163,11 +164,7 @@ at::Tensor Mixup::operator()(at::Tensor& images, const at::Tensor& labels, Count
 }
 
 at::Tensor Mixup::targets(const at::Tensor& labels, const std::vector<Mix>& mixes) const {
-  const double off = options_.label_smoothing / static_cast<double>(options_.num_classes);
-  const double on = 1 - options_.label_smoothing + off;
-  auto own = torch::full({labels.size(0), options_.num_classes}, off,
-                         torch::dtype(torch::kFloat).device(labels.device()));
-  own.scatter_(1, labels.unsqueeze(1), on);
+  auto own = smoothed_one_hot(labels, options_.num_classes, options_.label_smoothing);
   const auto partners = own.flip(0);
   if (options_.mode == MixupMode::batch) {
     return own.mul_(mixes[0].lambda).add_(partners, 1.0 - mixes[0].lambda);
