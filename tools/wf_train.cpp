@@ -107,7 +107,7 @@ int train(const Job& job) {
     resume(config, folder, state);
   });
   job.distributed->share(state);
-  const int64_t epochs = config.train.epochs + config.train.cooldown_epochs;
+  const int64_t epochs = config.train.total_epochs();
   if (state.progress.epoch >= epochs) {
     log::warning(
         "nothing was trained: {} epochs are done, and TRAIN.EPOCHS makes {}; raise it, or start "

@@ -5,6 +5,7 @@
 #include "checkpoint/git_version.h"
 #include "checkpoint/optimizer_layout.h"
 #include "checkpoint/yaml_tree.h"
+#include "core/text.h"
 #include "runtime/log.h"
 
 #include <torch/torch.h>
@@ -241,7 +242,7 @@ std::vector<std::string> names_in(const std::string& folder) {
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(folder, ignored)) {
     const auto& path = entry.path();
-    if (path.filename().string().rfind("ckpt_", 0) == 0 && path.extension() == ".pth") {
+    if (starts_with(path.filename().string(), "ckpt_") && path.extension() == ".pth") {
       paths.push_back(path.string());
     }
   }

@@ -5,6 +5,7 @@
 #include "config/keys.h"
 #include "config/load.h"
 #include "core/registry.h"
+#include "core/text.h"
 
 #include <CLI/CLI.hpp>
 
@@ -43,7 +44,7 @@ std::string explain(const CLI::ParseError& problem, const CLI::App& app, int arg
   }
   for (int i = 1; i < argc; ++i) {
     const std::string word = std::string(argv[i]).substr(0, std::string(argv[i]).find('='));
-    if (word.rfind("--", 0) == 0 && std::find(known.begin(), known.end(), word) == known.end()) {
+    if (starts_with(word, "--") && std::find(known.begin(), known.end(), word) == known.end()) {
       return str("unknown flag ", word, ", did you mean ", nearest(word, known), "?");
     }
   }
@@ -61,7 +62,7 @@ std::vector<std::string> words_for_cli11(int argc, const char* const* argv) {
   for (size_t i = 0; i + 1 < words.size(); ++i) {
     const auto is = [&](const auto& item) { return words[i] == item.flag; };
     WF_CHECK(std::none_of(std::begin(kKeyFlags), std::end(kKeyFlags), is) ||
-                 words[i + 1].rfind("--", 0) != 0,
+                 !starts_with(words[i + 1], "--"),
              words[i], " needs a value, and ", words[i + 1], " comes next");
   }
   std::reverse(words.begin(), words.end());  // CLI11 expects a vector in reverse

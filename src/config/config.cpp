@@ -64,14 +64,14 @@ void validate(const Config& config) {
                config.tag[0] != '-',
            at("TAG"), " is '", config.tag, "': expected a name for the run's folder, inside ",
            at("OUTPUT"));
-  const int64_t all = train.epochs + train.cooldown_epochs;
   WF_CHECK(train.warmup_epochs < train.epochs, at("TRAIN.WARMUP_EPOCHS"), " is ",
            train.warmup_epochs, ", which leaves nothing of ", at("TRAIN.EPOCHS"), ", ",
            train.epochs, "; set TRAIN.WARMUP_EPOCHS lower");
   WF_CHECK(train.min_lr <= train.base_lr, at("TRAIN.MIN_LR"), " is ", train.min_lr, ", above ",
            at("TRAIN.BASE_LR"), ", ", train.base_lr);
-  WF_CHECK(train.start_epoch < all, at("TRAIN.START_EPOCH"), " is ", train.start_epoch,
-           ", and the run has epochs 0 to ", all - 1, " by ", at("TRAIN.EPOCHS"));
+  WF_CHECK(train.start_epoch < train.total_epochs(), at("TRAIN.START_EPOCH"), " is ",
+           train.start_epoch, ", and the run has epochs 0 to ", train.total_epochs() - 1, " by ",
+           at("TRAIN.EPOCHS"));
   WF_CHECK(train.bce_threshold == 0 || train.loss == LossKind::binary, at("TRAIN.BCE_THRESHOLD"),
            " is ", train.bce_threshold, ", and ", at("TRAIN.LOSS"), " is ", name_of(train.loss),
            ": it goes with bce");

@@ -234,7 +234,7 @@ TrainState build_train_state(const Config& config, std::shared_ptr<Classifier> m
 TrainerOptions build_trainer_options(const Config& config, c10::Device device,
                                      std::shared_ptr<Distributed> distributed) {
   TrainerOptions options;
-  options.epochs = config.train.epochs + config.train.cooldown_epochs;
+  options.epochs = config.train.total_epochs();
   options.clip_grad = config.train.clip_grad;
   options.loss = build_loss(config);
   options.mixup = build_mixup(config);

@@ -50,6 +50,8 @@ struct TrainConfig {
   std::string freeze;
   LrSchedulerConfig lr_scheduler;
   OptimizerConfig optimizer;
+
+  int64_t total_epochs() const { return epochs + cooldown_epochs; }
 };
 
 struct AugConfig {
