@@ -98,19 +98,25 @@ Value* write_schedule(Document& d, const LrScheduleOptions& s, size_t groups) {
   d.put(out, "noise_type", d.of("normal"));
   d.put(out, "noise_std", d.of(1.0));
   d.put(out, "noise_seed", d.of(int64_t{42}));
-  if (s.kind == LrScheduleKind::step) {
-    d.put(out, "decay_t", d.of(s.decay_steps));
-    d.put(out, "decay_rate", d.of(s.decay_rate));
-  } else {
-    d.put(out, "t_initial", d.of(s.total_steps));
-    if (s.kind == LrScheduleKind::linear) d.put(out, "lr_min_rate", d.of(0.01));
-  }
-  if (s.kind == LrScheduleKind::cosine) {
-    d.put(out, "t_mul", d.of(1.0));
-    d.put(out, "lr_min", d.of(s.min_lr));
-    d.put(out, "decay_rate", d.of(1.0));
-    d.put(out, "cycle_limit", d.of(int64_t{1}));
-    d.put(out, "warmup_prefix", d.of(false));
+  switch (s.kind) {
+    case LrScheduleKind::cosine:
+      d.put(out, "t_initial", d.of(s.total_steps));
+      d.put(out, "t_mul", d.of(1.0));
+      d.put(out, "lr_min", d.of(s.min_lr));
+      d.put(out, "decay_rate", d.of(1.0));
+      d.put(out, "cycle_limit", d.of(int64_t{1}));
+      d.put(out, "warmup_prefix", d.of(false));
+      break;
+    case LrScheduleKind::linear:
+      d.put(out, "t_initial", d.of(s.total_steps));
+      d.put(out, "lr_min_rate", d.of(0.01));
+      break;
+    case LrScheduleKind::step:
+      d.put(out, "decay_t", d.of(s.decay_steps));
+      d.put(out, "decay_rate", d.of(s.decay_rate));
+      break;
+    case LrScheduleKind::constant:  // timm has no such scheduler: only the warm-up is described
+      break;
   }
   d.put(out, "warmup_t", d.of(s.warmup_steps));
   d.put(out, "warmup_lr_init", d.of(s.warmup_lr));

@@ -67,8 +67,9 @@ void validate(const Config& config) {
   WF_CHECK(train.warmup_epochs < train.epochs, at("TRAIN.WARMUP_EPOCHS"), " is ",
            train.warmup_epochs, ", which leaves nothing of ", at("TRAIN.EPOCHS"), ", ",
            train.epochs, "; set TRAIN.WARMUP_EPOCHS lower");
-  WF_CHECK(train.min_lr <= train.base_lr, at("TRAIN.MIN_LR"), " is ", train.min_lr, ", above ",
-           at("TRAIN.BASE_LR"), ", ", train.base_lr);
+  const bool has_min_lr = train.lr_scheduler.name == LrScheduleKind::cosine;
+  WF_CHECK(!has_min_lr || train.min_lr <= train.base_lr, at("TRAIN.MIN_LR"), " is ", train.min_lr,
+           ", above ", at("TRAIN.BASE_LR"), ", ", train.base_lr);
   WF_CHECK(train.start_epoch < train.total_epochs(), at("TRAIN.START_EPOCH"), " is ",
            train.start_epoch, ", and the run has epochs 0 to ", train.total_epochs() - 1, " by ",
            at("TRAIN.EPOCHS"));

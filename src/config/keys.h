@@ -123,15 +123,19 @@ void visit_train(C& c, V&& v) {
   v(c.train.weight_decay, 0.05,
     {"TRAIN.WEIGHT_DECAY", "weight decay of parameters with two or more dimensions", at_least(0)});
   v(c.train.base_lr, 5e-4,
-    {"TRAIN.BASE_LR", "peak learning rate for a total batch of 512; scaled linearly", at_least(0)});
+    {"TRAIN.BASE_LR", "peak learning rate, for a total batch of 512; see TRAIN.LR_SCALING",
+     at_least(0)});
   v(c.train.warmup_lr, 5e-7,
-    {"TRAIN.WARMUP_LR", "initial warm-up learning rate; scaled linearly", at_least(0)});
+    {"TRAIN.WARMUP_LR", "initial warm-up learning rate; see TRAIN.LR_SCALING", at_least(0)});
   v(c.train.min_lr, 5e-6,
-    {"TRAIN.MIN_LR", "cosine: final learning rate; scaled linearly", at_least(0)});
+    {"TRAIN.MIN_LR", "cosine: final learning rate; see TRAIN.LR_SCALING", at_least(0)});
+  v(c.train.lr_scaling, LrScaling::linear,
+    {"TRAIN.LR_SCALING",
+     "linear: learning rates scale with the total batch / 512; none: they are used as written"});
   v(c.train.clip_grad, 5.0,
     {"TRAIN.CLIP_GRAD", "gradient-norm clipping threshold; 0 disables clipping", at_least(0)});
   v(c.train.accumulation_steps, 1,
-    {"TRAIN.ACCUMULATION_STEPS", "gradient-accumulation steps; the learning rates scale with it",
+    {"TRAIN.ACCUMULATION_STEPS", "gradient-accumulation steps; part of the total batch",
      between(1, 1 << 20)});
   v(c.train.ema_decay, 0.0,
     {"TRAIN.EMA_DECAY", "EMA decay per optimizer step (0.9999); 0 disables EMA",
@@ -155,7 +159,7 @@ void visit_train(C& c, V&& v) {
     {"TRAIN.USE_CHECKPOINT",
      "activation checkpointing: recompute blocks in the backward pass to save memory"});
   v(c.train.lr_scheduler.name, LrScheduleKind::cosine,
-    {"TRAIN.LR_SCHEDULER.NAME", "learning-rate schedule"});
+    {"TRAIN.LR_SCHEDULER.NAME", "learning-rate schedule; constant: BASE_LR after the warm-up"});
   v(c.train.lr_scheduler.decay_epochs, 30,
     {"TRAIN.LR_SCHEDULER.DECAY_EPOCHS", "step: epochs between decays", at_least(1)});
   v(c.train.lr_scheduler.decay_rate, 0.1,

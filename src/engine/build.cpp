@@ -189,8 +189,9 @@ std::optional<at::ScalarType> build_amp(const Config& config) {
 
 LrScheduleOptions build_schedule(const Config& config, int64_t batches_per_epoch, int world) {
   const auto& train = config.train;
-  const double scale =
-      static_cast<double>(config.data.batch_size) * train.accumulation_steps * world / 512.0;
+  const double batch =
+      static_cast<double>(config.data.batch_size) * train.accumulation_steps * world;
+  const double scale = train.lr_scaling == LrScaling::linear ? batch / 512.0 : 1.0;
   const int64_t steps = batches_per_epoch / train.accumulation_steps;
   LrScheduleOptions schedule;
   schedule.kind = train.lr_scheduler.name;

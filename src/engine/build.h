@@ -55,8 +55,9 @@ LossOptions build_loss(const Config& config);
 /// AMP and AMP_DTYPE: the dtype of autocast, if any.
 std::optional<at::ScalarType> build_amp(const Config& config);
 
-/// TRAIN.*: schedule in steps; the rates are scaled by the pictures of a step over all processes
-/// and accumulated batches / 512, as published.
+/// TRAIN.*: the schedule in steps. TRAIN.LR_SCALING linear multiplies the learning rates by the
+/// images per step (over all processes and accumulated batches) / 512, as in the reference
+/// implementation.
 LrScheduleOptions build_schedule(const Config& config, int64_t batches_per_epoch, int world);
 
 TrainState build_train_state(const Config& config, std::shared_ptr<Classifier> model,

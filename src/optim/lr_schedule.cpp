@@ -44,6 +44,8 @@ double learning_rate(const LrScheduleOptions& options, int64_t k) {
       return linear(options, in_horizon);
     case LrScheduleKind::step:
       return stepwise(options, k);
+    case LrScheduleKind::constant:
+      return options.base_lr;
   }
   throw Error("unknown learning-rate schedule");
 }

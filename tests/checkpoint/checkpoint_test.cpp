@@ -168,6 +168,20 @@ TEST(Checkpoint, HasThePublishedKeysAndGroups) {
   EXPECT_EQ(file.root().find("weightformer")->find("world_size")->integer, 2);
 }
 
+TEST(Checkpoint, DescribesAConstantScheduleByItsWarmUp) {
+  const TempDir folder;
+  auto state = nano_state();
+  state.schedule.kind = LrScheduleKind::constant;
+  state.schedule.warmup_steps = 8;
+  save_checkpoint(folder / "c.pth", state);
+  TensorFile file(folder / "c.pth");
+  const auto* schedule = file.root().find("lr_scheduler");
+  ASSERT_TRUE(schedule);
+  EXPECT_EQ(schedule->find("warmup_t")->integer, 8);
+  EXPECT_FALSE(schedule->find("t_initial"));
+  EXPECT_FALSE(schedule->find("decay_rate"));
+}
+
 TEST(Checkpoint, SurvivesTheWayToSafetensorsAndBack) {
   const TempDir folder;
   auto state = nano_state();

@@ -37,6 +37,20 @@ TEST(LrSchedule, EveryGoldenRateIsReached) {
   EXPECT_EQ(compared, 108);
 }
 
+TEST(LrSchedule, ConstantStaysAtTheBaseRateAfterTheWarmUp) {
+  LrScheduleOptions options;
+  options.kind = LrScheduleKind::constant;
+  options.base_lr = 1e-4;
+  options.warmup_lr = 2e-5;
+  options.warmup_steps = 4;
+  options.total_steps = 10;
+  EXPECT_DOUBLE_EQ(learning_rate(options, -1), 2e-5);
+  EXPECT_DOUBLE_EQ(learning_rate(options, 2), 6e-5);
+  for (const int64_t step : {4, 5, 10, 1000}) EXPECT_EQ(learning_rate(options, step), 1e-4) << step;
+  options.warmup_steps = 0;
+  EXPECT_EQ(learning_rate(options, -1), 1e-4);
+}
+
 TEST(LrSchedule, CoolDownKeepsTheLastRate) {
   LrScheduleOptions options;
   options.total_steps = 10;

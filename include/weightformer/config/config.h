@@ -46,6 +46,7 @@ struct TrainConfig {
   int64_t accumulation_steps;
   double weight_decay, base_lr, warmup_lr, min_lr, clip_grad, ema_decay, layer_decay, bce_threshold;
   LossKind loss;
+  LrScaling lr_scaling;
   bool auto_resume, use_checkpoint;
   std::string freeze;
   LrSchedulerConfig lr_scheduler;

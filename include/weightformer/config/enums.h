@@ -37,12 +37,19 @@ constexpr auto enum_names(LossKind) {
   return std::array{std::pair{"ce", LossKind::cross_entropy}, std::pair{"bce", LossKind::binary}};
 }
 
+/// TRAIN.LR_SCALING. linear: the learning rates are for a total batch of 512 and scale with the
+/// batch (Goyal et al. 2017); none: they are used as written.
+enum class LrScaling { linear, none };
+constexpr auto enum_names(LrScaling) {
+  return std::array{std::pair{"linear", LrScaling::linear}, std::pair{"none", LrScaling::none}};
+}
+
 /// TRAIN.LR_SCHEDULER.NAME.
-enum class LrScheduleKind { cosine, linear, step };
+enum class LrScheduleKind { cosine, linear, step, constant };
 constexpr auto enum_names(LrScheduleKind) {
-  return std::array{std::pair{"cosine", LrScheduleKind::cosine},
-                    std::pair{"linear", LrScheduleKind::linear},
-                    std::pair{"step", LrScheduleKind::step}};
+  return std::array{
+      std::pair{"cosine", LrScheduleKind::cosine}, std::pair{"linear", LrScheduleKind::linear},
+      std::pair{"step", LrScheduleKind::step}, std::pair{"constant", LrScheduleKind::constant}};
 }
 
 /// TRAIN.OPTIMIZER.NAME.
