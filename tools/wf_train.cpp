@@ -8,7 +8,6 @@
 #include "config/command_line.h"
 #include "config/describe.h"
 #include "core/atomic_file.h"
-#include "core/registry.h"
 #include "data/device_batch.h"
 #include "dist/launch_env.h"
 #include "engine/build.h"
@@ -95,10 +94,6 @@ int evaluate_or_time(const Job& job) {
 int train(const Job& job) {
   const auto& config = job.config;
   const auto& folder = job.folder;
-  const auto not_built = settings_not_built(config);
-  if (!not_built.empty()) {
-    log::warning("not built yet, training without: {}", join(not_built, ", "));
-  }
   const auto loaders = build_loaders(config, job.env);
   auto state = build_train_state(config, job.model, loaders, job.env.world);
   std::optional<FolderLock> lock;

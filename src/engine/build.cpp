@@ -99,6 +99,7 @@ std::shared_ptr<Classifier> build_classifier(const Config& config, c10::Device d
   overrides.dim = config.model.dim;
   overrides.depth = config.model.depth;
   overrides.patch_size = config.model.patch_size;
+  overrides.drop_rate = config.model.drop_rate;
   overrides.drop_path_rate = config.model.drop_path_rate;
   overrides.recompute = config.train.use_checkpoint;
   auto model = create_classifier(config.model.name, overrides);
@@ -248,15 +249,6 @@ TrainerOptions build_trainer_options(const Config& config, c10::Device device,
   options.batch_images = config.data.batch_size * (distributed ? distributed->world() : 1);
   options.distributed = std::move(distributed);
   return options;
-}
-
-std::vector<std::string> settings_not_built(const Config& config) {
-  std::vector<std::string> out;
-  const auto note = [&](bool asked, const std::string& what) {
-    if (asked) out.push_back(what);
-  };
-  note(config.model.drop_rate > 0, str("MODEL.DROP_RATE ", config.model.drop_rate));
-  return out;
 }
 
 }  // namespace wf

@@ -66,8 +66,4 @@ TrainState build_train_state(const Config& config, std::shared_ptr<Classifier> m
 TrainerOptions build_trainer_options(const Config& config, c10::Device device,
                                      std::shared_ptr<Distributed> distributed = nullptr);
 
-/// Settings that the configuration asks for and this version does not build yet, as
-/// "MODEL.DROP_RATE 0.1" and so on: to be said, never silently ignored.
-std::vector<std::string> settings_not_built(const Config& config);
-
 }  // namespace wf

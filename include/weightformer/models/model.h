@@ -20,7 +20,7 @@ class Classifier : public torch::nn::Module {
   virtual int64_t image_size() const = 0;
   virtual int64_t num_classes() const = 0;
 
-  /// Where stochastic depth draws from in training; without it, from the device's default.
+  /// The generator of stochastic depth and dropout in training; by default that of the device.
   virtual void set_generator(const at::Generator& generator) = 0;
 };
 
@@ -30,6 +30,7 @@ struct ClassifierOverrides {
   int64_t dim = 0;
   int64_t depth = 0;
   int64_t patch_size = 0;
+  double drop_rate = 0;  ///< see WeightFormerOptions
   double drop_path_rate = 0;
   bool recompute = false;               ///< see WeightFormerOptions
   std::string dynamic_linear = "auto";  ///< how it is computed, see ops/dynamic_linear.h
