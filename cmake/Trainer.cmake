@@ -76,6 +76,7 @@ add_library(weightformer_trainer STATIC
   src/data/image_reader.cpp
   src/data/loader.cpp
   src/data/augment/mixup.cpp
+  src/data/augment/soft_targets.cpp
   src/dist/data_parallel.cpp
   src/dist/process_group.cpp
   src/dist/rendezvous.cpp

@@ -2,6 +2,7 @@
 #include "weightformer/models/dit.h"
 #include "weightformer/serialization/weights.h"
 
+#include "config/load.h"
 #include "engine/build.h"
 #include "infer.h"
 
@@ -14,7 +15,7 @@ namespace wf {
 int infer_latents(const InferArguments& a) {
   auto weights = read_weights(a.weights, {a.ema, Checksums::while_loading});
   Config config;
-  config.device = a.device;
+  set_key(config, "DEVICE", a.device, "--device");
   const auto device = build_device(config);
   const auto model = create_dit(a.model, dit_overrides(weights.tensors));
   load_weights(*model, std::move(weights), a.weights, {a.allow_missing, false});

@@ -33,7 +33,7 @@ int run_on_tensors(const InferArguments& a) {
   WF_CHECK(!a.guidance, "--guidance is for diffusion models, and ", a.model, " is a classifier");
   auto weights = read_weights(a.weights, {a.ema, Checksums::while_loading});
   Config config;
-  config.device = a.device;
+  set_key(config, "DEVICE", a.device, "--device");
   config.model.name = a.model;
   // The weights know how many classes there are; a name does not.
   const auto head = weights.tensors.find("head.weight");
@@ -82,7 +82,7 @@ void print_answer(const std::string& path, const std::vector<Prediction>& answer
 // --cfg C --resume F --images PATH…
 int run_on_pictures(const InferArguments& a) {
   auto config = load_config(a.cfg, a.opts);
-  config.device = a.device;
+  set_key(config, "DEVICE", a.device, "--device");
   auto weights = read_weights(a.resume, {a.ema, Checksums::while_loading});
   const auto device = build_device(config);
   const auto model = build_classifier(config, device);
@@ -130,8 +130,7 @@ int main(int argc, char** argv) {
     auto* images = app.add_option("--images", a.images, "pictures, or folders of them");
     cfg->needs(resume)->needs(images)->excludes(model);
     app.add_option("--opts", a.opts, "KEY VALUE … over the configuration");
-    app.add_option("--device", a.device, "auto, cpu or cuda")
-        ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
+    app.add_option("--device", a.device, "auto, cpu or cuda");
     app.add_option("--top", a.top, "how many classes to name")->check(CLI::PositiveNumber);
     app.add_flag("--ema", a.ema, "the averaged weights of a checkpoint");
     app.add_flag("--allow-missing", a.allow_missing, "accept weights that do not fill the model");

@@ -2,6 +2,7 @@
 
 #include "weightformer/core/check.h"
 
+#include "core/text.h"
 #include "data/image/decode.h"
 #include "data/sources/image_folder.h"
 #include "data/sources/pack.h"
@@ -20,10 +21,6 @@
 namespace {
 
 using namespace wf;
-
-bool ends_with(const std::string& text, const std::string& end) {
-  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
-}
 
 std::unique_ptr<Dataset> open_input(const std::string& input) {
   const auto stem = input.substr(0, input.rfind('.'));

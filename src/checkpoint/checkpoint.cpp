@@ -5,6 +5,7 @@
 #include "checkpoint/git_version.h"
 #include "checkpoint/optimizer_layout.h"
 #include "checkpoint/yaml_tree.h"
+#include "core/text.h"
 #include "runtime/log.h"
 
 #include <torch/torch.h>
@@ -82,24 +83,6 @@ double number(const Value* value, double otherwise) {
                                     : otherwise;
 }
 
-OptimizerFacts facts_of(const TrainState& state, const Value& config) {
-  OptimizerFacts facts;
-  facts.lr = learning_rate(state.schedule, state.progress.step - 1);
-  facts.initial_lr = state.schedule.base_lr;
-  const auto* train = config.find("TRAIN");
-  const auto* given = train ? train->find("OPTIMIZER") : nullptr;
-  if (!given) return facts;
-  auto& options = facts.options;
-  options.eps = number(given->find("EPS"), options.eps);
-  options.momentum = number(given->find("MOMENTUM"), options.momentum);
-  const auto* betas = given->find("BETAS");
-  if (betas && betas->items.size() == 2) {
-    options.beta1 = number(betas->items[0], options.beta1);
-    options.beta2 = number(betas->items[1], options.beta2);
-  }
-  return facts;
-}
-
 // The attributes of timm's scheduler, which its load_state_dict takes.
 Value* write_schedule(Document& d, const LrScheduleOptions& s, size_t groups) {
   auto* out = d.make(Kind::dict);
@@ -115,19 +98,25 @@ Value* write_schedule(Document& d, const LrScheduleOptions& s, size_t groups) {
   d.put(out, "noise_type", d.of("normal"));
   d.put(out, "noise_std", d.of(1.0));
   d.put(out, "noise_seed", d.of(int64_t{42}));
-  if (s.name == "step") {
-    d.put(out, "decay_t", d.of(s.decay_steps));
-    d.put(out, "decay_rate", d.of(s.decay_rate));
-  } else {
-    d.put(out, "t_initial", d.of(s.total_steps));
-    if (s.name == "linear") d.put(out, "lr_min_rate", d.of(0.01));
-  }
-  if (s.name == "cosine") {
-    d.put(out, "t_mul", d.of(1.0));
-    d.put(out, "lr_min", d.of(s.min_lr));
-    d.put(out, "decay_rate", d.of(1.0));
-    d.put(out, "cycle_limit", d.of(int64_t{1}));
-    d.put(out, "warmup_prefix", d.of(false));
+  switch (s.kind) {
+    case LrScheduleKind::cosine:
+      d.put(out, "t_initial", d.of(s.total_steps));
+      d.put(out, "t_mul", d.of(1.0));
+      d.put(out, "lr_min", d.of(s.min_lr));
+      d.put(out, "decay_rate", d.of(1.0));
+      d.put(out, "cycle_limit", d.of(int64_t{1}));
+      d.put(out, "warmup_prefix", d.of(false));
+      break;
+    case LrScheduleKind::linear:
+      d.put(out, "t_initial", d.of(s.total_steps));
+      d.put(out, "lr_min_rate", d.of(0.01));
+      break;
+    case LrScheduleKind::step:
+      d.put(out, "decay_t", d.of(s.decay_steps));
+      d.put(out, "decay_rate", d.of(s.decay_rate));
+      break;
+    case LrScheduleKind::constant:  // timm has no such scheduler: only the warm-up is described
+      break;
   }
   d.put(out, "warmup_t", d.of(s.warmup_steps));
   d.put(out, "warmup_lr_init", d.of(s.warmup_lr));
@@ -181,7 +170,8 @@ const Value* write_tree(TensorTree& tree, const TrainState& state, const SaveInf
   auto* root = d.make(Kind::dict);
   d.put(root, "model", tree.of(names_in_order(*state.model), state_dict(*state.model)));
   auto* config = yaml_tree(d, state.config);
-  d.put(root, "optimizer", write_optimizer(tree, *state.optimizer, facts_of(state, *config)));
+  d.put(root, "optimizer",
+        write_optimizer(tree, *state.optimizer, state.schedule, state.progress.step));
   d.put(root, "lr_scheduler", write_schedule(d, state.schedule, state.optimizer->groups().size()));
   d.put(root, "max_accuracy", d.of(state.progress.max_accuracy));
   // The published trainer goes on with the epoch after this one.
@@ -258,7 +248,7 @@ std::vector<std::string> names_in(const std::string& folder) {
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(folder, ignored)) {
     const auto& path = entry.path();
-    if (path.filename().string().rfind("ckpt_", 0) == 0 && path.extension() == ".pth") {
+    if (starts_with(path.filename().string(), "ckpt_") && path.extension() == ".pth") {
       paths.push_back(path.string());
     }
   }

@@ -12,12 +12,15 @@ namespace {
 using pickle::Kind;
 using pickle::Value;
 
-Value* write_group(pickle::Document& d, const ParamGroup& group, int64_t first,
-                   const OptimizerFacts& facts, bool adamw) {
-  const auto& options = facts.options;
+struct Rates {
+  double current, initial;
+};
+
+Value* write_group(pickle::Document& d, const ParamGroup& group, int64_t first, Rates rates,
+                   const OptimizerOptions& options) {
   auto* out = d.make(Kind::dict);
-  d.put(out, "lr", d.of(facts.lr * group.lr_scale));
-  if (adamw) {
+  d.put(out, "lr", d.of(rates.current * group.lr_scale));
+  if (options.kind == OptimizerKind::adamw) {
     auto* betas = d.put(out, "betas", d.make(Kind::tuple));
     betas->items = {d.of(options.beta1), d.of(options.beta2)};
     d.put(out, "eps", d.of(options.eps));
@@ -34,7 +37,7 @@ Value* write_group(pickle::Document& d, const ParamGroup& group, int64_t first,
   d.put(out, "foreach", d.none());
   d.put(out, "differentiable", d.of(false));
   d.put(out, "fused", d.none());
-  d.put(out, "initial_lr", d.of(facts.initial_lr * group.lr_scale));
+  d.put(out, "initial_lr", d.of(rates.initial * group.lr_scale));
   auto* numbers = d.put(out, "params", d.make(Kind::list));
   for (size_t i = 0; i < group.names.size(); ++i) {
     numbers->items.push_back(d.of(first + static_cast<int64_t>(i)));
@@ -46,13 +49,6 @@ Value* write_group(pickle::Document& d, const ParamGroup& group, int64_t first,
 std::pair<std::string, std::string> split(const std::string& key) {
   const auto dot = key.find('.');
   return {key.substr(0, dot), key.substr(dot + 1)};
-}
-
-bool decays(const std::string& name, const Value& tensor) {
-  const std::string end = ".bias";
-  const bool bias =
-      name.size() >= end.size() && name.compare(name.size() - end.size(), end.size(), end) == 0;
-  return tensor.sizes.size() > 1 && !bias;
 }
 
 // The state dicts of the parameters, in the order of their numbers.
@@ -98,21 +94,21 @@ at::Tensor slot_of(TensorFile& file, const Value* state, const std::string& slot
 
 }  // namespace
 
-Value* write_optimizer(TensorTree& tree, const Optimizer& optimizer, const OptimizerFacts& facts) {
+Value* write_optimizer(TensorTree& tree, const Optimizer& optimizer,
+                       const LrScheduleOptions& schedule, int64_t step) {
   auto& d = tree.document;
-  const auto all = optimizer.state();
+  const Rates rates{learning_rate(schedule, step - 1), schedule.base_lr};
   std::map<std::string, std::vector<std::pair<std::string, at::Tensor>>> by_name;
-  for (const auto& [key, tensor] : all) {
+  for (const auto& [key, tensor] : optimizer.state()) {
     const auto [slot, name] = split(key);
     by_name[name].emplace_back(slot, tensor);
   }
-  const bool adamw = all.empty() || split(all.begin()->first).first != "momentum_buffer";
   auto* out = d.make(Kind::dict);
   auto* state = d.put(out, "state", d.make(Kind::dict));
   auto* groups = d.put(out, "param_groups", d.make(Kind::list));
   int64_t number = 0;
   for (const auto& group : optimizer.groups()) {
-    groups->items.push_back(write_group(d, group, number, facts, adamw));
+    groups->items.push_back(write_group(d, group, number, rates, optimizer.options()));
     for (const auto& name : group.names) {
       auto* slots = d.make(Kind::dict);
       for (const auto& [slot, tensor] : by_name[name]) d.put(slots, slot, tree.of(tensor));
@@ -144,7 +140,8 @@ std::vector<std::string> published_order(const Value& weights) {
   for (size_t i = 0; i + 1 < weights.items.size(); i += 2) {
     const auto &key = *weights.items[i], &value = *weights.items[i + 1];
     if (!value.is(Kind::tensor)) continue;
-    (decays(key.text, value) ? first : then).push_back(bare_name(key.text));
+    const bool decays = uses_weight_decay(key.text, static_cast<int64_t>(value.sizes.size()));
+    (decays ? first : then).push_back(bare_name(key.text));
   }
   first.insert(first.end(), then.begin(), then.end());
   return first;

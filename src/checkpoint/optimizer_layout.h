@@ -12,15 +12,10 @@
 
 namespace wf {
 
-/// What torch.optim keeps beside the state.
-struct OptimizerFacts {
-  double lr = 0, initial_lr = 0;
-  OptimizerOptions options;
-};
-
-/// {"state": {0: {"step": …, "exp_avg": …, …}, …}, "param_groups": […]}. `copy`: of the tensors.
+/// {"state": {0: {"step": …, "exp_avg": …, …}, …}, "param_groups": […]}. `step`: optimizer steps
+/// done, which give the learning rate of the groups.
 pickle::Value* write_optimizer(TensorTree& tree, const Optimizer& optimizer,
-                               const OptimizerFacts& facts);
+                               const LrScheduleOptions& schedule, int64_t step);
 
 /// The reverse, by the names of optimizer.h's state(). `names`: of the parameters in the order of
 /// their numbers. A parameter without state gets zeros, as before its first step.

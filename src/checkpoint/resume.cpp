@@ -23,15 +23,7 @@ void say(const std::string& file, const LoadReport& report) {
 }
 
 void say_changed_settings(const std::string& file, const Config& config) {
-  auto before = saved_settings(file, config);
-  // Neither a new folder nor another rhythm of writing makes it another run.
-  before.tag = config.tag;
-  before.print_freq = config.print_freq;
-  before.save_freq = config.save_freq;
-  before.save_steps = config.save_steps;
-  before.save_keep = config.save_keep;
-  before.dist.timeout_s = config.dist.timeout_s;
-  const auto changed = differences(without_local_settings(before), without_local_settings(config));
+  const auto changed = differences(saved_settings(file, config), config, {Scope::training});
   if (changed.empty()) return;
   log::warning("{} was made with other settings, going on with the new ones: {}", file,
                join(changed, ", "));

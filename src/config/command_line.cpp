@@ -2,8 +2,10 @@
 
 #include "weightformer/core/check.h"
 
+#include "config/keys.h"
 #include "config/load.h"
 #include "core/registry.h"
+#include "core/text.h"
 
 #include <CLI/CLI.hpp>
 
@@ -12,30 +14,26 @@
 namespace wf {
 namespace {
 
-// A flag with a value that sets one key.
+// A flag and the key that it sets; the help text is that of the key.
 struct KeyFlag {
   const char* flag;
   const char* key;
-  const char* help;
 };
 constexpr KeyFlag kKeyFlags[] = {
-    {"--batch-size", "DATA.BATCH_SIZE", "pictures a step, per process"},
-    {"--data-path", "DATA.DATA_PATH", "folder with train/CLASS/* and val/CLASS/*"},
-    {"--cache-mode", "DATA.CACHE_MODE", "no, full or part"},
-    {"--resume", "MODEL.RESUME", "checkpoint to go on from, or to evaluate"},
-    {"--pretrained", "MODEL.PRETRAINED", "weights to start from"},
-    {"--output", "OUTPUT", "runs go to OUTPUT/NAME/TAG"},
-    {"--tag", "TAG", "name of the run"},
-    {"--device", "DEVICE", "auto, cpu or cuda"},
+    {"--batch-size", "DATA.BATCH_SIZE"},
+    {"--data-path", "DATA.DATA_PATH"},
+    {"--cache-mode", "DATA.CACHE_MODE"},
+    {"--resume", "MODEL.RESUME"},
+    {"--pretrained", "MODEL.PRETRAINED"},
+    {"--output", "OUTPUT"},
+    {"--tag", "TAG"},
+    {"--device", "DEVICE"},
 };
-// One without a value, which switches a key on.
+// Flags without a value, each of which sets a key to true.
 constexpr KeyFlag kSwitches[] = {
-    {"--zip", "DATA.ZIP_MODE", "read train.zip and val.zip"},
-    {"--use-checkpoint", "TRAIN.USE_CHECKPOINT", "recompute blocks to save memory"},
-    {"--amp", "AMP", "mixed precision"},
-    {"--allow-missing", "MODEL.ALLOW_MISSING", "accept weights that do not fill the model"},
-    {"--eval", "EVAL_MODE", "evaluate and end"},
-    {"--throughput", "THROUGHPUT_MODE", "time the model and end"},
+    {"--zip", "DATA.ZIP_MODE"}, {"--use-checkpoint", "TRAIN.USE_CHECKPOINT"},
+    {"--amp", "AMP"},           {"--allow-missing", "MODEL.ALLOW_MISSING"},
+    {"--eval", "EVAL_MODE"},    {"--throughput", "THROUGHPUT_MODE"},
 };
 
 std::string explain(const CLI::ParseError& problem, const CLI::App& app, int argc,
@@ -46,12 +44,29 @@ std::string explain(const CLI::ParseError& problem, const CLI::App& app, int arg
   }
   for (int i = 1; i < argc; ++i) {
     const std::string word = std::string(argv[i]).substr(0, std::string(argv[i]).find('='));
-    if (word.rfind("--", 0) == 0 && std::find(known.begin(), known.end(), word) == known.end()) {
+    if (starts_with(word, "--") && std::find(known.begin(), known.end(), word) == known.end()) {
       return str("unknown flag ", word, ", did you mean ", nearest(word, known), "?");
     }
   }
   const std::string text = problem.what();
   return text.substr(0, text.find('\n')) + "; --help lists the flags";
+}
+
+std::vector<std::string> words_for_cli11(int argc, const char* const* argv) {
+  // CLI11 would split [0.9,0.95] into two values; a leading blank prevents it and YAML ignores it.
+  std::vector<std::string> words(argv + 1, argv + argc);
+  for (auto& word : words) {
+    if (!word.empty() && word.front() == '[' && word.back() == ']') word.insert(0, " ");
+  }
+  // CLI11 would also take the next flag as the value of a flag that has none.
+  for (size_t i = 0; i + 1 < words.size(); ++i) {
+    const auto is = [&](const auto& item) { return words[i] == item.flag; };
+    WF_CHECK(std::none_of(std::begin(kKeyFlags), std::end(kKeyFlags), is) ||
+                 !starts_with(words[i + 1], "--"),
+             words[i], " needs a value, and ", words[i + 1], " comes next");
+  }
+  std::reverse(words.begin(), words.end());  // CLI11 expects a vector in reverse
+  return words;
 }
 
 }  // namespace
@@ -61,35 +76,25 @@ CommandLine parse_train_arguments(int argc, const char* const* argv) {
   std::string cfg, ignored;
   std::vector<std::string> opts, values(std::size(kKeyFlags));
   bool print_config = false;
-  app.add_option("--cfg", cfg, "configuration file, YAML")->required();
-  app.add_option("--opts", opts, "KEY VALUE … over the file");
+  app.add_option("--cfg", cfg, "YAML configuration file")->required();
+  app.add_option("--opts", opts, "KEY VALUE …: override keys of the file");
   std::vector<CLI::Option*> flags, switches;
   for (size_t i = 0; i < std::size(kKeyFlags); ++i) {
-    flags.push_back(app.add_option(kKeyFlags[i].flag, values[i], kKeyFlags[i].help));
-    flags.back()->take_last();  // a script's "$@" may give one again, as with argparse
+    flags.push_back(app.add_option(kKeyFlags[i].flag, values[i], key_help(kKeyFlags[i].key)));
+    flags.back()->take_last();  // the last value wins, as in argparse
   }
-  for (const auto& item : kSwitches) switches.push_back(app.add_flag(item.flag, item.help));
-  app.add_flag("--print-config", print_config, "print the effective configuration and end");
-  app.add_option("--local_rank,--local-rank", ignored, "ignored, as torchrun's variables tell");
-  app.add_flag("--find-unused-params", "ignored: every parameter is used");
-
-  // CLI11 takes [0.9,0.95] for two values; a blank before it is nothing in YAML.
-  std::vector<std::string> words(argv + 1, argv + argc);
-  for (auto& word : words) {
-    if (!word.empty() && word.front() == '[' && word.back() == ']') word.insert(0, " ");
+  for (const auto& item : kSwitches) {
+    const std::string help = key_help(item.key);  // CLI11 takes a temporary for something else
+    switches.push_back(app.add_flag(item.flag, help));
   }
-  // It would also take the next flag for the value of one that has none.
-  for (size_t i = 0; i + 1 < words.size(); ++i) {
-    const auto is = [&](const auto& item) { return words[i] == item.flag; };
-    WF_CHECK(std::none_of(std::begin(kKeyFlags), std::end(kKeyFlags), is) ||
-                 words[i + 1].rfind("--", 0) != 0,
-             words[i], " needs a value, and ", words[i + 1], " comes next");
-  }
-  std::reverse(words.begin(), words.end());  // which CLI11 wants of a vector
+  app.add_flag("--print-config", print_config, "print the effective configuration and exit");
+  app.add_option("--local_rank,--local-rank", ignored,
+                 "accepted and ignored: each process has it from torchrun's environment");
+  app.add_flag("--find-unused-params", "accepted and ignored: every parameter is used");
 
   CommandLine out;
   try {
-    app.parse(words);
+    app.parse(words_for_cli11(argc, argv));
   } catch (const CLI::CallForHelp&) {
     out.help = app.help();
     return out;

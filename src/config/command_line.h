@@ -6,15 +6,16 @@
 
 namespace wf {
 
-/// What wf_train was asked to do.
+/// The parsed command line of wf_train.
 struct CommandLine {
   Config config;
-  std::string help;           ///< not empty: --help; print it and end
-  bool print_config = false;  ///< --print-config: print the effective configuration and end
+  std::string help;           ///< not empty: --help was given; print this and exit
+  bool print_config = false;  ///< --print-config: print the effective configuration and exit
 };
 
-/// The flags of the published main.py. Flags win over --opts, which win over the file. The
-/// configuration returned is validated. Throws wf::Error in one line for a bad command.
+/// Takes the flags of the reference implementation's main.py. Flags override --opts, which override
+/// the file. The returned configuration is validated. Throws wf::Error with a one-line message for
+/// a bad command.
 CommandLine parse_train_arguments(int argc, const char* const* argv);
 
 }  // namespace wf

@@ -10,7 +10,7 @@ namespace wf {
 namespace {
 
 // "TRAIN.EPOCHS (cfg/a.yaml:7)"
-std::string named(const Config& config, const std::string& key) {
+std::string key_with_origin(const Config& config, const std::string& key) {
   const auto origin = config.origins.find(key);
   return key + (origin == config.origins.end() ? " (default)" : " (" + origin->second + ")");
 }
@@ -18,25 +18,33 @@ std::string named(const Config& config, const std::string& key) {
 }  // namespace
 
 Config::Config() {
-  visit(*this, [](auto& field, const char*, const auto& value, const char*, const Rule&) {
-    field = value;
-  });
+  visit(*this, [](auto& field, const auto& value, const Key&) { field = value; });
 }
 
 std::vector<std::string> key_names() {
   std::vector<std::string> keys;
   const Config config;
-  visit(config, [&](const auto&, const char* key, auto&&...) { keys.emplace_back(key); });
+  visit(config, [&](const auto&, const auto&, const Key& key) { keys.emplace_back(key.name); });
   return keys;
+}
+
+std::string key_help(const std::string& name) {
+  std::optional<std::string> help;
+  const Config config;
+  visit(config, [&](const auto&, const auto&, const Key& key) {
+    if (name == key.name) help = key.help;
+  });
+  WF_CHECK(help, "no configuration key is named ", name);
+  return *help;
 }
 
 bool operator==(const Config& a, const Config& b) {
   // Two walks in step: the fields of `a` by address, then those of `b` against them.
   std::vector<const void*> fields;
-  visit(a, [&](const auto& field, auto&&...) { fields.push_back(&field); });
+  visit(a, [&](const auto& field, const auto&, const Key&) { fields.push_back(&field); });
   bool equal = true;
   size_t at = 0;
-  visit(b, [&](const auto& field, auto&&...) {
+  visit(b, [&](const auto& field, const auto&, const Key&) {
     using Field = std::decay_t<decltype(field)>;
     equal = equal && *static_cast<const Field*>(fields[at]) == field;
     ++at;
@@ -44,50 +52,36 @@ bool operator==(const Config& a, const Config& b) {
   return equal;
 }
 
-Config without_local_settings(Config config) {
-  const Config defaults;
-  config.data.data_path = defaults.data.data_path;
-  config.data.real_labels = defaults.data.real_labels;
-  config.data.num_workers = defaults.data.num_workers;
-  config.data.pin_memory = defaults.data.pin_memory;
-  config.data.cache_listing = defaults.data.cache_listing;
-  config.model.resume = defaults.model.resume;
-  config.model.pretrained = defaults.model.pretrained;
-  config.output = defaults.output;
-  config.device = defaults.device;
-  config.threads = defaults.threads;
-  config.local_rank = defaults.local_rank;
-  return config;
-}
-
 std::string run_folder(const Config& config) {
   return config.output + "/" + config.model.name + "/" + config.tag;
 }
 
 void validate(const Config& config) {
-  const auto at = [&](const char* key) { return named(config, key); };
+  const auto at = [&](const char* key) { return key_with_origin(config, key); };
   const auto& train = config.train;
   const auto tag = std::filesystem::path(config.tag).lexically_normal();
   WF_CHECK(!tag.empty() && tag != "." && tag.is_relative() && *tag.begin() != ".." &&
                config.tag[0] != '-',
            at("TAG"), " is '", config.tag, "': expected a name for the run's folder, inside ",
            at("OUTPUT"));
-  const int64_t all = train.epochs + train.cooldown_epochs;
   WF_CHECK(train.warmup_epochs < train.epochs, at("TRAIN.WARMUP_EPOCHS"), " is ",
            train.warmup_epochs, ", which leaves nothing of ", at("TRAIN.EPOCHS"), ", ",
            train.epochs, "; set TRAIN.WARMUP_EPOCHS lower");
-  WF_CHECK(train.min_lr <= train.base_lr, at("TRAIN.MIN_LR"), " is ", train.min_lr, ", above ",
-           at("TRAIN.BASE_LR"), ", ", train.base_lr);
-  WF_CHECK(train.start_epoch < all, at("TRAIN.START_EPOCH"), " is ", train.start_epoch,
-           ", and the run has epochs 0 to ", all - 1, " by ", at("TRAIN.EPOCHS"));
-  WF_CHECK(train.bce_threshold == 0 || train.loss == "bce", at("TRAIN.BCE_THRESHOLD"), " is ",
-           train.bce_threshold, ", and ", at("TRAIN.LOSS"), " is ", train.loss,
+  const bool has_min_lr = train.lr_scheduler.name == LrScheduleKind::cosine;
+  WF_CHECK(!has_min_lr || train.min_lr <= train.base_lr, at("TRAIN.MIN_LR"), " is ", train.min_lr,
+           ", above ", at("TRAIN.BASE_LR"), ", ", train.base_lr);
+  WF_CHECK(train.start_epoch < train.total_epochs(), at("TRAIN.START_EPOCH"), " is ",
+           train.start_epoch, ", and the run has epochs 0 to ", train.total_epochs() - 1, " by ",
+           at("TRAIN.EPOCHS"));
+  WF_CHECK(train.bce_threshold == 0 || train.loss == LossKind::binary, at("TRAIN.BCE_THRESHOLD"),
+           " is ", train.bce_threshold, ", and ", at("TRAIN.LOSS"), " is ", name_of(train.loss),
            ": it goes with bce");
   const auto& cut = config.aug.cutmix_minmax;
   WF_CHECK(!cut || (*cut)[0] <= (*cut)[1], at("AUG.CUTMIX_MINMAX"), ": the minimum ", (*cut)[0],
            " is above the maximum ", (*cut)[1]);
-  WF_CHECK(!config.data.zip_mode || config.data.dataset == "imagenet", at("DATA.ZIP_MODE"),
-           " is for image folders, and ", at("DATA.DATASET"), " is ", config.data.dataset);
+  WF_CHECK(!config.data.zip_mode || config.data.dataset == DatasetKind::imagenet,
+           at("DATA.ZIP_MODE"), " is for image folders, and ", at("DATA.DATASET"), " is ",
+           name_of(config.data.dataset));
   WF_CHECK(config.model.dim % 4 == 0, at("MODEL.DIM"), " is ", config.model.dim,
            ": the predictors need a multiple of 4");
   WF_CHECK(config.model.patch_size <= config.data.img_size, at("MODEL.PATCH_SIZE"), " is ",

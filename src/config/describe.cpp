@@ -21,17 +21,34 @@ std::string text_of(const std::string& value) {
   out << YAML::DoubleQuoted << value;
   return out.c_str();
 }
+template <typename Enum, typename = std::enable_if_t<std::is_enum_v<Enum>>>
+std::string text_of(Enum value) {
+  return text_of(std::string(name_of(value)));
+}
 std::string text_of(const Pair& value) {
   return "[" + text_of(value[0]) + ", " + text_of(value[1]) + "]";
 }
 std::string text_of(const std::optional<Pair>& value) { return value ? text_of(*value) : "null"; }
 
-const char* type_of(bool) { return "true or false"; }
-const char* type_of(int64_t) { return "whole number"; }
-const char* type_of(double) { return "number"; }
-const char* type_of(const std::string&) { return "text"; }
-const char* type_of(const Pair&) { return "two numbers"; }
-const char* type_of(const std::optional<Pair>&) { return "two numbers or null"; }
+const char* type_of(bool) { return "bool"; }
+const char* type_of(int64_t) { return "int"; }
+const char* type_of(double) { return "float"; }
+const char* type_of(const std::string&) { return "string"; }
+template <typename Enum, typename = std::enable_if_t<std::is_enum_v<Enum>>>
+const char* type_of(Enum) {
+  return "string";
+}
+const char* type_of(const Pair&) { return "[float, float]"; }
+const char* type_of(const std::optional<Pair>&) { return "[float, float] or null"; }
+
+template <typename Field>
+std::string allowed(const Field&, const Key& key) {
+  if constexpr (std::is_enum_v<Field>) {
+    return describe_names<Field>();
+  } else {
+    return describe(key.constraint);
+  }
+}
 
 std::vector<std::string> split(const std::string& key) {
   std::vector<std::string> parts;
@@ -45,8 +62,8 @@ std::vector<std::string> split(const std::string& key) {
 std::string dump_yaml(const Config& config) {
   std::ostringstream out;
   std::vector<std::string> before;  // the parts of the key above
-  visit(config, [&](const auto& field, const char* key, auto&&...) {
-    const auto parts = split(key);
+  visit(config, [&](const auto& field, const auto&, const Key& key) {
+    const auto parts = split(key.name);
     size_t level = 0;  // skip the sections that are open already
     while (level + 1 < std::min(parts.size(), before.size()) && parts[level] == before[level]) {
       ++level;
@@ -60,14 +77,25 @@ std::string dump_yaml(const Config& config) {
   return out.str();
 }
 
-std::vector<std::string> differences(const Config& before, const Config& now) {
+std::string list_settings(const Config& config, const std::set<Scope>& scopes) {
+  std::ostringstream out;
+  visit(config, [&](const auto& field, const auto&, const Key& key) {
+    if (scopes.count(key.scope)) out << key.name << ": " << text_of(field) << "\n";
+  });
+  return out.str();
+}
+
+std::vector<std::string> differences(const Config& before, const Config& now,
+                                     const std::set<Scope>& scopes) {
   std::vector<std::string> old, out;
-  visit(before, [&](const auto& field, auto&&...) { old.push_back(text_of(field)); });
+  visit(before, [&](const auto& field, const auto&, const Key&) { old.push_back(text_of(field)); });
   size_t at = 0;
-  visit(now, [&](const auto& field, const char* key, auto&&...) {
+  visit(now, [&](const auto& field, const auto&, const Key& key) {
+    const auto& was = old[at++];
     const auto text = text_of(field);
-    if (text != old[at]) out.push_back(str(key, " ", old[at], " → ", text));
-    ++at;
+    if (scopes.count(key.scope) && text != was) {
+      out.push_back(str(key.name, " ", was, " → ", text));
+    }
   });
   return out;
 }
@@ -75,19 +103,25 @@ std::vector<std::string> differences(const Config& before, const Config& now) {
 std::string describe_markdown() {
   std::ostringstream out;
   out << "# Configuration\n\n"
-         "Generated from `src/config/keys.h`; the tests rewrite it with `WF_UPDATE_DOCS=1`.\n\n"
-         "A YAML file sets keys (`BASE: [other.yaml]` takes another file first), `--opts KEY VALUE "
-         "…`\n"
-         "overrides it, the flags of `wf_train --help` override both. `wf_train --print-config` "
-         "shows\n"
-         "what is in force.\n\n"
-         "| key | type | default | allowed | meaning |\n|---|---|---|---|---|\n";
+         "Generated from `src/config/keys.h`: run the tests with `WF_UPDATE_DOCS=1` to update it.\n"
+         "\n"
+         "A YAML file sets keys (files listed under `BASE: [other.yaml]` are read first).\n"
+         "`--opts KEY VALUE …` overrides the file, and the flags of `wf_train --help` override "
+         "both.\n"
+         "`wf_train --print-config` prints the effective configuration.\n\n"
+         "The scope of a key:\n\n"
+         "- `training` keys decide what is trained. All ranks must agree on them; resuming with "
+         "other\n  values logs the differences.\n"
+         "- `run` keys decide how the run is logged, saved and started. All ranks must agree on "
+         "them.\n"
+         "- `machine` keys belong to a machine or a process (paths, threads, the device) and may "
+         "differ.\n\n"
+         "| key | type | default | allowed | scope | meaning |\n|---|---|---|---|---|---|\n";
   const Config defaults;
-  visit(defaults,
-        [&](const auto& field, const char* key, const auto&, const char* help, const Rule& rule) {
-          out << "| `" << key << "` | " << type_of(field) << " | `" << text_of(field) << "` | "
-              << describe(rule) << " | " << help << " |\n";
-        });
+  visit(defaults, [&](const auto& field, const auto&, const Key& key) {
+    out << "| `" << key.name << "` | " << type_of(field) << " | `" << text_of(field) << "` | "
+        << allowed(field, key) << " | " << name_of(key.scope) << " | " << key.help << " |\n";
+  });
   return out.str();
 }
 

@@ -2,6 +2,9 @@
 
 #include "weightformer/config/config.h"
 
+#include "config/scope.h"
+
+#include <set>
 #include <string>
 #include <vector>
 
@@ -10,10 +13,14 @@ namespace wf {
 /// All keys with their values as YAML; load_config() reads it back to an equal Config.
 std::string dump_yaml(const Config& config);
 
-/// "TRAIN.EPOCHS 300 → 310" for each key that two configurations have otherwise, in order.
-std::vector<std::string> differences(const Config& before, const Config& now);
+/// "TRAIN.EPOCHS: 300" for each key of `scopes`, one per line.
+std::string list_settings(const Config& config, const std::set<Scope>& scopes);
 
-/// docs/config.md: every key with type, default, allowed values and help.
+/// "TRAIN.EPOCHS 300 → 310" for each key of `scopes` whose values differ, in order.
+std::vector<std::string> differences(const Config& before, const Config& now,
+                                     const std::set<Scope>& scopes);
+
+/// docs/config.md: every key with type, default, allowed values, scope and help.
 std::string describe_markdown();
 
 }  // namespace wf

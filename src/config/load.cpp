@@ -47,11 +47,11 @@ std::set<std::string> section_names() {
 void assign(Config& config, const std::string& key, const YAML::Node& node,
             const std::string& origin) {
   bool found = false;
-  visit(config, [&](auto& field, const char* name, const auto&, const char*, const Rule& rule) {
-    if (found || key != name) return;
+  visit(config, [&](auto& field, const auto&, const Key& known) {
+    if (found || key != known.name) return;
     found = true;
     try {
-      parse_value(node, field, rule);
+      parse_value(node, field, known.constraint);
     } catch (const std::exception& problem) {
       throw Error(str(origin, ": ", key, ": ", first_line(problem.what())));
     }

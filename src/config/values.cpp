@@ -1,7 +1,5 @@
 #include "config/values.h"
 
-#include "core/registry.h"
-
 #include <algorithm>
 #include <cctype>
 #include <charconv>
@@ -9,18 +7,17 @@
 #include <sstream>
 
 namespace wf {
-namespace {
 
-constexpr size_t kShown = 40;
-
-// For messages: one line, not too long.
 std::string quoted(std::string text) {
+  constexpr size_t kShown = 40;
   if (text.size() > kShown) text = text.substr(0, kShown) + "…";
   for (char& c : text) {
     if (static_cast<unsigned char>(c) < 0x20) c = ' ';
   }
   return "'" + text + "'";
 }
+
+namespace {
 
 std::string shown(const YAML::Node& node) {
   if (node.IsNull()) return "nothing";
@@ -52,14 +49,15 @@ Number number(const YAML::Node& node, const char* expected) {
   return value;
 }
 
-void hold(double value, const Rule& rule) {
-  WF_CHECK(value >= rule.min && value <= rule.max && !(rule.below_max && value == rule.max),
-           "must be ", describe(rule), ", got ", value);
+void check_range(double value, const Constraint& constraint) {
+  WF_CHECK(value >= constraint.min && value <= constraint.max &&
+               !(constraint.below_max && value == constraint.max),
+           "must be ", describe(constraint), ", got ", value);
 }
 
 }  // namespace
 
-void parse_value(const YAML::Node& node, bool& field, const Rule&) {
+void parse_value(const YAML::Node& node, bool& field, const Constraint&) {
   const std::string text = lower(scalar(node, "true or false"));
   const bool yes = text == "true" || text == "yes" || text == "on";
   const bool no = text == "false" || text == "no" || text == "off";
@@ -67,28 +65,28 @@ void parse_value(const YAML::Node& node, bool& field, const Rule&) {
   field = yes;
 }
 
-void parse_value(const YAML::Node& node, int64_t& field, const Rule& rule) {
-  field = number<int64_t>(node, "a whole number");
-  hold(static_cast<double>(field), rule);
+void parse_value(const YAML::Node& node, int64_t& field, const Constraint& constraint) {
+  field = number<int64_t>(node, "an integer");
+  check_range(static_cast<double>(field), constraint);
 }
 
-void parse_value(const YAML::Node& node, double& field, const Rule& rule) {
+void parse_value(const YAML::Node& node, double& field, const Constraint& constraint) {
   field = number<double>(node, "a number");
-  hold(field, rule);
+  check_range(field, constraint);
 }
 
-void parse_value(const YAML::Node& node, std::string& field, const Rule& rule) {
+void parse_value(const YAML::Node& node, std::string& field, const Constraint& constraint) {
   if (node.IsNull()) {
     field.clear();
   } else {
-    field = scalar(node, "text");
+    field = scalar(node, "a string");
   }
-  const auto& choices = rule.choices;
+  const auto& choices = constraint.choices;
   WF_CHECK(choices.empty() || std::find(choices.begin(), choices.end(), field) != choices.end(),
-           "must be ", describe(rule), ", got ", quoted(field));
+           "must be ", describe(constraint), ", got ", quoted(field));
 }
 
-void parse_value(const YAML::Node& node, Pair& field, const Rule& rule) {
+void parse_value(const YAML::Node& node, Pair& field, const Constraint& constraint) {
   if (node.IsScalar() && node.Scalar().find(',') != std::string::npos) {
     auto text = node.Scalar();
     // "(0.9, 0.999)" is how Python writes it, in --opts for example; "0.9,0.999" what is typed.
@@ -100,29 +98,30 @@ void parse_value(const YAML::Node& node, Pair& field, const Rule& rule) {
       item.erase(item.find_last_not_of(' ') + 1);
       list.push_back(item);
     }
-    return parse_value(list, field, rule);
+    return parse_value(list, field, constraint);
   }
   WF_CHECK(node.IsSequence() && node.size() == 2, "expected a list of two numbers, got ",
            shown(node));
-  for (size_t i = 0; i < 2; ++i) parse_value(node[i], field[i], rule);
+  for (size_t i = 0; i < 2; ++i) parse_value(node[i], field[i], constraint);
 }
 
-void parse_value(const YAML::Node& node, std::optional<Pair>& field, const Rule& rule) {
+void parse_value(const YAML::Node& node, std::optional<Pair>& field, const Constraint& constraint) {
   if (node.IsNull() || (node.IsScalar() && lower(node.Scalar()) == "none")) {
     field.reset();
     return;
   }
   Pair pair{};
-  parse_value(node, pair, rule);
+  parse_value(node, pair, constraint);
   field = pair;
 }
 
-std::string describe(const Rule& rule) {
-  if (!rule.choices.empty()) return "one of " + join(rule.choices, ", ");
-  if (std::isfinite(rule.min) && std::isfinite(rule.max)) {
-    return str("from ", rule.min, rule.below_max ? " to below " : " to ", rule.max);
+std::string describe(const Constraint& constraint) {
+  if (!constraint.choices.empty()) return "one of " + join(constraint.choices, ", ");
+  if (std::isfinite(constraint.min) && std::isfinite(constraint.max)) {
+    return str("from ", constraint.min, constraint.below_max ? " to below " : " to ",
+               constraint.max);
   }
-  return std::isfinite(rule.min) ? str("at least ", rule.min) : "";
+  return std::isfinite(constraint.min) ? str("at least ", constraint.min) : "";
 }
 
 }  // namespace wf

@@ -36,23 +36,6 @@ std::string describe(const torch::nn::Module& model) {
   return out.str();
 }
 
-// All ranks throw when one differs, or the others would wait for it.
-void require_same_model(const torch::nn::Module& model, ProcessGroup& group) {
-  const std::string own = describe(model), roots = group.broadcast(own);
-  auto different = torch::full({1}, own == roots ? 0 : 1, torch::kLong);
-  group.sum(different);
-  if (different.item<int64_t>() == 0) return;
-  std::istringstream mine(own), theirs(roots);
-  std::string line, expected;
-  do {
-    if (!std::getline(mine, line)) line = "nothing";
-    if (!std::getline(theirs, expected)) expected = "nothing";
-  } while (line == expected && line != "nothing");
-  if (line == expected) throw Error("another rank has another model than rank 0");
-  throw Error(str("rank ", group.rank(), " has another model than rank 0: ", line, ", there ",
-                  expected, "; all processes need the same configuration"));
-}
-
 void broadcast_from_root(const torch::nn::Module& model, const ProcessGroup& group) {
   const torch::NoGradGuard no_grad;
   std::vector<at::Tensor> tensors;
@@ -135,7 +118,7 @@ int64_t default_bucket_bytes(int64_t gradient_bytes) {
 DataParallel::DataParallel(torch::nn::Module& model, std::shared_ptr<ProcessGroup> group,
                            const DataParallelOptions& options)
     : group_(std::move(group)) {
-  require_same_model(model, *group_);
+  group_->require_equal("model", describe(model));
   broadcast_from_root(model, *group_);
   reducer_ = group_->guarded("preparing the gradient buckets",
                              [&] { return make_reducer(model, *group_, options); });

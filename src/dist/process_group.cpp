@@ -14,6 +14,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <new>
+#include <sstream>
 #include <stdexcept>
 #include <thread>
 #include <utility>
@@ -48,6 +49,17 @@ std::string essence(const std::exception& problem) {
     text = text.substr(bracket + 2);
   if (!text.empty() && text.back() == '.') text.pop_back();
   return text;
+}
+
+// The first lines in which two texts differ; "nothing" for a text that has fewer lines.
+std::pair<std::string, std::string> first_difference(const std::string& a, const std::string& b) {
+  std::istringstream in_a(a), in_b(b);
+  std::string line_a, line_b;
+  do {
+    if (!std::getline(in_a, line_a)) line_a = "nothing";
+    if (!std::getline(in_b, line_b)) line_b = "nothing";
+  } while (line_a == line_b && (in_a || in_b));
+  return {line_a, line_b};
 }
 
 const char* advice(const std::string& problem) {
@@ -162,6 +174,19 @@ std::string ProcessGroup::broadcast(std::string text) {
   if (bytes.numel() > 0) broadcast(bytes);
   const auto* begin = bytes.data_ptr<uint8_t>();
   return {begin, begin + bytes.numel()};
+}
+
+void ProcessGroup::require_equal(const std::string& what, const std::string& text) {
+  const auto expected = broadcast(text);
+  auto different = torch::full({1}, text == expected ? 0 : 1, torch::kLong);
+  sum(different);
+  if (different.item<int64_t>() == 0) return;
+  constexpr const char* kAdvice = "; start all ranks with the same command and configuration";
+  WF_CHECK(text != expected, "rank ", env_.rank, ": another rank differs from rank 0 in its ", what,
+           " and reports the difference", kAdvice);
+  const auto [own, root] = first_difference(text, expected);
+  throw Error(str("rank ", env_.rank, " differs from rank 0 in its ", what, ": ", own,
+                  ", rank 0 has ", root, kAdvice));
 }
 
 void ProcessGroup::barrier() {

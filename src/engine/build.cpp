@@ -14,49 +14,14 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <sstream>
 
 namespace wf {
-namespace {
-
-// The first line of `own` that `other` has differently, both of dump_yaml().
-std::string first_difference(const std::string& own, const std::string& other) {
-  const auto bare = [](const std::string& line) {
-    return line.substr(std::min(line.find_first_not_of(' '), line.size()));
-  };
-  std::istringstream ours(own), theirs(other);
-  std::string section, line, expected;
-  while (std::getline(ours, line) && std::getline(theirs, expected)) {
-    if (line != expected) {
-      return str(line[0] == ' ' ? section : "", bare(line), " where rank 0 has ", bare(expected));
-    }
-    if (line.back() == ':') section = bare(line) + " ";
-  }
-  return "more or fewer of them";
-}
-
-// Ranks that train with other numbers would go on without a word, or end in a riddle. What belongs
-// to a machine may differ.
-void require_same_settings(const Config& config, ProcessGroup& group) {
-  const auto own = dump_yaml(without_local_settings(config)), root = group.broadcast(own);
-  auto differ = torch::full({1}, own == root ? 0 : 1, torch::kLong);
-  group.sum(differ);
-  WF_CHECK(own == root, "rank ", group.rank(),
-           " was started with other settings than rank 0: ", first_difference(own, root),
-           "; give all processes the same command");
-  WF_CHECK(differ.item<int64_t>() == 0,
-           "other ranks were started with other settings than "
-           "rank 0, and say which; give all processes the same command");
-}
-
-}  // namespace
-
 c10::Device build_device(const Config& config, const LaunchEnv& env) {
   const bool cuda = torch::cuda::is_available();
-  WF_CHECK(config.device != "cuda" || cuda,
+  WF_CHECK(config.device != DeviceChoice::cuda || cuda,
            "DEVICE cuda: no GPU can be used here (no driver, no device, or a build with "
            "WF_CUDA=OFF); --device cpu trains on the processor");
-  if (config.device == "cpu" || !cuda) return c10::kCPU;
+  if (config.device == DeviceChoice::cpu || !cuda) return c10::kCPU;
   const int gpu = pick_gpu(env, static_cast<int>(torch::cuda::device_count()));
   const c10::Device device(c10::kCUDA, static_cast<c10::DeviceIndex>(gpu));
   // What names no GPU, such as a library's workspace, must not land on another process's.
@@ -72,24 +37,26 @@ std::shared_ptr<Distributed> build_distributed(const Config& config, const Launc
   DataParallelOptions options;
   options.bucket_bytes = config.dist.bucket_mb << 20;
   options.find_unused = config.dist.find_unused;
-  options.compress = config.dist.compress == "bf16";
+  options.compress = config.dist.compress == GradientCompression::bf16;
   const auto all = std::make_shared<ProcessGroup>(env, device, group);
-  require_same_settings(config, *all);
+  // Ranks with different settings would silently diverge or deadlock.
+  all->require_equal("settings", list_settings(config, {Scope::training, Scope::run}));
   return std::make_shared<Distributed>(all, options);
 }
 
 std::optional<at::ScalarType> build_amp(const Config& config) {
   if (!config.amp) return std::nullopt;
-  return config.amp_dtype == "float16" ? at::kHalf : at::kBFloat16;
+  return config.amp_dtype == AmpDtype::float16 ? at::kHalf : at::kBFloat16;
 }
 
 LrScheduleOptions build_schedule(const Config& config, int64_t batches_per_epoch, int world) {
   const auto& train = config.train;
-  const double scale =
-      static_cast<double>(config.data.batch_size) * train.accumulation_steps * world / 512.0;
+  const double batch =
+      static_cast<double>(config.data.batch_size) * train.accumulation_steps * world;
+  const double scale = train.lr_scaling == LrScaling::linear ? batch / 512.0 : 1.0;
   const int64_t steps = batches_per_epoch / train.accumulation_steps;
   LrScheduleOptions schedule;
-  schedule.name = train.lr_scheduler.name;
+  schedule.kind = train.lr_scheduler.name;
   schedule.base_lr = train.base_lr * scale;
   schedule.warmup_lr = train.warmup_lr * scale;
   schedule.min_lr = train.min_lr * scale;
@@ -105,7 +72,7 @@ TrainState build_train_state(const Config& config, const Task& task, int64_t bat
   TrainState state;
   const auto& train = config.train;
   OptimizerOptions options;
-  options.name = train.optimizer.name;
+  options.kind = train.optimizer.name;
   options.eps = train.optimizer.eps;
   options.beta1 = train.optimizer.betas[0];
   options.beta2 = train.optimizer.betas[1];
@@ -132,7 +99,7 @@ TrainState build_train_state(const Config& config, const Task& task, int64_t bat
 TrainerOptions build_trainer_options(const Config& config, c10::Device device,
                                      std::shared_ptr<Distributed> distributed) {
   TrainerOptions options;
-  options.epochs = config.train.epochs + config.train.cooldown_epochs;
+  options.epochs = config.train.total_epochs();
   options.clip_grad = config.train.clip_grad;
   options.amp = build_amp(config);
   options.accumulation_steps = config.train.accumulation_steps;

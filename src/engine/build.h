@@ -26,8 +26,9 @@ std::shared_ptr<Distributed> build_distributed(const Config& config, const Launc
 /// AMP and AMP_DTYPE: the dtype of autocast, if any.
 std::optional<at::ScalarType> build_amp(const Config& config);
 
-/// TRAIN.*: the schedule in optimizer steps. The learning rates are scaled by the images of a step
-/// over all ranks and accumulated batches / 512, as in the reference implementation.
+/// TRAIN.*: the schedule in optimizer steps. TRAIN.LR_SCALING linear multiplies the learning rates
+/// by the images of a step (over all ranks and accumulated batches) / 512, as in the reference
+/// implementation.
 LrScheduleOptions build_schedule(const Config& config, int64_t batches_per_epoch, int world);
 
 /// Optimizer, EMAs, scaler and schedule for the model of `task`, at the start of a run.

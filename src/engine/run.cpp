@@ -38,7 +38,7 @@ Run start_run(const Config& config, const LaunchEnv& env) {
   log::info("{} on {}, {} threads, rank {} of {}, run directory {}", config.model.name,
             run.device.str(), at::get_num_threads(), env.rank, env.world, run.directory);
   if (!config.amp && config.origins.count("AMP_DTYPE")) {
-    log::warning("AMP_DTYPE has no effect without --amp");
+    log::warning("AMP_DTYPE {} has no effect without --amp", name_of(config.amp_dtype));
   }
   return run;
 }

@@ -41,7 +41,8 @@ std::shared_ptr<Classifier> create_classifier(const std::string& name,
   if (overrides.dim) options.dim(overrides.dim);
   if (overrides.depth) options.depth(overrides.depth);
   if (overrides.patch_size) options.patch_size(overrides.patch_size);
-  options.drop_path_rate(overrides.drop_path_rate)
+  options.drop_rate(overrides.drop_rate)
+      .drop_path_rate(overrides.drop_path_rate)
       .dynamic_linear(overrides.dynamic_linear)
       .recompute(overrides.recompute);
   return std::make_shared<WeightFormerImpl>(options);

@@ -3,6 +3,7 @@
 #include "weightformer/core/check.h"
 #include "weightformer/nn/block.h"
 
+#include "nn/dropout.h"
 #include "nn/init.h"
 #include "nn/recompute.h"
 
@@ -13,6 +14,8 @@ WeightFormerImpl::WeightFormerImpl(const WeightFormerOptions& options) : options
   WF_CHECK(dim > 0 && depth > 0 && options.patch_size() > 0 && options.num_classes() > 0,
            "WeightFormer: dim, depth, patch_size and num_classes must be positive, got ", dim, ", ",
            depth, ", ", options.patch_size(), ", ", options.num_classes());
+  WF_CHECK(options.drop_rate() >= 0 && options.drop_rate() < 1,
+           "WeightFormer: drop_rate must be in [0, 1), got ", options.drop_rate());
   const auto norm_options = torch::nn::LayerNormOptions({dim}).eps(1e-6);
   patch_embed =
       register_module("patch_embed", PatchEmbed(PatchEmbedOptions(options.patch_size(), 3, dim)));
@@ -44,10 +47,16 @@ at::Tensor WeightFormerImpl::forward(const at::Tensor& images) {
     const auto& drop_path = *block->drop_path;
     x = recompute(*block, forward, {x}, drop_path.active() ? drop_path.draws(x) : at::Generator());
   }
-  return head->forward(norm->forward(x).mean(1));
+  auto features = norm->forward(x).mean(1);  // [B, dim]
+  if (options.drop_rate() > 0 && is_training()) {
+    const auto draws = generator_or_default(generator_, features.device());
+    features = dropout(features, features.sizes(), options.drop_rate(), draws);
+  }
+  return head->forward(features);
 }
 
 void WeightFormerImpl::set_generator(const at::Generator& generator) {
+  generator_ = generator;
   for (const auto& block : *blocks) block->as<Block>()->drop_path->generator = generator;
 }
 

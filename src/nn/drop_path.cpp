@@ -2,9 +2,7 @@
 
 #include "weightformer/core/check.h"
 
-#include <ATen/Context.h>
-#include <ATen/TensorOperators.h>
-#include <ATen/ops/empty.h>
+#include "nn/dropout.h"
 
 namespace wf {
 
@@ -15,13 +13,11 @@ DropPathImpl::DropPathImpl(DropPathOptions options) : options(options) {
 
 at::Tensor DropPathImpl::forward(const at::Tensor& x) {
   if (!active()) return x;
-  const double keep = 1 - options.rate();
-  const auto kept = at::empty({x.size(0), 1, 1}, x.options()).bernoulli_(keep, draws(x));
-  return x * (kept / keep);
+  return dropout(x, {x.size(0), 1, 1}, options.rate(), draws(x));
 }
 
 at::Generator DropPathImpl::draws(const at::Tensor& x) const {
-  return generator.defined() ? generator : at::globalContext().defaultGenerator(x.device());
+  return generator_or_default(generator, x.device());
 }
 
 }  // namespace wf

@@ -6,31 +6,48 @@
 #include <cmath>
 
 namespace wf {
+namespace {
+
+// The warm-up hides the beginning of the curve; it does not delay it.
+double cosine(const LrScheduleOptions& options, int64_t step) {
+  if (options.total_steps == 0) return options.min_lr;
+  const double angle = M_PI * static_cast<double>(step) / options.total_steps;
+  return options.min_lr + 0.5 * (options.base_lr - options.min_lr) * (1 + std::cos(angle));
+}
+
+double linear(const LrScheduleOptions& options, int64_t step) {
+  const double base = options.base_lr;
+  const int64_t span = options.total_steps - options.warmup_steps;
+  if (span <= 0) return base * 0.01;
+  return base - base * 0.99 * (static_cast<double>(step - options.warmup_steps) / span);
+}
+
+double stepwise(const LrScheduleOptions& options, int64_t step) {
+  WF_CHECK(options.decay_steps > 0, "schedule step: the decay interval must be at least one step");
+  return options.base_lr *
+         std::pow(options.decay_rate, static_cast<double>(step / options.decay_steps));
+}
+
+}  // namespace
 
 double learning_rate(const LrScheduleOptions& options, int64_t k) {
   k = std::max<int64_t>(k, 0);
-  const double base = options.base_lr;
   if (k < options.warmup_steps) {
     return options.warmup_lr +
-           static_cast<double>(k) * ((base - options.warmup_lr) / options.warmup_steps);
+           static_cast<double>(k) * ((options.base_lr - options.warmup_lr) / options.warmup_steps);
   }
-  // Past the end (cool-down epochs) the last value stays.
-  const int64_t t = std::min(k, options.total_steps);
-  if (options.name == "cosine") {
-    // The warm-up hides the head of the curve, it does not delay it.
-    if (options.total_steps == 0) return options.min_lr;
-    const double angle = M_PI * static_cast<double>(t) / options.total_steps;
-    return options.min_lr + 0.5 * (base - options.min_lr) * (1 + std::cos(angle));
+  const int64_t in_horizon = std::min(k, options.total_steps);
+  switch (options.kind) {
+    case LrScheduleKind::cosine:
+      return cosine(options, in_horizon);
+    case LrScheduleKind::linear:
+      return linear(options, in_horizon);
+    case LrScheduleKind::step:
+      return stepwise(options, k);
+    case LrScheduleKind::constant:
+      return options.base_lr;
   }
-  if (options.name == "linear") {
-    const int64_t span = options.total_steps - options.warmup_steps;
-    if (span <= 0) return base * 0.01;
-    return base - base * 0.99 * (static_cast<double>(t - options.warmup_steps) / span);
-  }
-  WF_CHECK(options.name == "step", "unknown schedule '", options.name,
-           "', known: cosine, linear, step");
-  WF_CHECK(options.decay_steps > 0, "schedule step: the decay interval must be at least one step");
-  return base * std::pow(options.decay_rate, static_cast<double>(k / options.decay_steps));
+  throw Error("unknown learning-rate schedule");
 }
 
 }  // namespace wf

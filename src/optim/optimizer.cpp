@@ -37,7 +37,7 @@ std::vector<at::Tensor> zeros_like(const std::vector<at::Tensor>& tensors) {
 class AdamW : public Optimizer {
  public:
   AdamW(const OptimizerOptions& options, std::vector<ParamGroup> groups)
-      : Optimizer(std::move(groups)), options_(options) {
+      : Optimizer(options, std::move(groups)) {
     for (const auto& group : groups_) {
       exp_avg_.push_back(zeros_like(group.params));
       exp_avg_sq_.push_back(zeros_like(group.params));
@@ -60,7 +60,7 @@ class AdamW : public Optimizer {
                         lr * groups_[g].lr_scale, options_.beta1, options_.beta2,
                         groups_[g].weight_decay, options_.eps, /*amsgrad=*/false,
                         /*maximize=*/false, /*grad_scale=*/{}, found_inf);
-      // A step that was left out does not count.
+      // A skipped step does not count.
       if (found_inf) {
         at::_foreach_sub_(steps, std::vector<at::Tensor>(steps.size(), found_inf->squeeze()));
       }
@@ -81,14 +81,13 @@ class AdamW : public Optimizer {
   }
 
  private:
-  OptimizerOptions options_;
   std::vector<std::vector<at::Tensor>> exp_avg_, exp_avg_sq_, step_;  // by group, by parameter
 };
 
 class Sgd : public Optimizer {
  public:
   Sgd(const OptimizerOptions& options, std::vector<ParamGroup> groups)
-      : Optimizer(std::move(groups)), momentum_(options.momentum) {
+      : Optimizer(options, std::move(groups)) {
     for (const auto& group : groups_) buffers_.push_back(zeros_like(group.params));
   }
 
@@ -99,8 +98,9 @@ class Sgd : public Optimizer {
       if (active.params.empty()) continue;
       // A zero buffer makes the first step what PyTorch's first step is, momentum * 0 + gradient.
       at::_fused_sgd_(active.params, active.grads, active.of(buffers_[g]), groups_[g].weight_decay,
-                      momentum_, lr * groups_[g].lr_scale, /*dampening=*/0.0,
-                      /*nesterov=*/momentum_ > 0, /*maximize=*/false, /*is_first_step=*/false,
+                      options_.momentum, lr * groups_[g].lr_scale, /*dampening=*/0.0,
+                      /*nesterov=*/options_.momentum > 0, /*maximize=*/false,
+                      /*is_first_step=*/false,
                       /*grad_scale=*/{}, found_inf);
     }
   }
@@ -116,7 +116,6 @@ class Sgd : public Optimizer {
   }
 
  private:
-  double momentum_;
   std::vector<std::vector<at::Tensor>> buffers_;
 };
 
@@ -146,9 +145,13 @@ void Optimizer::load_state(const std::map<std::string, at::Tensor>& state,
 
 std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options,
                                           std::vector<ParamGroup> groups) {
-  if (options.name == "adamw") return std::make_unique<AdamW>(options, std::move(groups));
-  if (options.name == "sgd") return std::make_unique<Sgd>(options, std::move(groups));
-  throw Error(wf::str("unknown optimizer '", options.name, "', known: adamw, sgd"));
+  switch (options.kind) {
+    case OptimizerKind::adamw:
+      return std::make_unique<AdamW>(options, std::move(groups));
+    case OptimizerKind::sgd:
+      return std::make_unique<Sgd>(options, std::move(groups));
+  }
+  throw Error("unknown optimizer");
 }
 
 at::Tensor grad_norm(const std::vector<ParamGroup>& groups) {

@@ -1,6 +1,7 @@
 #include "weightformer/optim/param_groups.h"
 
 #include "core/registry.h"
+#include "core/text.h"
 
 #include <torch/nn/module.h>
 
@@ -12,16 +13,6 @@
 
 namespace wf {
 namespace {
-
-bool starts_with(const std::string& text, const std::string& head) {
-  return text.rfind(head, 0) == 0;
-}
-
-bool is_bias(const std::string& name) {
-  constexpr std::string_view kEnd = ".bias";
-  return name.size() >= kEnd.size() &&
-         name.compare(name.size() - kEnd.size(), kEnd.size(), kEnd) == 0;
-}
 
 // The number of the block that a parameter belongs to, from 1; 0 for what comes before the blocks,
 // -1 for what comes after.
@@ -40,6 +31,10 @@ bool names(const std::string& pattern, const std::string& parameter) {
 
 }  // namespace
 
+bool uses_weight_decay(const std::string& name, int64_t dims) {
+  return dims > 1 && !ends_with(name, ".bias");
+}
+
 std::vector<ParamGroup> param_groups(const torch::nn::Module& module, double weight_decay,
                                      double layer_decay) {
   int64_t last = 0;
@@ -50,9 +45,9 @@ std::vector<ParamGroup> param_groups(const torch::nn::Module& module, double wei
   for (const auto& item : module.named_parameters()) {
     if (!item.value().requires_grad()) continue;
     const int64_t found = layer_of(item.key()), layer = found < 0 ? last : found;
-    const bool plain = item.value().dim() < 2 || is_bias(item.key());
-    auto& group = groups[{layer_decay < 1 ? layer : 0, plain}];
-    group.weight_decay = plain ? 0 : weight_decay;
+    const bool decays = uses_weight_decay(item.key(), item.value().dim());
+    auto& group = groups[{layer_decay < 1 ? layer : 0, !decays}];
+    group.weight_decay = decays ? weight_decay : 0;
     if (layer_decay < 1) group.lr_scale = std::pow(layer_decay, last - layer);
     group.names.push_back(item.key());
     group.params.push_back(item.value());

@@ -143,7 +143,10 @@ TEST(Checkpoint, ThePublishedTrainersGoesOnWithItsOptimizerAndItsPlaceOnTheSched
 TEST(Checkpoint, HasThePublishedKeysAndGroups) {
   const TempDir folder;
   auto state = nano_state();
-  state.config = "SEED: 7\nTRAIN: {OPTIMIZER: {BETAS: [0.8, 0.99], NAME: \"adamw\"}}\n";
+  OptimizerOptions options;
+  options.beta1 = 0.8;
+  state.optimizer = make_optimizer(options, param_groups(*state.model, 0.05));
+  state.config = "SEED: 7\n";
   state.schedule.total_steps = 100;
   state.progress.epoch = 3;
   save_checkpoint(folder / "c.pth", state, {/*serial=*/5, /*world=*/2});
@@ -161,7 +164,22 @@ TEST(Checkpoint, HasThePublishedKeysAndGroups) {
   EXPECT_EQ(groups[0]->find("params")->items.size(), 27u);
   EXPECT_EQ(groups[1]->find("params")->items.front()->integer, 27);
   EXPECT_EQ(groups[0]->find("betas")->items.at(0)->real, 0.8);
+  EXPECT_EQ(groups[0]->find("momentum"), nullptr);
   EXPECT_EQ(file.root().find("weightformer")->find("world_size")->integer, 2);
+}
+
+TEST(Checkpoint, DescribesAConstantScheduleByItsWarmUp) {
+  const TempDir folder;
+  auto state = nano_state();
+  state.schedule.kind = LrScheduleKind::constant;
+  state.schedule.warmup_steps = 8;
+  save_checkpoint(folder / "c.pth", state);
+  TensorFile file(folder / "c.pth");
+  const auto* schedule = file.root().find("lr_scheduler");
+  ASSERT_TRUE(schedule);
+  EXPECT_EQ(schedule->find("warmup_t")->integer, 8);
+  EXPECT_FALSE(schedule->find("t_initial"));
+  EXPECT_FALSE(schedule->find("decay_rate"));
 }
 
 TEST(Checkpoint, SurvivesTheWayToSafetensorsAndBack) {

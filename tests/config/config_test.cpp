@@ -52,8 +52,8 @@ TEST_F(ConfigTest, TheDefaultsAreThePublishedOnes) {
   EXPECT_EQ(c.data.batch_size, 128);
   EXPECT_EQ(c.data.img_size, 224);
   EXPECT_EQ(c.data.num_workers, 8);
-  EXPECT_EQ(c.data.interpolation, "bicubic");
-  EXPECT_EQ(c.data.cache_mode, "part");
+  EXPECT_EQ(c.data.interpolation, InterpolationMode::bicubic);
+  EXPECT_EQ(c.data.cache_mode, CacheMode::part);
   EXPECT_EQ(c.model.num_classes, 1000);
   EXPECT_EQ(c.model.drop_path_rate, 0.1);
   EXPECT_EQ(c.model.label_smoothing, 0.1);
@@ -122,7 +122,7 @@ TEST_F(ConfigTest, OptsWinOverTheFileAndFlagsOverBoth) {
   const auto line = parse_train_arguments(static_cast<int>(std::size(argv)), argv);
   EXPECT_EQ(line.config.data.batch_size, 2);
   EXPECT_EQ(line.config.tag, "three");
-  EXPECT_EQ(line.config.data.cache_mode, "no");
+  EXPECT_EQ(line.config.data.cache_mode, CacheMode::no);
   EXPECT_TRUE(line.config.train.use_checkpoint);
   EXPECT_EQ(line.config.output, "output");
   EXPECT_EQ(run_folder(line.config), "output/wfm_tiny/three");
@@ -152,7 +152,10 @@ TEST_F(ConfigTest, AnUnknownFlagNamesTheNearest) {
 
 TEST_F(ConfigTest, HelpIsHandedBackAndNotPrinted) {
   const char* const argv[] = {"wf_train", "--help"};
-  EXPECT_NE(parse_train_arguments(2, argv).help.find("--use-checkpoint"), std::string::npos);
+  const auto help = parse_train_arguments(2, argv).help;
+  EXPECT_NE(help.find("--use-checkpoint"), std::string::npos) << help;
+  EXPECT_NE(help.find("name of the run"), std::string::npos) << "the help of TAG\n" << help;
+  EXPECT_NE(help.find("evaluate the model and exit"), std::string::npos) << help;
 }
 
 TEST_F(ConfigTest, EveryMistakeIsOneLineWithFileLineAndKey) {
@@ -165,9 +168,9 @@ TEST_F(ConfigTest, EveryMistakeIsOneLineWithFileLineAndKey) {
        "a.yaml:1: unknown key LR_SCHEDULER.NAME, did you mean TRAIN.LR_SCHEDULER.NAME?"},
       {"EPOCHS: 3", "a.yaml:1: unknown key EPOCHS, did you mean TRAIN.EPOCHS?"},
       {"TRIAN: {EPOCHS: 3}", "a.yaml:1: unknown key TRIAN, did you mean TRAIN?"},
-      {"TRAIN: {EPOCHS: many}", "a.yaml:1: TRAIN.EPOCHS: expected a whole number, got 'many'"},
-      {"TRAIN: {EPOCHS: 1.5}", "a.yaml:1: TRAIN.EPOCHS: expected a whole number, got '1.5'"},
-      {"TRAIN: {EPOCHS: [1]}", "a.yaml:1: TRAIN.EPOCHS: expected a whole number, got a list"},
+      {"TRAIN: {EPOCHS: many}", "a.yaml:1: TRAIN.EPOCHS: expected an integer, got 'many'"},
+      {"TRAIN: {EPOCHS: 1.5}", "a.yaml:1: TRAIN.EPOCHS: expected an integer, got '1.5'"},
+      {"TRAIN: {EPOCHS: [1]}", "a.yaml:1: TRAIN.EPOCHS: expected an integer, got a list"},
       {"TRAIN: {EPOCHS: 0}", "a.yaml:1: TRAIN.EPOCHS: must be at least 1, got 0"},
       {"TRAIN: {BASE_LR: .nan}", "a.yaml:1: TRAIN.BASE_LR: expected a number, got '.nan'"},
       {"TRAIN: {BASE_LR: }", "a.yaml:1: TRAIN.BASE_LR: expected a number, got nothing"},
@@ -220,6 +223,21 @@ TEST_F(ConfigTest, ContradictionsNameTheKeysAndWhereTheyWereSet) {
   EXPECT_NE(contradiction("MODEL: {DIM: 30}").find("multiple of 4"), std::string::npos);
   EXPECT_EQ(contradiction("EVAL_MODE: on"), "--eval needs --resume FILE: the weights to evaluate");
   EXPECT_EQ(contradiction("TAG: fine"), "no error");
+}
+
+TEST_F(ConfigTest, DifferencesAndListsAreOfTheScopesAskedFor) {
+  Config before, now;
+  now.train.epochs = 310;
+  now.print_freq = 7;
+  now.data.data_path = "/data";
+  using Lines = std::vector<std::string>;
+  EXPECT_EQ(differences(before, now, {Scope::training}), Lines{"TRAIN.EPOCHS 300 → 310"});
+  EXPECT_EQ(differences(before, now, {Scope::run}), Lines{"PRINT_FREQ 100 → 7"});
+  EXPECT_EQ(differences(before, now, {Scope::machine}), Lines{"DATA.DATA_PATH \"\" → \"/data\""});
+  const auto agreed = list_settings(now, {Scope::training, Scope::run});
+  EXPECT_EQ(agreed.rfind("DATA.BATCH_SIZE: 128\nDATA.DATASET: \"imagenet\"\n", 0), 0u) << agreed;
+  EXPECT_NE(agreed.find("\nTRAIN.EPOCHS: 310\n"), std::string::npos) << agreed;
+  EXPECT_EQ(agreed.find("DATA_PATH"), std::string::npos) << agreed;
 }
 
 TEST_F(ConfigTest, ADumpReadsBackToTheSameConfig) {

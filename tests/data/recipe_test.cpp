@@ -24,7 +24,7 @@ constexpr int64_t kPictures = 60;
 Config recipe(int size) {
   Config config;
   config.data.img_size = size;
-  config.data.interpolation = "random";
+  config.data.interpolation = InterpolationMode::random;
   config.aug.reprob = 0.8;
   config.aug.recount = 3;
   return config;
@@ -174,7 +174,7 @@ TEST(Sampler, WithRepeatsAnEpochKeepsItsLengthAndEachRankItsShare) {
   EXPECT_THROW(Sampler(20, true, 1, 0, 1, 0), Error);
 }
 
-class Erasing : public ::testing::TestWithParam<const char*> {};
+class Erasing : public ::testing::TestWithParam<ErasingFill> {};
 
 TEST_P(Erasing, OfBytesOnTheDeviceEqualsThatOfTheWorkers) {
   auto config = recipe(40);
@@ -204,11 +204,13 @@ TEST_P(Erasing, OfBytesOnTheDeviceEqualsThatOfTheWorkers) {
   }
   EXPECT_GT(erased, kPictures / 2);
 }
-INSTANTIATE_TEST_SUITE_P(Modes, Erasing, ::testing::Values("const", "rand", "pixel"));
+INSTANTIATE_TEST_SUITE_P(Modes, Erasing,
+                         ::testing::Values(ErasingFill::zero, ErasingFill::color,
+                                           ErasingFill::pixel));
 
 TEST(RecipeFromConfig, NoneOfItChangesNothing) {
   auto config = recipe(16);
-  config.data.interpolation = "bicubic";
+  config.data.interpolation = InterpolationMode::bicubic;
   config.aug.auto_augment = "none";
   config.aug.color_jitter = config.aug.reprob = config.aug.hflip = 0;
   config.aug.crop_padding = 0;

@@ -104,8 +104,8 @@ TEST(ProcessGroup, ASilentRankIsReportedAfterTheTimeout) {
 TEST(DataParallel, NamesTheParameterThatDiffers) {
   const auto ranks = Ranks(2, probe("shapes")).wait();
   for (const auto& rank : ranks) EXPECT_EQ(rank.code, 2) << told(ranks);
-  EXPECT_NE(ranks[1].err.find("rank 1 has another model than rank 0: weight [3, 4] float, there "
-                              "weight [2, 4] float"),
+  EXPECT_NE(ranks[1].err.find("rank 1 differs from rank 0 in its model: weight [3, 4] float, "
+                              "rank 0 has weight [2, 4] float"),
             std::string::npos)
       << told(ranks);
 }

@@ -15,7 +15,11 @@ TEST(LrSchedule, EveryGoldenRateIsReached) {
   for (const auto& c : file["cases"]) {
     const int64_t steps = c["steps_per_epoch"];
     LrScheduleOptions options;
-    options.name = c["name"];
+    const std::string name = c["name"];
+    for (const auto& [known, kind] : enum_names(LrScheduleKind{})) {
+      if (name == known) options.kind = kind;
+    }
+    ASSERT_EQ(name_of(options.kind), name);
     options.base_lr = c["base_lr"];
     options.warmup_lr = c["warmup_lr"];
     options.min_lr = c["min_lr"];
@@ -31,6 +35,20 @@ TEST(LrSchedule, EveryGoldenRateIsReached) {
     }
   }
   EXPECT_EQ(compared, 108);
+}
+
+TEST(LrSchedule, ConstantStaysAtTheBaseRateAfterTheWarmUp) {
+  LrScheduleOptions options;
+  options.kind = LrScheduleKind::constant;
+  options.base_lr = 1e-4;
+  options.warmup_lr = 2e-5;
+  options.warmup_steps = 4;
+  options.total_steps = 10;
+  EXPECT_DOUBLE_EQ(learning_rate(options, -1), 2e-5);
+  EXPECT_DOUBLE_EQ(learning_rate(options, 2), 6e-5);
+  for (const int64_t step : {4, 5, 10, 1000}) EXPECT_EQ(learning_rate(options, step), 1e-4) << step;
+  options.warmup_steps = 0;
+  EXPECT_EQ(learning_rate(options, -1), 1e-4);
 }
 
 TEST(LrSchedule, CoolDownKeepsTheLastRate) {

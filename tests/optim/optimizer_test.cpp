@@ -52,7 +52,7 @@ TEST(Optimizer, SgdIsPyTorchsWithNesterov) {
   fill_parameters(*ours);
   fill_parameters(*theirs);
   OptimizerOptions options;
-  options.name = "sgd";
+  options.kind = OptimizerKind::sgd;
   const auto optimizer = make_optimizer(options, param_groups(*ours, 0.0));
   torch::optim::SGD reference(theirs->parameters(),
                               torch::optim::SGDOptions(0.1).momentum(0.9).nesterov(true));
@@ -83,6 +83,13 @@ TEST(ParamGroups, VectorsAndBiasesDoNotDecay) {
     EXPECT_TRUE(has(groups[1], name)) << name;
   }
   EXPECT_EQ(groups[0].params.size() + groups[1].params.size(), model->parameters().size());
+}
+
+TEST(ParamGroups, WeightDecayIsForMatricesThatAreNoBias) {
+  EXPECT_TRUE(uses_weight_decay("head.weight", 2));
+  EXPECT_TRUE(uses_weight_decay("module.head.weight", 4));
+  EXPECT_FALSE(uses_weight_decay("norm.weight", 1));
+  EXPECT_FALSE(uses_weight_decay("head.bias", 2));
 }
 
 TEST(ParamGroups, LayerDecayMakesEachLayerSlowerThanTheOneAbove) {

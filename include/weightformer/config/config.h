@@ -1,5 +1,7 @@
-// One run's settings. Keys, defaults, allowed values and help stand once, in src/config/keys.h.
+// The settings of a run. Keys, defaults, allowed values, help and scopes are in src/config/keys.h.
 #pragma once
+
+#include "weightformer/config/enums.h"
 
 #include <array>
 #include <cstdint>
@@ -13,7 +15,10 @@ using Pair = std::array<double, 2>;
 
 struct DataConfig {
   int64_t batch_size, img_size, num_workers;
-  std::string data_path, dataset, interpolation, cache_mode, real_labels;
+  std::string data_path, real_labels;
+  DatasetKind dataset;
+  InterpolationMode interpolation;
+  CacheMode cache_mode;
   bool zip_mode, cache_listing, pin_memory, fast_decode;
 };
 
@@ -25,13 +30,13 @@ struct ModelConfig {
 };
 
 struct LrSchedulerConfig {
-  std::string name;
+  LrScheduleKind name;
   int64_t decay_epochs;
   double decay_rate;
 };
 
 struct OptimizerConfig {
-  std::string name;
+  OptimizerKind name;
   double eps, momentum;
   Pair betas;
 };
@@ -40,17 +45,22 @@ struct TrainConfig {
   int64_t start_epoch, epochs, warmup_epochs, cooldown_epochs;
   int64_t accumulation_steps;
   double weight_decay, base_lr, warmup_lr, min_lr, clip_grad, ema_decay, layer_decay, bce_threshold;
-  std::string loss;
+  LossKind loss;
+  LrScaling lr_scaling;
   bool auto_resume, use_checkpoint;
   std::string freeze;
   LrSchedulerConfig lr_scheduler;
   OptimizerConfig optimizer;
+
+  int64_t total_epochs() const { return epochs + cooldown_epochs; }
 };
 
 struct AugConfig {
   int64_t crop_padding;
   double hflip, color_jitter, reprob, mixup, cutmix, mixup_prob, mixup_switch_prob;
-  std::string auto_augment, remode, mixup_mode;
+  std::string auto_augment;
+  ErasingFill remode;
+  MixupMode mixup_mode;
   int64_t recount, repeated;
   std::optional<Pair> cutmix_minmax;
 };
@@ -63,10 +73,11 @@ struct DistConfig {
   double timeout_s;
   int64_t bucket_mb;
   bool find_unused;
-  std::string compress;
+  GradientCompression compress;
 };
 
-/// Everything that decides a run. A fresh one holds the published defaults.
+/// All settings of a run. A default-constructed one holds the defaults of the reference
+/// implementation.
 struct Config {
   Config();
 
@@ -77,7 +88,9 @@ struct Config {
   TestConfig test;
   DistConfig dist;
   bool amp, eval_mode, throughput_mode;
-  std::string amp_dtype, output, tag, device;
+  AmpDtype amp_dtype;
+  DeviceChoice device;
+  std::string output, tag;
   int64_t save_freq, save_steps, save_keep, print_freq, seed, threads, local_rank;
 
   /// Where a value came from ("cfg/a.yaml:7", "--opts"), for those that are not defaults.
@@ -86,10 +99,6 @@ struct Config {
 
 /// Equal in every key; origins do not count.
 bool operator==(const Config& a, const Config& b);
-
-/// What decides a run: `config` with the settings of one machine or one start of the program, such
-/// as paths, threads and the device, as they are by default.
-Config without_local_settings(Config config);
 
 /// OUTPUT/NAME/TAG, where the run's files go.
 std::string run_folder(const Config& config);

@@ -33,6 +33,7 @@ struct ClassifierOverrides {
   int64_t dim = 0;
   int64_t depth = 0;
   int64_t patch_size = 0;
+  double drop_rate = 0;  ///< see WeightFormerOptions
   double drop_path_rate = 0;
   bool recompute = false;               ///< see WeightFormerOptions
   std::string dynamic_linear = "auto";  ///< how it is computed, see ops/dynamic_linear.h

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "weightformer/config/enums.h"
 #include "weightformer/optim/param_groups.h"
 
 #include <ATen/core/Tensor.h>
@@ -13,45 +14,49 @@
 namespace wf {
 
 struct OptimizerOptions {
-  std::string name = "adamw";  ///< adamw or sgd (with Nesterov's momentum, as published)
-  double eps = 1e-8;           ///< adamw
-  double beta1 = 0.9;          ///< adamw
-  double beta2 = 0.999;        ///< adamw
-  double momentum = 0.9;       ///< sgd
+  OptimizerKind kind = OptimizerKind::adamw;
+  double eps = 1e-8;      ///< adamw
+  double beta1 = 0.9;     ///< adamw
+  double beta2 = 0.999;   ///< adamw
+  double momentum = 0.9;  ///< sgd: Nesterov momentum, as in the reference implementation
 };
 
-/// An optimizer with state by parameter name, over PyTorch's fused kernels.
+/// An optimizer whose state is keyed by parameter name. Uses PyTorch's fused kernels.
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
 
-  /// One update of all parameters from their gradients; those without a gradient stay. `found_inf`
-  /// ([1] float32, from GradScaler::unscale) makes it none at all when it is 1.
+  /// Updates all parameters that have a gradient. Skips the update when `found_inf` ([1] float32,
+  /// from GradScaler::unscale) is 1.
   virtual void step(double lr, const std::optional<at::Tensor>& found_inf = {}) = 0;
 
   /// Sets all gradients to "none".
   void zero_grad();
 
-  /// Everything that must survive a restart, by name: "exp_avg.head.weight". Shares memory.
+  /// The state to save, by name: "exp_avg.head.weight". The tensors share memory with the
+  /// optimizer.
   virtual std::map<std::string, at::Tensor> state() const = 0;
   /// Copies `state` in; throws wf::Error when a name or a shape differs.
   void load_state(const std::map<std::string, at::Tensor>& state, const std::string& source);
 
+  const OptimizerOptions& options() const { return options_; }
   const std::vector<ParamGroup>& groups() const { return groups_; }
 
  protected:
-  explicit Optimizer(std::vector<ParamGroup> groups) : groups_(std::move(groups)) {}
+  Optimizer(const OptimizerOptions& options, std::vector<ParamGroup> groups)
+      : options_(options), groups_(std::move(groups)) {}
+  OptimizerOptions options_;
   std::vector<ParamGroup> groups_;
 };
 
 std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options,
                                           std::vector<ParamGroup> groups);
 
-/// The L2 norm of all gradients together, a scalar on their device; nothing waits for it.
+/// The L2 norm of all gradients, a scalar on their device; does not synchronize.
 at::Tensor grad_norm(const std::vector<ParamGroup>& groups);
 
-/// Scales all gradients in place so that their total norm, which is `norm` now, is at most
-/// `max_norm` (0: no limit).
+/// Scales all gradients in place so that their norm, currently `norm`, is at most `max_norm` (0: no
+/// clipping).
 void clip_gradients(const std::vector<ParamGroup>& groups, const at::Tensor& norm, double max_norm);
 
 }  // namespace wf

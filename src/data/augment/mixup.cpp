@@ -4,6 +4,7 @@
 
 #include "core/distributions.h"
 #include "core/parallel.h"
+#include "data/augment/soft_targets.h"
 
 #include <torch/torch.h>
 
@@ -135,9 +136,9 @@ Mix Mixup::draw(int height, int width, CounterRng& rng) const {
 
 std::vector<Mix> Mixup::plan(int64_t batch, int height, int width, CounterRng& rng) const {
   std::vector<Mix> mixes;
-  if (options_.mode == MixupOptions::Mode::batch) return {draw(height, width, rng)};
+  if (options_.mode == MixupMode::batch) return {draw(height, width, rng)};
   mixes.resize(batch);
-  if (options_.mode == MixupOptions::Mode::elem) {
+  if (options_.mode == MixupMode::elem) {
     for (auto& mix : mixes) mix = draw(height, width, rng);
     return mixes;
   }
@@ -154,7 +155,7 @@ at::Tensor Mixup::operator()(at::Tensor& images, const at::Tensor& labels, Count
   const torch::NoGradGuard no_grad;
   const auto mixes =
       plan(images.size(0), static_cast<int>(images.size(2)), static_cast<int>(images.size(3)), rng);
-  if (options_.mode == MixupOptions::Mode::batch) {
+  if (options_.mode == MixupMode::batch) {
     mix_batch(images, mixes[0]);
   } else {
     mix_each(images, mixes);
@@ -163,13 +164,9 @@ at::Tensor Mixup::operator()(at::Tensor& images, const at::Tensor& labels, Count
 }
 
 at::Tensor Mixup::targets(const at::Tensor& labels, const std::vector<Mix>& mixes) const {
-  const double off = options_.label_smoothing / static_cast<double>(options_.num_classes);
-  const double on = 1 - options_.label_smoothing + off;
-  auto own = torch::full({labels.size(0), options_.num_classes}, off,
-                         torch::dtype(torch::kFloat).device(labels.device()));
-  own.scatter_(1, labels.unsqueeze(1), on);
+  auto own = smoothed_one_hot(labels, options_.num_classes, options_.label_smoothing);
   const auto partners = own.flip(0);
-  if (options_.mode == MixupOptions::Mode::batch) {
+  if (options_.mode == MixupMode::batch) {
     return own.mul_(mixes[0].lambda).add_(partners, 1.0 - mixes[0].lambda);
   }
   std::vector<float> lambdas;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "weightformer/config/enums.h"
 #include "weightformer/core/random.h"
 
 #include "data/image/resize.h"
@@ -14,18 +15,13 @@
 namespace wf {
 
 struct MixupOptions {
-  enum class Mode {
-    batch,  ///< one draw for the batch
-    pair,   ///< one for each picture and its partner
-    elem    ///< one for each picture
-  };
   double mixup_alpha = 0.8;   ///< 0: no mixup
   double cutmix_alpha = 1.0;  ///< 0: no cutmix
   /// Range of the cut's sides in place of cutmix_alpha, as shares of the picture's.
   std::optional<std::array<double, 2>> cutmix_minmax;
   double probability = 1;           ///< of either
   double switch_probability = 0.5;  ///< of cutmix when both are on
-  Mode mode = Mode::batch;
+  MixupMode mode = MixupMode::batch;
   double label_smoothing = 0.1;
   int64_t num_classes = 1000;
 };
@@ -50,7 +46,8 @@ class Mixup {
   /// Draws come from `rng` alone and on the host; nothing waits for the device.
   at::Tensor operator()(at::Tensor& images, const at::Tensor& labels, CounterRng rng) const;
 
-  /// The draws of a batch: one Mix for all of it in Mode::batch, otherwise one for each picture.
+  /// The draws of a batch: one Mix for all of it in MixupMode::batch, otherwise one for each
+  /// picture.
   std::vector<Mix> plan(int64_t batch, int height, int width, CounterRng& rng) const;
 
  private:

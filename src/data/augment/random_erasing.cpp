@@ -44,10 +44,10 @@ std::vector<ErasedPart> random_erasing(int height, int width, const RandomErasin
   for (int64_t part = 0; part < parts; ++part) {
     const auto box = draw_box(height, width, parts, rng);
     if (!box) continue;
-    const bool pixel = options.fill == RandomErasingOptions::Fill::pixel;
+    const bool pixel = options.fill == ErasingFill::pixel;
     const size_t values = 3 * (pixel ? static_cast<size_t>(box->height) * box->width : 1);
     out.push_back({*box, std::vector<float>(values)});
-    if (options.fill != RandomErasingOptions::Fill::zero) fill_normal(out.back().values, rng);
+    if (options.fill != ErasingFill::zero) fill_normal(out.back().values, rng);
   }
   return out;
 }

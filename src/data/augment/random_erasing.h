@@ -1,5 +1,6 @@
 #pragma once
 
+#include "weightformer/config/enums.h"
 #include "weightformer/core/random.h"
 
 #include "data/image/resize.h"
@@ -10,13 +11,8 @@
 namespace wf {
 
 struct RandomErasingOptions {
-  enum class Fill {
-    zero,   ///< the mean colour
-    color,  ///< one normal draw a channel
-    pixel   ///< one normal draw a value
-  };
   double probability = 0;
-  Fill fill = Fill::pixel;
+  ErasingFill fill = ErasingFill::pixel;
   int count = 1;  ///< parts: 1 to this many, which share the area
 };
 

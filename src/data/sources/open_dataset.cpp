@@ -23,7 +23,7 @@ bool there(const std::string& path) {
 std::shared_ptr<Dataset> open(const DataSourceOptions& options, const std::string& split,
                               std::vector<std::string> classes) {
   const std::string place = options.path + "/" + split;
-  if (options.dataset == "cifar100") {
+  if (options.dataset == DatasetKind::cifar100) {
     const std::string file = split == "train" ? "train.bin" : "test.bin";
     return std::make_shared<Cifar100>(options.path, file, std::move(classes));
   }

@@ -11,11 +11,11 @@ namespace wf {
 
 /// Where pictures come from: DATA.* of the configuration.
 struct DataSourceOptions {
-  std::string path;                  ///< the folder that holds the training and validation sets
-  std::string dataset = "imagenet";  ///< or cifar100
-  bool zip = false;                  ///< SPLIT.zip and SPLIT_map.txt instead of the folder SPLIT/
-  CacheOptions cache;                ///< of zip and packed files
-  bool cache_listing = true;         ///< keep the list of a folder's files between runs
+  std::string path;  ///< the folder that holds the training and validation sets
+  DatasetKind dataset = DatasetKind::imagenet;
+  bool zip = false;           ///< SPLIT.zip and SPLIT_map.txt instead of the folder SPLIT/
+  CacheOptions cache;         ///< of zip and packed files
+  bool cache_listing = true;  ///< keep the list of a folder's files between runs
 };
 
 /// The set `split` ("train" or "val") of `options.path`: CIFAR-100's files, a zip, SPLIT.wfpack

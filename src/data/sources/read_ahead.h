@@ -1,5 +1,7 @@
 #pragma once
 
+#include "weightformer/config/enums.h"
+
 #include "core/mapped_file.h"
 
 #include <atomic>
@@ -10,10 +12,6 @@
 #include <vector>
 
 namespace wf {
-
-/// What is read into the page cache ahead of its use. no: nothing, pages come when touched; part:
-/// this process's share, 1 / world of the file; full: all of it, beginning with that share.
-enum class CacheMode { no, part, full };
 
 struct CacheOptions {
   CacheMode mode = CacheMode::no;

@@ -16,8 +16,9 @@ namespace {
 TransformOptions transform_options(const Config& config) {
   TransformOptions options;
   options.size = static_cast<int>(config.data.img_size);
-  options.interpolation =
-      config.data.interpolation == "bicubic" ? Interpolation::bicubic : Interpolation::bilinear;
+  options.interpolation = config.data.interpolation == InterpolationMode::bicubic
+                              ? Interpolation::bicubic
+                              : Interpolation::bilinear;
   options.crop = config.test.crop;
   options.crop_padding = static_cast<int>(config.aug.crop_padding);
   options.hflip = config.aug.hflip;
@@ -29,8 +30,7 @@ RandomErasingOptions erasing_options(const AugConfig& aug) {
   RandomErasingOptions options;
   options.probability = aug.reprob;
   options.count = static_cast<int>(aug.recount);
-  if (aug.remode == "const") options.fill = RandomErasingOptions::Fill::zero;
-  if (aug.remode == "rand") options.fill = RandomErasingOptions::Fill::color;
+  options.fill = aug.remode;
   return options;
 }
 
@@ -63,9 +63,7 @@ DataSourceOptions data_source(const DataConfig& data, const LaunchEnv& env) {
   source.dataset = data.dataset;
   source.zip = data.zip_mode;
   source.cache_listing = data.cache_listing;
-  source.cache.mode = data.cache_mode == "no"     ? CacheMode::no
-                      : data.cache_mode == "full" ? CacheMode::full
-                                                  : CacheMode::part;
+  source.cache.mode = data.cache_mode;
   source.cache.rank = env.rank;
   source.cache.world = env.world;
   return source;
@@ -79,6 +77,7 @@ std::shared_ptr<Classifier> build_classifier(const Config& config, c10::Device d
   overrides.dim = config.model.dim;
   overrides.depth = config.model.depth;
   overrides.patch_size = config.model.patch_size;
+  overrides.drop_rate = config.model.drop_rate;
   overrides.drop_path_rate = config.model.drop_path_rate;
   overrides.recompute = config.train.use_checkpoint;
   auto model = create_classifier(config.model.name, overrides);
@@ -92,7 +91,7 @@ std::unique_ptr<Transform> build_eval_transform(const Config& config) {
 
 std::unique_ptr<Transform> build_train_transform(const Config& config) {
   auto options = transform_options(config);
-  options.random_interpolation = config.data.interpolation == "random";
+  options.random_interpolation = config.data.interpolation == InterpolationMode::random;
   options.auto_augment = config.aug.auto_augment;
   options.color_jitter = config.aug.color_jitter;
   options.erasing = erasing_options(config.aug);
@@ -108,8 +107,7 @@ std::optional<MixupOptions> build_mixup(const Config& config) {
   options.cutmix_minmax = aug.cutmix_minmax;
   options.probability = aug.mixup_prob;
   options.switch_probability = aug.mixup_switch_prob;
-  if (aug.mixup_mode == "pair") options.mode = MixupOptions::Mode::pair;
-  if (aug.mixup_mode == "elem") options.mode = MixupOptions::Mode::elem;
+  options.mode = aug.mixup_mode;
   options.label_smoothing = config.model.label_smoothing;
   options.num_classes = config.model.num_classes;
   return options;
@@ -117,7 +115,7 @@ std::optional<MixupOptions> build_mixup(const Config& config) {
 
 LossOptions build_loss(const Config& config) {
   LossOptions options;
-  if (config.train.loss == "bce") options.kind = LossOptions::Kind::binary;
+  options.kind = config.train.loss;
   options.threshold = config.train.bce_threshold;
   options.label_smoothing = config.model.label_smoothing;
   return options;

@@ -12,7 +12,7 @@
 namespace wf::testing {
 namespace {
 
-using Mode = MixupOptions::Mode;
+using Mode = MixupMode;
 
 constexpr int kClasses = 7, kHeight = 12, kWidth = 10;
 

@@ -7,7 +7,7 @@
 namespace wf::testing {
 namespace {
 
-using Fill = RandomErasingOptions::Fill;
+using Fill = ErasingFill;
 
 constexpr int kHeight = 64, kWidth = 48;
 

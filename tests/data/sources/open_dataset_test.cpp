@@ -75,7 +75,7 @@ TEST_F(OpenDatasetTest, ReadsAZipWhenAskedAndSaysSoWhenNot) {
 }
 
 TEST_F(OpenDatasetTest, ReadsCifar100sTwoFiles) {
-  source_.dataset = "cifar100";
+  source_.dataset = DatasetKind::cifar100;
   std::string names;
   for (int i = 0; i < 100; ++i) names += "n" + std::to_string(i) + "\n";
   add("fine_label_names.txt", names);

@@ -10,7 +10,7 @@
 namespace wf::testing {
 namespace {
 
-using Kind = LossOptions::Kind;
+using Kind = LossKind;
 
 const at::Tensor& logits() {
   static const auto x = torch::tensor({{1.5, -0.5, 0.25}, {-2.0, 0.75, 3.0}}, torch::kFloat);
@@ -68,7 +68,7 @@ TEST(Loss, TheConfigurationDecidesWhichAndWhetherTargetsAreMixed) {
   EXPECT_EQ(mixup->cutmix_alpha, 1);
   EXPECT_EQ(mixup->label_smoothing, 0.1);
   EXPECT_EQ(mixup->num_classes, 1000);
-  config.train.loss = "bce";
+  config.train.loss = LossKind::binary;
   config.train.bce_threshold = 0.2;
   EXPECT_EQ(build_loss(config).kind, Kind::binary);
   EXPECT_EQ(build_loss(config).threshold, 0.2);
