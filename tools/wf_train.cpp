@@ -97,6 +97,7 @@ int main(int argc, char** argv) {
     const auto& config = arguments.config;
     if (!arguments.help.empty()) return std::cout << arguments.help, 0;
     if (arguments.print_config) return std::cout << dump_yaml(config), 0;
+    tasks().at(config.model.type);  // throws for an unknown one before the run directory is made
     const auto run = start_run(config, read_launch_env());
     return config.eval_mode || config.throughput_mode ? evaluate_or_time(run) : train(run);
   });

@@ -64,7 +64,10 @@ void validate(const Config& config) {
                config.tag[0] != '-',
            at("TAG"), " is '", config.tag, "': expected a name for the run's folder, inside ",
            at("OUTPUT"));
-  WF_CHECK(train.warmup_epochs < train.epochs, at("TRAIN.WARMUP_EPOCHS"), " is ",
+  WF_CHECK(train.steps == 0 || train.cooldown_epochs == 0, at("TRAIN.COOLDOWN_EPOCHS"), " is ",
+           train.cooldown_epochs, ", and ", at("TRAIN.STEPS"), " is ", train.steps,
+           ": a run with a number of steps has no cool-down");
+  WF_CHECK(train.steps > 0 || train.warmup_epochs < train.epochs, at("TRAIN.WARMUP_EPOCHS"), " is ",
            train.warmup_epochs, ", which leaves nothing of ", at("TRAIN.EPOCHS"), ", ",
            train.epochs, "; set TRAIN.WARMUP_EPOCHS lower");
   const bool has_min_lr = train.lr_scheduler.name == LrScheduleKind::cosine;

@@ -28,6 +28,13 @@ std::string text_of(Enum value) {
 std::string text_of(const Pair& value) {
   return "[" + text_of(value[0]) + ", " + text_of(value[1]) + "]";
 }
+std::string text_of(const std::vector<double>& value) {
+  if (value.empty()) return "0";
+  if (value.size() == 1) return text_of(value[0]);
+  std::string out;
+  for (double item : value) out += (out.empty() ? "[" : ", ") + text_of(item);
+  return out + "]";
+}
 std::string text_of(const std::optional<Pair>& value) { return value ? text_of(*value) : "null"; }
 
 const char* type_of(bool) { return "bool"; }
@@ -39,6 +46,7 @@ const char* type_of(Enum) {
   return "string";
 }
 const char* type_of(const Pair&) { return "[float, float]"; }
+const char* type_of(const std::vector<double>&) { return "float or [float, …]"; }
 const char* type_of(const std::optional<Pair>&) { return "[float, float] or null"; }
 
 template <typename Field>

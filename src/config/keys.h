@@ -87,7 +87,7 @@ void visit_data(C& c, V&& v) {
 
 template <typename C, typename V>
 void visit_model(C& c, V&& v) {
-  v(c.model.type, "wfm", {"MODEL.TYPE", "model family", one_of({"wfm"})});
+  v(c.model.type, "wfm", {"MODEL.TYPE", "task and model family; wfm: image classification"});
   v(c.model.name, "wfm_tiny", {"MODEL.NAME", "model name"});
   v(c.model.resume, "",
     {"MODEL.RESUME", "checkpoint to resume from or to evaluate", {}, Scope::machine});
@@ -116,6 +116,9 @@ void visit_train(C& c, V&& v) {
     {"TRAIN.START_EPOCH", "first epoch of a run that does not resume from a checkpoint",
      at_least(0)});
   v(c.train.epochs, 300, {"TRAIN.EPOCHS", "epochs of the schedule", at_least(1)});
+  v(c.train.steps, 0,
+    {"TRAIN.STEPS", "optimizer steps of the run and its schedule, in place of EPOCHS; 0: EPOCHS decides",
+     at_least(0)});
   v(c.train.warmup_epochs, 20,
     {"TRAIN.WARMUP_EPOCHS", "warm-up epochs (linear), included in EPOCHS", at_least(0)});
   v(c.train.cooldown_epochs, 0,
@@ -137,8 +140,9 @@ void visit_train(C& c, V&& v) {
   v(c.train.accumulation_steps, 1,
     {"TRAIN.ACCUMULATION_STEPS", "gradient-accumulation steps; part of the total batch",
      between(1, 1 << 20)});
-  v(c.train.ema_decay, 0.0,
-    {"TRAIN.EMA_DECAY", "EMA decay per optimizer step (0.9999); 0 disables EMA",
+  v(c.train.ema_decay, std::vector<double>{},
+    {"TRAIN.EMA_DECAY",
+     "EMA decay per optimizer step (0.9999), or a list of several EMAs; 0 disables EMA",
      from_to_below(0, 1)});
   v(c.train.layer_decay, 1.0,
     {"TRAIN.LAYER_DECAY", "layer-wise learning-rate decay; 1 disables it", between(0.01, 1)});
@@ -228,6 +232,12 @@ template <typename C, typename V>
 void visit_run(C& c, V&& v) {
   v(c.test.crop, true,
     {"TEST.CROP", "resize to 256/224 of IMG_SIZE and center-crop; false: resize directly"});
+  v(c.test.every_epochs, 1,
+    {"TEST.EVERY_EPOCHS",
+     "epochs between validations; the last one is always validated; 0: only that one", at_least(0),
+     Scope::run});
+  v(c.test.every_steps, 0,
+    {"TEST.EVERY_STEPS", "optimizer steps between validations; 0: none", at_least(0), Scope::run});
   v(c.test.ema, false,
     {"TEST.EMA", "--eval: evaluate the EMA weights of the checkpoint", {}, Scope::run});
   v(c.amp, false, {"AMP", "automatic mixed precision"});

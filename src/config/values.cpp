@@ -55,6 +55,22 @@ void check_range(double value, const Constraint& constraint) {
            "must be ", describe(constraint), ", got ", value);
 }
 
+// A scalar with commas as a list: "(0.9, 0.999)" is how Python writes it, in --opts for example;
+// "0.9,0.999" what is typed.
+YAML::Node as_list(const YAML::Node& node) {
+  if (!node.IsScalar() || node.Scalar().find(',') == std::string::npos) return node;
+  auto text = node.Scalar();
+  if (text.front() == '(' && text.back() == ')') text = text.substr(1, text.size() - 2);
+  YAML::Node list(YAML::NodeType::Sequence);
+  std::istringstream numbers(text);
+  for (std::string item; std::getline(numbers, item, ',');) {
+    item.erase(0, item.find_first_not_of(' '));
+    item.erase(item.find_last_not_of(' ') + 1);
+    list.push_back(item);
+  }
+  return list;
+}
+
 }  // namespace
 
 void parse_value(const YAML::Node& node, bool& field, const Constraint&) {
@@ -87,22 +103,23 @@ void parse_value(const YAML::Node& node, std::string& field, const Constraint& c
 }
 
 void parse_value(const YAML::Node& node, Pair& field, const Constraint& constraint) {
-  if (node.IsScalar() && node.Scalar().find(',') != std::string::npos) {
-    auto text = node.Scalar();
-    // "(0.9, 0.999)" is how Python writes it, in --opts for example; "0.9,0.999" what is typed.
-    if (text.front() == '(' && text.back() == ')') text = text.substr(1, text.size() - 2);
-    YAML::Node list(YAML::NodeType::Sequence);
-    std::istringstream numbers(text);
-    for (std::string item; std::getline(numbers, item, ',');) {
-      item.erase(0, item.find_first_not_of(' '));
-      item.erase(item.find_last_not_of(' ') + 1);
-      list.push_back(item);
-    }
-    return parse_value(list, field, constraint);
-  }
-  WF_CHECK(node.IsSequence() && node.size() == 2, "expected a list of two numbers, got ",
+  const auto list = as_list(node);
+  WF_CHECK(list.IsSequence() && list.size() == 2, "expected a list of two numbers, got ",
            shown(node));
-  for (size_t i = 0; i < 2; ++i) parse_value(node[i], field[i], constraint);
+  for (size_t i = 0; i < 2; ++i) parse_value(list[i], field[i], constraint);
+}
+
+// One number stands for a list of it, 0 for an empty one.
+void parse_value(const YAML::Node& node, std::vector<double>& field, const Constraint& constraint) {
+  const auto list = as_list(node);
+  field.clear();
+  if (!list.IsSequence()) {
+    double value = 0;
+    parse_value(list, value, constraint);
+    if (value != 0) field.push_back(value);
+    return;
+  }
+  for (const auto& item : list) parse_value(item, field.emplace_back(), constraint);
 }
 
 void parse_value(const YAML::Node& node, std::optional<Pair>& field, const Constraint& constraint) {

@@ -23,6 +23,7 @@ void parse_value(const YAML::Node& node, int64_t& field, const Constraint& const
 void parse_value(const YAML::Node& node, double& field, const Constraint& constraint);
 void parse_value(const YAML::Node& node, std::string& field, const Constraint& constraint);
 void parse_value(const YAML::Node& node, Pair& field, const Constraint& constraint);
+void parse_value(const YAML::Node& node, std::vector<double>& field, const Constraint& constraint);
 void parse_value(const YAML::Node& node, std::optional<Pair>& field, const Constraint& constraint);
 
 /// The names of an enum's values: "one of adamw, sgd".

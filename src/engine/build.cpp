@@ -60,8 +60,11 @@ LrScheduleOptions build_schedule(const Config& config, int64_t batches_per_epoch
   schedule.base_lr = train.base_lr * scale;
   schedule.warmup_lr = train.warmup_lr * scale;
   schedule.min_lr = train.min_lr * scale;
-  schedule.total_steps = train.epochs * steps;
+  schedule.total_steps = train.steps > 0 ? train.steps : train.epochs * steps;
   schedule.warmup_steps = train.warmup_epochs * steps;
+  WF_CHECK(train.steps == 0 || schedule.warmup_steps < train.steps, "TRAIN.WARMUP_EPOCHS ",
+           train.warmup_epochs, " is ", schedule.warmup_steps, " steps, and TRAIN.STEPS is ",
+           train.steps, ": set TRAIN.WARMUP_EPOCHS lower");
   schedule.decay_steps = train.lr_scheduler.decay_epochs * steps;
   schedule.decay_rate = train.lr_scheduler.decay_rate;
   return schedule;
@@ -85,8 +88,8 @@ TrainState build_train_state(const Config& config, const Task& task, int64_t bat
       make_optimizer(options, param_groups(*state.model, train.weight_decay, train.layer_decay));
   const auto device = state.model->parameters()[0].device();
   if (build_amp(config) == at::kHalf) state.scaler = std::make_unique<GradScaler>(device);
-  if (train.ema_decay > 0) {
-    state.emas.push_back(std::make_unique<Ema>(*state.model, train.ema_decay));
+  for (const double decay : train.ema_decay) {
+    state.emas.push_back(std::make_unique<Ema>(*state.model, decay));
   }
   state.schedule = build_schedule(config, batches_per_epoch, world);
   state.progress.epoch = train.start_epoch;
@@ -100,6 +103,9 @@ TrainerOptions build_trainer_options(const Config& config, c10::Device device,
                                      std::shared_ptr<Distributed> distributed) {
   TrainerOptions options;
   options.epochs = config.train.total_epochs();
+  options.steps = config.train.steps;
+  options.validate_epochs = config.test.every_epochs;
+  options.validate_steps = config.test.every_steps;
   options.clip_grad = config.train.clip_grad;
   options.amp = build_amp(config);
   options.accumulation_steps = config.train.accumulation_steps;

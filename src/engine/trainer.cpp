@@ -92,6 +92,10 @@ Trainer::Trainer(TrainState& state, Task& task, Loader& train, TrainerOptions op
   WF_CHECK(batches_per_epoch() > 0,
            "the training set has fewer samples than one step takes: lower DATA.BATCH_SIZE or "
            "TRAIN.ACCUMULATION_STEPS");
+  if (options_.steps > 0) {
+    const int64_t per_epoch = batches_per_epoch() / options_.accumulation_steps;
+    options_.epochs = (options_.steps + per_epoch - 1) / per_epoch;
+  }
   generator_ = torch::globalContext().defaultGenerator(options_.device).clone();
   state_.model->set_generator(generator_);
   restore_position();

@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace wf {
 
@@ -42,9 +43,10 @@ struct OptimizerConfig {
 };
 
 struct TrainConfig {
-  int64_t start_epoch, epochs, warmup_epochs, cooldown_epochs;
+  int64_t start_epoch, epochs, steps, warmup_epochs, cooldown_epochs;
   int64_t accumulation_steps;
-  double weight_decay, base_lr, warmup_lr, min_lr, clip_grad, ema_decay, layer_decay, bce_threshold;
+  double weight_decay, base_lr, warmup_lr, min_lr, clip_grad, layer_decay, bce_threshold;
+  std::vector<double> ema_decay;  ///< one for each EMA
   LossKind loss;
   LrScaling lr_scaling;
   bool auto_resume, use_checkpoint;
@@ -67,6 +69,7 @@ struct AugConfig {
 
 struct TestConfig {
   bool crop, ema;
+  int64_t every_epochs, every_steps;
 };
 
 struct DistConfig {
