@@ -139,15 +139,7 @@ Value* write_schedule(Document& d, const LrScheduleOptions& s, size_t groups) {
 
 Value* write_progress(Document& d, const Progress& p) {
   auto* out = d.make(Kind::dict);
-  d.put(out, "epoch", d.of(p.epoch));
-  d.put(out, "batch", d.of(p.batch));
-  d.put(out, "batches", d.of(p.batches));
-  d.put(out, "batch_images", d.of(p.batch_images));
-  d.put(out, "step", d.of(p.step));
-  d.put(out, "loss_sum", d.of(p.loss_sum));
-  d.put(out, "loss_count", d.of(p.loss_count));
-  d.put(out, "max_accuracy", d.of(p.max_accuracy));
-  d.put(out, "best_averaged", d.of(p.best_averaged));
+  visit_progress(p, [&](const auto& field, const char* name) { d.put(out, name, d.of(field)); });
   return out;
 }
 
@@ -185,34 +177,39 @@ const Value* write_tree(TensorTree& tree, const TrainState& state, const SaveInf
   d.put(root, "lr_scheduler", write_schedule(d, state.schedule, state.optimizer->groups().size()));
   d.put(root, "max_accuracy", d.of(state.progress.max_accuracy));
   // The published trainer goes on with the epoch after this one.
-  const auto& at = state.progress;
-  const bool trained = at.batch > 0 && at.batch == at.batches;
-  d.put(root, "epoch", d.of(trained ? at.epoch : at.epoch - 1));
+  d.put(root, "epoch", d.of(state.progress.finished_epochs() - 1));
   d.put(root, "config", config);
   write_extras(tree, root, state);
   d.put(root, "weightformer", write_own(d, state, info, *config));
   return root;
 }
 
-int64_t whole(const std::string& path, const Value& dict, const char* key) {
-  const auto* value = dict.find(key);
-  WF_CHECK(value && value->is(Kind::integer) && value->integer >= 0, path,
-           ": damaged checkpoint: progress: no whole number ", key);
-  return value->integer;
-}
+// One field of Progress from the dict that write_progress makes. Counters must be there; files from
+// before a field existed lack the others.
+class ReadField {
+ public:
+  ReadField(const std::string& path, const Value& dict) : path_(path), dict_(dict) {}
+
+  void operator()(int64_t& field, const char* name) const {
+    const auto* value = dict_.find(name);
+    WF_CHECK(value && value->is(Kind::integer) && value->integer >= 0, path_,
+             ": damaged checkpoint: progress: no whole number ", name);
+    field = value->integer;
+  }
+  void operator()(double& field, const char* name) const { field = number(dict_.find(name), 0); }
+  void operator()(bool& field, const char* name) const {
+    const auto* value = dict_.find(name);
+    field = value && value->is(Kind::boolean) && value->integer != 0;
+  }
+
+ private:
+  const std::string& path_;
+  const Value& dict_;
+};
 
 Progress read_progress(const std::string& path, const Value& dict) {
   Progress p;
-  p.epoch = whole(path, dict, "epoch");
-  p.batch = whole(path, dict, "batch");
-  p.batches = whole(path, dict, "batches");
-  p.batch_images = whole(path, dict, "batch_images");
-  p.step = whole(path, dict, "step");
-  p.loss_sum = number(dict.find("loss_sum"), 0);
-  p.loss_count = whole(path, dict, "loss_count");
-  p.max_accuracy = number(dict.find("max_accuracy"), 0);
-  const auto* averaged = dict.find("best_averaged");
-  p.best_averaged = averaged && averaged->is(Kind::boolean) && averaged->integer != 0;
+  visit_progress(p, ReadField(path, dict));
   WF_CHECK(p.batch <= p.batches, path, ": damaged checkpoint: progress: batch ", p.batch, " of ",
            p.batches);
   return p;

@@ -37,7 +37,7 @@ void CheckpointObserver::on_step(const TrainState& state, const StepReport& repo
   // Only there is the state known to be finite and its mean loss up to date. The end of an epoch
   // saves anyway.
   const auto every = options_.save_steps;
-  if (every == 0 || !report.measured || report.batch == report.batches) return;
+  if (every == 0 || !report.measured || report.last_of_epoch()) return;
   if (state.progress.step / every == saved_step_ / every) return;
   after_writing(str("ckpt_step_", state.progress.step), /*best=*/false, state);
 }

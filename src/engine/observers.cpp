@@ -28,7 +28,7 @@ std::string describe(const StepReport& r) {
 }  // namespace
 
 void ConsoleObserver::on_step(const TrainState&, const StepReport& report) {
-  const bool last = report.batch == report.batches;
+  const bool last = report.last_of_epoch();
   if (log::on_terminal() && (since_drawn_.seconds() > 0.1 || last)) {
     since_drawn_.restart();
     log::status(fmt::format("epoch {}/{} [{}] {}/{}  {:.1f} images/s  eta {}", report.epoch + 1,

@@ -62,7 +62,7 @@ void Trainer::find_place() {
   auto& progress = state_.progress;
   const int64_t parts = options_.accumulation_steps;
   const int64_t now = options_.batch_images, before = progress.batch_images;
-  const bool trained = progress.batch > 0 && progress.batch == progress.batches;
+  const bool trained = progress.validation_due();
   const bool regrouped =
       now > 0 && before > 0 && progress.step > 0 &&
       (before != now ||
@@ -295,10 +295,7 @@ void Trainer::finish_epoch(EpochReport& report) {
   if (averaged) accuracy = report.averaged->acc1;
   report.best = accuracy >= progress.max_accuracy;
   if (report.best) progress.max_accuracy = accuracy, progress.best_averaged = averaged;
-  progress.epoch += 1;
-  progress.batch = 0;
-  progress.loss_sum = 0;
-  progress.loss_count = 0;
+  progress.start_next_epoch();
   tell("end of an epoch", [&](Observer& observer) { observer.on_epoch(state_, report); });
 }
 

@@ -22,6 +22,8 @@ struct StepReport {
   bool measured = false;
   double loss = 0;       ///< mean over the epoch so far
   double grad_norm = 0;  ///< of this step, before clipping
+
+  bool last_of_epoch() const { return batch == batches; }
 };
 
 struct EpochReport {
