@@ -102,9 +102,10 @@ int train(const Job& job) {
   const auto loaders = build_loaders(config, job.env);
   auto state = build_train_state(config, job.model, loaders, job.env.world);
   std::optional<FolderLock> lock;
+  std::vector<SavedCheckpoint> saved;
   job.distributed->on_root("checkpoint reading", [&] {
     lock.emplace(folder);
-    resume(config, folder, state);
+    saved = resume(config, folder, state);
   });
   job.distributed->share(state);
   const int64_t epochs = config.train.epochs + config.train.cooldown_epochs;
@@ -127,7 +128,7 @@ int train(const Job& job) {
   saving.save_steps = config.save_steps;
   saving.keep = static_cast<size_t>(config.save_keep);
   saving.world = job.env.world;
-  trainer.add(std::make_shared<CheckpointObserver>(folder, saving));
+  trainer.add(std::make_shared<CheckpointObserver>(folder, saving, std::move(saved)));
   catch_stop_signals(/*announce=*/job.distributed->is_root());
   const Stopwatch watch;
   if (trainer.run() == Outcome::stopped) {

@@ -11,17 +11,17 @@
 
 namespace wf {
 
-CheckpointObserver::CheckpointObserver(std::string folder, CheckpointOptions options)
+CheckpointObserver::CheckpointObserver(std::string folder, CheckpointOptions options,
+                                       std::vector<SavedCheckpoint> saved)
     : folder_(std::move(folder)),
       options_(options),
+      serial_(saved.empty() ? 0 : saved.back().serial),
+      saved_(std::move(saved)),
       saver_(std::make_unique<BackgroundSaver>(options.retry_after)) {}
 
 CheckpointObserver::~CheckpointObserver() = default;
 
 void CheckpointObserver::on_start(const TrainState& state) {
-  saver_->wait_for_writer();
-  saved_ = checkpoints_in(folder_);
-  serial_ = saved_.empty() ? 0 : saved_.back().serial;
   saved_step_ = state.progress.step;
   // What a killed process left half-written.
   std::error_code ignored;

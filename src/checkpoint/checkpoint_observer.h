@@ -2,7 +2,7 @@
 
 #include "weightformer/engine/observers.h"
 
-#include "checkpoint/checkpoint.h"
+#include "checkpoint/saved_checkpoints.h"
 
 #include <chrono>
 #include <memory>
@@ -28,7 +28,10 @@ struct CheckpointOptions {
 /// thread writes it while training goes on.
 class CheckpointObserver : public Observer {
  public:
-  CheckpointObserver(std::string folder, CheckpointOptions options);
+  /// `saved`: the checkpoints that are in `folder` now, of list_checkpoints() or resume(); serial
+  /// numbers continue theirs.
+  CheckpointObserver(std::string folder, CheckpointOptions options,
+                     std::vector<SavedCheckpoint> saved);
   /// Waits for what is being written.
   ~CheckpointObserver() override;
 
@@ -49,7 +52,7 @@ class CheckpointObserver : public Observer {
 
   std::string folder_;
   CheckpointOptions options_;
-  int64_t serial_ = 0;                      // of the last save
+  int64_t serial_;                          // of the last save
   int64_t saved_step_ = 0;                  // where it stood
   std::vector<SavedCheckpoint> saved_;      // on the disk, the oldest first; the writer's
   std::unique_ptr<BackgroundSaver> saver_;  // the last member: its thread uses the others

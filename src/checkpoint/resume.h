@@ -3,18 +3,22 @@
 #include "weightformer/config/config.h"
 #include "weightformer/engine/train_state.h"
 
+#include "checkpoint/saved_checkpoints.h"
+
 #include <string>
 #include <vector>
 
 namespace wf {
 
-/// Puts `state` where the run should go on. In this order: the last whole checkpoint saved in
-/// `folder` (TRAIN.AUTO_RESUME: the same command goes on after a crash), MODEL.RESUME, the weights
-/// alone of MODEL.PRETRAINED, a fresh start. Says in the log which it was.
-void resume(const Config& config, const std::string& folder, TrainState& state);
+/// Puts `state` where the run should continue: at the last valid checkpoint saved in `directory`
+/// (TRAIN.AUTO_RESUME: the same command resumes after a crash), otherwise at MODEL.RESUME, the
+/// weights alone of MODEL.PRETRAINED, or a fresh start. Says in the log which it was. Returns the
+/// checkpoints found in `directory`, for CheckpointObserver.
+std::vector<SavedCheckpoint> resume(const Config& config, const std::string& directory,
+                                    TrainState& state);
 
 enum class WeightsFor {
-  evaluation,  ///< TEST.EMA takes the averaged ones; the head must fit
+  evaluation,  ///< TEST.EMA takes the EMA weights; the head must fit
   training,    ///< the head stays fresh where the file has another class count
 };
 

@@ -4,6 +4,7 @@
 #include "weightformer/nn/drop_path.h"
 
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/checkpoint_file.h"
 #include "data/transforms.h"
 #include "engine/classification/evaluation_report.h"
 #include "runtime/stop_signal.h"
@@ -111,7 +112,7 @@ TEST_P(StoppedAndResumed, EqualsTheUnbrokenRunBitForBit) {
   clear_stop_request();
 
   ToyRun second;
-  load_checkpoint(folder / "c.pth", second.state);
+  CheckpointFile(folder / "c.pth").load_into(second.state);
   const auto collected = std::make_shared<Collect>();
   second.trainer->add(collected);
   ASSERT_EQ(second.trainer->run(), Outcome::finished);
