@@ -66,10 +66,12 @@ add_library(weightformer_trainer STATIC
   ${wf_trainer_plain_sources}
   src/checkpoint/background_saver.cpp
   src/checkpoint/checkpoint.cpp
+  src/checkpoint/checkpoint_file.cpp
   src/checkpoint/checkpoint_observer.cpp
   src/checkpoint/optimizer_layout.cpp
   src/checkpoint/pretrained.cpp
   src/checkpoint/resume.cpp
+  src/checkpoint/saved_checkpoints.cpp
   src/data/batch_memory.cpp
   src/data/device_copy.cpp
   src/data/device_batch.cpp
@@ -118,6 +120,7 @@ foreach(tool wf_train wf_infer wf_convert wf_prepare wf_report wf_pack wf_scale)
   target_link_libraries(${tool} PRIVATE weightformer_trainer ${OpenCV_LIBS})
   wf_target_options(${tool} PCH REUSE)
 endforeach()
+target_sources(wf_convert PRIVATE tools/convert_listing.cpp)
 target_sources(wf_infer PRIVATE tools/infer_latents.cpp)
 target_sources(wf_scale PRIVATE tools/scaling.cpp)
 target_link_libraries(wf_prepare PRIVATE ZLIB::ZLIB)

@@ -60,7 +60,8 @@ int train(const Run& run) {
   std::vector<SavedCheckpoint> saved;
   run.ranks->on_root("checkpoint reading", [&] {
     lock.emplace(run.directory);
-    saved = resume(config, run.directory, *setup.task, state);
+    saved = resume(config, run.directory, *setup.task,
+                   setup.train->batches() / config.train.accumulation_steps, state);
   });
   run.ranks->broadcast(state);
   Trainer trainer(state, *setup.task, *setup.train,

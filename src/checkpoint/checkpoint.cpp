@@ -1,28 +1,19 @@
 #include "checkpoint/checkpoint.h"
 
-#include "weightformer/core/check.h"
-
+#include "checkpoint/checkpoint_file.h"
 #include "checkpoint/git_version.h"
 #include "checkpoint/optimizer_layout.h"
 #include "checkpoint/yaml_tree.h"
-#include "core/text.h"
-#include "runtime/log.h"
+#include "config/describe.h"
 
 #include <torch/torch.h>
-
-#include <algorithm>
-#include <filesystem>
-#include <tuple>
 
 namespace wf {
 namespace {
 
-namespace fs = std::filesystem;
 using pickle::Document;
 using pickle::Kind;
 using pickle::Value;
-
-constexpr int64_t kFormat = 2;
 
 Value* write_scaler(Document& d, const TensorMap& state) {
   auto* out = d.make(Kind::dict);  // torch.amp.GradScaler's state_dict
@@ -42,45 +33,19 @@ std::vector<std::string> names_in_order(const torch::nn::Module& module) {
   return names;
 }
 
-// Averaged weights and the gradient scaler, in runs that have them.
+// EMA weights and the gradient scaler, in runs that have them.
 void write_extras(TensorTree& tree, Value* root, const TrainState& state) {
-  if (state.ema) {
-    const auto averages = state.ema->state();
+  for (size_t i = 0; i < state.emas.size(); ++i) {
+    const auto weights = state.emas[i]->state();
     std::vector<std::string> names;
     for (const auto& name : names_in_order(*state.model)) {
-      if (averages.count(name)) names.push_back(name);
+      if (weights.count(name)) names.push_back(name);
     }
-    tree.document.put(root, "model_ema", tree.of(names, averages));
+    tree.document.put(root, ema_key(i), tree.of(names, weights));
   }
   if (state.scaler) {
     tree.document.put(root, "scaler", write_scaler(tree.document, state.scaler->state()));
   }
-}
-
-void read_extras(TensorFile& file, TrainState& state) {
-  const auto *averages = file.root().find("model_ema"), *scaler = file.root().find("scaler");
-  if (state.ema && averages) {
-    state.ema->load_state(file.tensors(*averages), file.path());
-  } else if (state.ema) {
-    log::warning("{}: no averaged weights in it; the average starts from its weights", file.path());
-    state.ema->reset();
-  } else if (averages) {
-    log::warning("{}: holds averaged weights, and TRAIN.EMA_DECAY is 0: the average ends here",
-                 file.path());
-  }
-  if (!state.scaler || !scaler) return;
-  const auto *scale = scaler->find("scale"), *tracker = scaler->find("_growth_tracker");
-  if (!scale || !tracker) return;  // of a scaler that was switched off
-  state.scaler->load_state({{"scale", torch::full({1}, scale->real)},
-                            {"growth_tracker", torch::full({1}, tracker->integer, torch::kInt)}},
-                           file.path());
-}
-
-double number(const Value* value, double otherwise) {
-  if (!value) return otherwise;
-  return value->is(Kind::real)      ? value->real
-         : value->is(Kind::integer) ? static_cast<double>(value->integer)
-                                    : otherwise;
 }
 
 // The attributes of timm's scheduler, which its load_state_dict takes.
@@ -128,36 +93,27 @@ Value* write_schedule(Document& d, const LrScheduleOptions& s, size_t groups) {
 
 Value* write_progress(Document& d, const Progress& p) {
   auto* out = d.make(Kind::dict);
-  d.put(out, "epoch", d.of(p.epoch));
-  d.put(out, "batch", d.of(p.batch));
-  d.put(out, "batches", d.of(p.batches));
-  d.put(out, "batch_images", d.of(p.batch_images));
-  d.put(out, "step", d.of(p.step));
-  d.put(out, "loss_sum", d.of(p.loss_sum));
-  d.put(out, "loss_count", d.of(p.loss_count));
-  d.put(out, "max_accuracy", d.of(p.max_accuracy));
-  d.put(out, "best_averaged", d.of(p.best_averaged));
+  visit_progress(p, [&](const auto& field, const char* name) { d.put(out, name, d.of(field)); });
   return out;
 }
 
 // What PyTorch has no place for. Random draws are functions of the seed and the counters, and so is
-// the order of the pictures: these are the whole state of both.
-Value* write_own(Document& d, const TrainState& state, const SaveInfo& info, const Value& config) {
+// the order of the images: there is no generator to save. Nobody but `wf_convert --list` reads git
+// and world_size.
+Value* write_own(Document& d, const TrainState& state, const SaveInfo& info) {
   auto* out = d.make(Kind::dict);
-  d.put(out, "format", d.of(kFormat));
+  d.put(out, "format", d.of(kCheckpointFormat));
   d.put(out, "serial", d.of(info.serial));
   d.put(out, "git", d.of(git_version()));
   d.put(out, "world_size", d.of(int64_t{info.world}));
   d.put(out, "progress", write_progress(d, state.progress));
-  auto* rng = d.put(out, "rng", d.make(Kind::dict));
-  const auto* seed = config.find("SEED");
-  d.put(rng, "seed", d.of(static_cast<int64_t>(number(seed, 0))));
-  d.put(rng, "step", d.of(state.progress.step));
-  auto* sampler = d.put(out, "sampler", d.make(Kind::dict));
-  d.put(sampler, "epoch", d.of(state.progress.epoch));
-  d.put(sampler, "batch", d.of(state.progress.batch));
-  auto* classes = d.put(out, "classes", d.make(Kind::list));
-  for (const auto& name : state.classes) classes->items.push_back(d.of(name));
+  // Each fact is a list of its own; "metadata" names them.
+  auto* facts = d.put(out, "metadata", d.make(Kind::list));
+  for (const auto& [name, words] : state.metadata) {
+    facts->items.push_back(d.of(name));
+    auto* list = d.put(out, name, d.make(Kind::list));
+    for (const auto& word : words) list->items.push_back(d.of(word));
+  }
   auto* names = d.put(out, "optimizer_names", d.make(Kind::list));
   for (const auto& group : state.optimizer->groups()) {
     for (const auto& name : group.names) names->items.push_back(d.of(name));
@@ -169,124 +125,17 @@ const Value* write_tree(TensorTree& tree, const TrainState& state, const SaveInf
   auto& d = tree.document;
   auto* root = d.make(Kind::dict);
   d.put(root, "model", tree.of(names_in_order(*state.model), state_dict(*state.model)));
-  auto* config = yaml_tree(d, state.config);
   d.put(root, "optimizer",
         write_optimizer(tree, *state.optimizer, state.schedule, state.progress.step));
   d.put(root, "lr_scheduler", write_schedule(d, state.schedule, state.optimizer->groups().size()));
-  d.put(root, "max_accuracy", d.of(state.progress.max_accuracy));
-  // The published trainer goes on with the epoch after this one.
-  const auto& at = state.progress;
-  const bool trained = at.batch > 0 && at.batch == at.batches;
-  d.put(root, "epoch", d.of(trained ? at.epoch : at.epoch - 1));
-  d.put(root, "config", config);
+  // The published key, whatever the metric is.
+  d.put(root, "max_accuracy", d.of(state.progress.has_best() ? state.progress.best_metric : 0.0));
+  // The published trainer resumes with the epoch of this index.
+  d.put(root, "epoch", d.of(state.progress.finished_epochs()));
+  d.put(root, "config", yaml_tree(d, dump_yaml(state.config)));
   write_extras(tree, root, state);
-  d.put(root, "weightformer", write_own(d, state, info, *config));
+  d.put(root, "weightformer", write_own(d, state, info));
   return root;
-}
-
-int64_t whole(const std::string& path, const Value& dict, const char* key) {
-  const auto* value = dict.find(key);
-  WF_CHECK(value && value->is(Kind::integer) && value->integer >= 0, path,
-           ": damaged checkpoint: progress: no whole number ", key);
-  return value->integer;
-}
-
-Progress read_progress(const std::string& path, const Value& dict) {
-  Progress p;
-  p.epoch = whole(path, dict, "epoch");
-  p.batch = whole(path, dict, "batch");
-  p.batches = whole(path, dict, "batches");
-  p.batch_images = whole(path, dict, "batch_images");
-  p.step = whole(path, dict, "step");
-  p.loss_sum = number(dict.find("loss_sum"), 0);
-  p.loss_count = whole(path, dict, "loss_count");
-  p.max_accuracy = number(dict.find("max_accuracy"), 0);
-  const auto* averaged = dict.find("best_averaged");
-  p.best_averaged = averaged && averaged->is(Kind::boolean) && averaged->integer != 0;
-  WF_CHECK(p.batch <= p.batches, path, ": damaged checkpoint: progress: batch ", p.batch, " of ",
-           p.batches);
-  return p;
-}
-
-// Of the published trainer: `epoch` is the one that was finished last.
-Progress published_progress(const TensorFile& file, int64_t steps_per_epoch) {
-  const auto* epoch = file.root().find("epoch");
-  WF_CHECK(
-      epoch && epoch->is(Kind::integer) && epoch->integer >= -1, file.path(),
-      ": no number under epoch, so where to go on is not known; --pretrained takes the weights "
-      "alone");
-  Progress p;
-  p.epoch = epoch->integer + 1;
-  p.step = p.epoch * steps_per_epoch;
-  p.max_accuracy = number(file.root().find("max_accuracy"), 0);
-  return p;
-}
-
-const Value* own_part(const TensorFile& file) {
-  const auto* own = file.root().find("weightformer");
-  return own && own->is(Kind::dict) ? own : nullptr;
-}
-
-// Where the run of a checkpoint stood, of this program or of the published trainer.
-Progress progress_of(const TensorFile& file, int64_t steps_per_epoch) {
-  const auto* own = own_part(file);
-  const auto* progress = own ? own->find("progress") : nullptr;
-  return progress ? read_progress(file.path(), *progress)
-                  : published_progress(file, steps_per_epoch);
-}
-
-std::vector<std::string> texts(const Value* list) {
-  std::vector<std::string> out;
-  if (!list) return out;
-  for (const auto* item : list->items) out.push_back(item->text);
-  return out;
-}
-
-// The checkpoints of a run, whole or not.
-std::vector<std::string> names_in(const std::string& folder) {
-  std::vector<std::string> paths;
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
-    const auto& path = entry.path();
-    if (starts_with(path.filename().string(), "ckpt_") && path.extension() == ".pth") {
-      paths.push_back(path.string());
-    }
-  }
-  return paths;
-}
-
-// Those of `paths` that can be read, the last saved last; why the others cannot, in `problems`.
-std::vector<SavedCheckpoint> readable(const std::vector<std::string>& paths,
-                                      std::vector<std::string>& problems) {
-  std::vector<SavedCheckpoint> found;
-  for (const auto& path : paths) {
-    try {
-      const TensorFile file(path);
-      const auto* own = own_part(file);
-      const auto* serial = own ? own->find("serial") : nullptr;
-      const auto step = progress_of(file, /*steps_per_epoch=*/1).step;
-      found.push_back({serial ? serial->integer : 0, step, path});
-    } catch (const Error& problem) {
-      problems.push_back(problem.what());
-    }
-  }
-  // Not by step: a run that went back to an older checkpoint must not be overtaken by what it left
-  // behind. And not by a clock, which may be wrong on the next machine.
-  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
-    return std::tie(a.serial, a.step, a.path) < std::tie(b.serial, b.step, b.path);
-  });
-  return found;
-}
-
-// With a folder renamed or a map in another order, labels would change their meaning unnoticed.
-void check_classes(const std::string& path, const std::vector<std::string>& saved,
-                   const std::vector<std::string>& now) {
-  if (saved.size() != now.size()) return;  // none are saved, or the shape of the head tells
-  for (size_t i = 0; i < now.size(); ++i) {
-    WF_CHECK(saved[i] == now[i], path, ": class ", i, " was '", saved[i], "' and is now '", now[i],
-             "' in the training data; go on with the same classes, or start from the weights with "
-             "--pretrained and another --tag");
-  }
 }
 
 }  // namespace
@@ -299,69 +148,6 @@ Snapshot::Snapshot(const TrainState& state, const SaveInfo& info)
 void save_checkpoint(const std::string& path, const TrainState& state, const SaveInfo& info) {
   TensorTree tree;
   tree.write(path, *write_tree(tree, state, info));
-}
-
-void load_checkpoint(const std::string& path, TrainState& state, int64_t steps_per_epoch,
-                     const LoadOptions& options) {
-  const auto map = open_tensors(path);
-  const char* no_state =
-      ": holds weights but no training state; --pretrained takes the weights alone";
-  if (!is_torch(*map)) {
-    const bool whole = read_safetensors(map).metadata.count(kTreeKey) > 0;
-    throw Error(path + (whole
-                            ? ": a checkpoint in another format; wf_convert makes it a .pth again, "
-                              "to go on from"
-                            : no_state));
-  }
-  TensorFile file(map);
-  file.verify();
-  const auto *model = file.root().find("model"), *optimizer = file.root().find("optimizer");
-  WF_CHECK(model && optimizer && optimizer->is(Kind::dict), path, no_state);
-  const auto stands = progress_of(file, steps_per_epoch);
-  const auto* own = own_part(file);
-  auto names = texts(own ? own->find("optimizer_names") : nullptr);
-  if (names.empty()) names = published_order(*model);
-  auto weights = read_weights(file);
-  check_classes(path, weights.classes, state.classes);
-  load_weights(*state.model, std::move(weights), path, options);
-  state.optimizer->load_state(read_optimizer(file, *optimizer, names, *state.optimizer), path);
-  read_extras(file, state);
-  state.progress = stands;
-}
-
-Config saved_settings(const std::string& path, const Config& otherwise) {
-  const TensorFile file(path);
-  const auto* config = file.root().find("config");
-  return config ? config_in(*config, otherwise) : otherwise;
-}
-
-std::vector<SavedCheckpoint> checkpoints_in(const std::string& folder) {
-  std::vector<std::string> unsaid;  // newest_checkpoint() names them
-  return readable(names_in(folder), unsaid);
-}
-
-std::optional<std::string> newest_checkpoint(const std::string& folder) {
-  const auto names = names_in(folder);  // once: a run may be writing here
-  std::vector<std::string> paths, problems;
-  for (const auto& saved : readable(names, problems)) paths.push_back(saved.path);
-  std::reverse(paths.begin(), paths.end());
-  const auto best = folder + "/" + kBestCheckpoint;
-  if (fs::exists(best)) paths.push_back(best);
-  const auto skip = [](const std::string& why) { log::warning("skipping a checkpoint: {}", why); };
-  for (const auto& problem : problems) skip(problem);
-  for (const auto& path : paths) {
-    try {
-      TensorFile(path).verify();
-      return path;
-    } catch (const Error& problem) {
-      skip(problem.what());
-    }
-  }
-  // A fresh start would overwrite, checkpoint by checkpoint, what may yet be mended or looked at.
-  WF_CHECK(paths.empty() && names.empty(), folder,
-           ": there are checkpoints here and none of them is whole; give the run another --tag, or "
-           "move them away to start from the beginning");
-  return std::nullopt;
 }
 
 }  // namespace wf

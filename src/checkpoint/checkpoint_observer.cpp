@@ -3,6 +3,8 @@
 #include "weightformer/core/check.h"
 
 #include "checkpoint/background_saver.h"
+#include "core/stopwatch.h"
+#include "core/text.h"
 #include "runtime/log.h"
 
 #include <algorithm>
@@ -11,81 +13,97 @@
 
 namespace wf {
 
-CheckpointObserver::CheckpointObserver(std::string folder, CheckpointOptions options)
-    : folder_(std::move(folder)),
+CheckpointOptions checkpoint_options(const Config& config, int world) {
+  CheckpointOptions options;
+  options.save_freq = config.save_freq;
+  options.save_steps = config.save_steps;
+  options.keep = static_cast<size_t>(config.save_keep);
+  options.world = world;
+  return options;
+}
+
+CheckpointObserver::CheckpointObserver(std::string directory, CheckpointOptions options,
+                                       std::vector<SavedCheckpoint> saved)
+    : directory_(std::move(directory)),
       options_(options),
+      serial_(saved.empty() ? 0 : saved.back().serial),
+      saved_(std::move(saved)),
       saver_(std::make_unique<BackgroundSaver>(options.retry_after)) {}
 
 CheckpointObserver::~CheckpointObserver() = default;
 
+bool CheckpointObserver::needs_loss(const StepReport& next) const {
+  return options_.save_steps > 0 && next.step % options_.save_steps == 0;
+}
+
 void CheckpointObserver::on_start(const TrainState& state) {
-  saver_->wait_for_writer();
-  saved_ = checkpoints_in(folder_);
-  serial_ = saved_.empty() ? 0 : saved_.back().serial;
   saved_step_ = state.progress.step;
-  // What a killed process left half-written.
+  // Incomplete files of a killed process.
   std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator(folder_, ignored)) {
+  for (const auto& entry : std::filesystem::directory_iterator(directory_, ignored)) {
     const auto name = entry.path().filename().string();
-    if (name.find(".pth.tmp") != std::string::npos || name.rfind("metrics.jsonl.tmp", 0) == 0) {
+    if (name.find(".pth.tmp") != std::string::npos || starts_with(name, "metrics.jsonl.tmp")) {
       std::filesystem::remove(entry.path(), ignored);
     }
   }
 }
 
 void CheckpointObserver::on_step(const TrainState& state, const StepReport& report) {
-  // Only there is the state known to be finite and its mean loss up to date. The end of an epoch
-  // saves anyway.
+  // Only with its loss read is the state known to be finite. The end of an epoch saves anyway.
   const auto every = options_.save_steps;
-  if (every == 0 || !report.measured || report.batch == report.batches) return;
+  if (every == 0 || !report.has_loss || report.last_of_epoch()) return;
   if (state.progress.step / every == saved_step_ / every) return;
-  after_writing(str("ckpt_step_", state.progress.step), /*best=*/false, state);
+  after_writing(str("ckpt_step_", state.progress.step), state);
 }
 
-bool CheckpointObserver::due(int64_t epochs, const EpochReport& report) const {
-  return epochs % options_.save_freq == 0 || report.last;
+void CheckpointObserver::on_validation(const TrainState& state, const ValidationReport& report) {
+  if (report.best) save("", /*best=*/true, state);
 }
 
-void CheckpointObserver::on_trained(const TrainState& state, const EpochReport& report) {
-  const auto epochs = state.progress.epoch + 1;
-  if (state.progress.step == saved_step_ || !due(epochs, report)) return;  // it was resumed here
-  after_writing(str("ckpt_epoch_", epochs), /*best=*/false, state);
+// The name under which the end of this epoch is saved; "" when it is not.
+std::string CheckpointObserver::due_name(const TrainState& state, const EpochReport& report) const {
+  if (!report.complete) return str("ckpt_step_", state.progress.step);
+  const auto epochs = report.epoch + 1;
+  return report.last || epochs % options_.save_freq == 0 ? str("ckpt_epoch_", epochs) : "";
 }
 
-void CheckpointObserver::on_epoch(const TrainState& state, const EpochReport& report) {
-  const auto epochs = state.progress.epoch;
-  const bool numbered = due(epochs, report);
-  if (numbered || report.best) {
-    // What on_trained() saved may still be on its way, and training need not wait for it.
-    save(numbered ? str("ckpt_epoch_", epochs) : "", report.best, state);
-  }
+void CheckpointObserver::on_train_epoch_end(const TrainState& state, const EpochReport& report) {
+  const auto name = due_name(state, report);
+  if (state.progress.step == saved_step_ || name.empty()) return;  // it was resumed here
+  after_writing(name, state);
+}
+
+void CheckpointObserver::on_epoch_end(const TrainState& state, const EpochReport& report) {
+  const auto name = due_name(state, report);
+  const bool best = report.validation && report.validation->best;
+  // What on_train_epoch_end() saved may still be on its way, and training need not wait for it.
+  if (!name.empty() || best) save(name, best, state);
   if (report.last) saver_->flush();
 }
 
 void CheckpointObserver::on_stop(const TrainState& state) {
-  after_writing(str("ckpt_step_", state.progress.step), /*best=*/false, state);
+  after_writing(str("ckpt_step_", state.progress.step), state);
   saver_->flush();
 }
 
-void CheckpointObserver::after_writing(const std::string& name, bool best,
-                                       const TrainState& state) {
+void CheckpointObserver::after_writing(const std::string& name, const TrainState& state) {
   const Stopwatch watch;
   saver_->wait_for_writer();
   constexpr double kNoticeable = 0.5;
   if (watch.seconds() > kNoticeable) {
     log::info("training waited {:.2f} s for the last checkpoint to be written", watch.seconds());
   }
-  save(name, best, state);
+  save(name, /*best=*/false, state);
 }
 
 void CheckpointObserver::save(const std::string& name, bool best, const TrainState& state) {
   const Stopwatch watch;
   SaveJob job;
   const SavedCheckpoint saved{++serial_, state.progress.step,
-                              name.empty() ? "" : folder_ + "/" + name + ".pth"};
+                              name.empty() ? "" : directory_ + "/" + name + ".pth"};
   job.snapshot = std::make_shared<Snapshot>(state, SaveInfo{serial_, options_.world});
   job.path = saved.path;
-  if (best) job.best_path = folder_ + "/" + kBestCheckpoint;
+  if (best) job.best_path = directory_ + "/" + kBestCheckpoint;
   job.written = [this, saved] { written(saved); };
   saver_->submit(std::move(job));
   if (!name.empty()) saved_step_ = state.progress.step;

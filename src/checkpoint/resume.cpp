@@ -1,88 +1,85 @@
 #include "checkpoint/resume.h"
 
-#include "checkpoint/checkpoint.h"
+#include "checkpoint/pretrained.h"
 #include "config/describe.h"
 #include "core/registry.h"
 #include "runtime/log.h"
 
+#include <cmath>
 #include <filesystem>
 
 namespace wf {
 namespace {
 
-void say(const std::string& file, const LoadReport& report) {
-  if (!report.missing.empty()) {
-    log::warning("{}: not in the file, left as they were: {}", file, join(report.missing, ", "));
-  }
-  if (!report.surplus.empty()) {
-    log::warning("{}: not in the model, left out: {}", file, join(report.surplus, ", "));
-  }
-  if (!report.fresh_head.empty()) {
-    log::info("{}: another class count, fresh ones here: {}", file, join(report.fresh_head, ", "));
-  }
+// What the published trainer calls its rates are those it trains with, scaled by the images of a
+// step, so they are compared with ours as scaled. Another order of rounding is no difference.
+void compare_scaled_rates(TrainConfig& before, TrainConfig& now, const LrScheduleOptions& scaled) {
+  constexpr double kRounding = 1e-12;
+  const auto compare = [](double& was, double& is, double rate) {
+    is = rate;
+    if (std::abs(was - rate) <= kRounding * std::abs(rate)) was = rate;
+  };
+  compare(before.base_lr, now.base_lr, scaled.base_lr);
+  compare(before.warmup_lr, now.warmup_lr, scaled.warmup_lr);
+  compare(before.min_lr, now.min_lr, scaled.min_lr);
 }
 
-void say_changed_settings(const std::string& file, const Config& config) {
-  const auto changed = differences(saved_settings(file, config), config, {Scope::training});
+void warn_of_changed_settings(const CheckpointFile& file, const Config& config,
+                              const LrScheduleOptions& schedule) {
+  auto before = file.config(config), now = config;
+  // The first epoch of a run that starts without a checkpoint; the published trainer notes there
+  // where it resumed.
+  before.train.start_epoch = config.train.start_epoch;
+  if (file.published()) compare_scaled_rates(before.train, now.train, schedule);
+  const auto changed = differences(before, now, {Scope::training});
   if (changed.empty()) return;
-  log::warning("{} was made with other settings, going on with the new ones: {}", file,
+  log::warning("{} was made with other settings, continuing with the new ones{}: {}", file.path(),
+               file.published() ? " (learning rates as scaled by the batch)" : "",
                join(changed, ", "));
 }
 
-// A folder's max_acc.pth is the best of what was trained in it.
-void forget_best_of_others(const std::string& file, const std::string& folder, Progress& progress) {
+// A directory's max_acc.pth is the best of what was trained in it.
+void forget_best_of_others(const std::string& file, const std::string& directory,
+                           const MetricSpec& metric, Progress& progress) {
   std::error_code ignored;
   const auto home = std::filesystem::absolute(file).parent_path();
-  if (progress.max_accuracy == 0 || std::filesystem::equivalent(home, folder, ignored)) return;
-  log::info("its best top-1 was {:.2f} %; {} starts with a best of its own", progress.max_accuracy,
-            folder);
-  progress.max_accuracy = 0;
-  progress.best_averaged = false;
+  if (!progress.has_best() || std::filesystem::equivalent(home, directory, ignored)) return;
+  log::info("its best {} was {}; {} starts with a best of its own", metric.label,
+            metric.show(progress.best_metric), directory);
+  progress.best_metric = Progress::kNone;
+  progress.best_weights = 0;
 }
 
 }  // namespace
 
-std::vector<std::string> load_weights(const Config& config, Classifier& model,
-                                      const std::string& file, WeightsFor use) {
-  WeightsOptions wanted;
-  wanted.checksums = Checksums::while_loading;
-  wanted.ema = use == WeightsFor::evaluation && config.test.ema;
-  auto weights = read_weights(file, wanted);
-  LoadOptions options;
-  options.allow_missing = config.model.allow_missing;
-  options.other_head = use == WeightsFor::training;
-  if (weights.averaged_too) {
-    log::info("{}: holds averaged weights too; taking {}", file,
-              wanted.ema ? "those" : "the ones that were trained (TEST.EMA evaluates the average)");
+std::vector<SavedCheckpoint> resume(const Config& config, const std::string& directory,
+                                    const Task& task, int64_t steps_per_epoch, TrainState& state) {
+  const auto& given = config.model.resume;
+  auto [saved, file] = config.train.auto_resume
+                           ? newest_checkpoint(directory)
+                           : NewestCheckpoint{list_checkpoints(directory), std::nullopt};
+  if (file && !given.empty() && file->path() != given) {
+    log::warning("resuming {} of this run, not {} (another --tag would)", file->path(), given);
   }
-  auto classes = std::move(weights.classes);
-  const auto report = load_weights(model, std::move(weights), file, options);
-  say(file, report);
-  return report.fresh_head.empty() ? classes : std::vector<std::string>{};
-}
-
-void resume(const Config& config, const std::string& folder, TrainState& state) {
-  auto file = config.train.auto_resume ? newest_checkpoint(folder) : std::nullopt;
-  if (file && !config.model.resume.empty() && *file != config.model.resume) {
-    log::warning("going on from {} of this run, not from {} (another --tag would)", *file,
-                 config.model.resume);
-  }
-  if (!file && !config.model.resume.empty()) file = config.model.resume;
+  if (!file && !given.empty()) file.emplace(given);
   if (file) {
     LoadOptions options;
     options.allow_missing = config.model.allow_missing;
-    load_checkpoint(*file, state, state.schedule.total_steps / config.train.epochs, options);
-    say_changed_settings(*file, config);
-    forget_best_of_others(*file, folder, state.progress);
+    task.check_metadata(file->metadata(), file->path());
+    file->load_into(state, steps_per_epoch, options);
+    warn_of_changed_settings(*file, config, state.schedule);
+    forget_best_of_others(file->path(), directory, task.selection_metric(), state.progress);
     if (!config.model.pretrained.empty()) {
-      log::info("{}: not taken, as the run goes on", config.model.pretrained);
+      log::info("{}: not loaded, since the run is resumed", config.model.pretrained);
     }
-    log::info("resumed {}: {} epochs and {} batches done", *file, state.progress.epoch,
+    log::info("resumed {}: {} epochs and {} batches done", file->path(), state.progress.epoch,
               state.progress.batch);
   } else if (!config.model.pretrained.empty()) {
-    load_weights(config, *state.model, config.model.pretrained, WeightsFor::training);
+    PretrainedWeights(config, config.model.pretrained, LoadPurpose::training)
+        .load_into(*state.model);
     log::info("starting from the weights of {}", config.model.pretrained);
   }
+  return std::move(saved);
 }
 
 }  // namespace wf

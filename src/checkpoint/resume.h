@@ -3,24 +3,19 @@
 #include "weightformer/config/config.h"
 #include "weightformer/engine/train_state.h"
 
+#include "checkpoint/saved_checkpoints.h"
+
 #include <string>
 #include <vector>
 
 namespace wf {
 
-/// Puts `state` where the run should go on. In this order: the last whole checkpoint saved in
-/// `folder` (TRAIN.AUTO_RESUME: the same command goes on after a crash), MODEL.RESUME, the weights
-/// alone of MODEL.PRETRAINED, a fresh start. Says in the log which it was.
-void resume(const Config& config, const std::string& folder, TrainState& state);
-
-enum class WeightsFor {
-  evaluation,  ///< TEST.EMA takes the averaged ones; the head must fit
-  training,    ///< the head stays fresh where the file has another class count
-};
-
-/// Reads the weights of `file` into `model` with MODEL.ALLOW_MISSING, and says in the log what was
-/// left alone. Returns the class names of the file, if it has them and they fit.
-std::vector<std::string> load_weights(const Config& config, Classifier& model,
-                                      const std::string& file, WeightsFor use);
+/// Puts `state` where the run should continue: at the last valid checkpoint saved in `directory`
+/// (TRAIN.AUTO_RESUME: the same command resumes after a crash), otherwise at MODEL.RESUME, with the
+/// weights of MODEL.PRETRAINED, or at a fresh start; logs which it was. `steps_per_epoch` places a
+/// published checkpoint, which only knows its epoch, on the schedule. Throws wf::Error when the
+/// checkpoint is not one of `task`. Returns the checkpoints in `directory`, for CheckpointObserver.
+std::vector<SavedCheckpoint> resume(const Config& config, const std::string& directory,
+                                    const Task& task, int64_t steps_per_epoch, TrainState& state);
 
 }  // namespace wf

@@ -42,6 +42,29 @@ bool is_attack(const std::string& call) {
   return false;
 }
 
+class TreeCopy {
+ public:
+  TreeCopy(TensorFile& from, TensorTree& to) : from_(from), to_(to) {}
+
+  Value* of(const Value& value) {
+    // A small file can name the same list over and over inside lists of itself.
+    constexpr int64_t kMostNodes = 4'000'000;
+    WF_CHECK(++count_ <= kMostNodes, from_.path(), ": its tree is too large to be written out");
+    if (value.is(Kind::tensor)) return to_.of(from_.tensor(value));
+    auto* out = to_.document.make(value.kind);
+    out->integer = value.integer;
+    out->real = value.real;
+    out->text = value.text;
+    for (const auto* item : value.items) out->items.push_back(of(*item));
+    return out;
+  }
+
+ private:
+  TensorFile& from_;
+  TensorTree& to_;
+  int64_t count_ = 0;
+};
+
 }  // namespace
 
 at::ScalarType scalar_type(Dtype dtype) { return kTypes[static_cast<size_t>(dtype)].second; }
@@ -145,6 +168,8 @@ void TensorTree::copy_tensors() {
                        at::MemoryFormat::Contiguous);
   }
 }
+
+Value* TensorTree::copy_of(TensorFile& file) { return TreeCopy(file, *this).of(file.root()); }
 
 void TensorTree::write(const std::string& path, const Value& root) const {
   AtomicFile file(path);

@@ -62,6 +62,10 @@ class TensorTree {
   /// A dict node of tensors in the order of `names`.
   pickle::Value* of(const std::vector<std::string>& names, const TensorMap& tensors);
 
+  /// A node with all that `file` holds, in types that torch.load(weights_only=True) takes; what was
+  /// shared there is repeated. Throws wf::Error when that makes too many nodes.
+  pickle::Value* copy_of(TensorFile& file);
+
   /// Copies all tensors to the CPU, so that theirs may change.
   void copy_tensors();
 

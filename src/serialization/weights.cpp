@@ -22,6 +22,10 @@ constexpr const char* kPlain[] = {"model", "state_dict", "model_state_dict",
                                   "net",   "module",     "weights"};
 constexpr int kWrappers = 3;  // of one another
 
+// Metadata of the safetensors files into which wf_convert used to put whole checkpoints, with each
+// tensor named by its path: "model.head.weight", "optimizer.state.0.exp_avg".
+constexpr const char* kWholeCheckpoint = "checkpoint";
+
 bool is_state_dict(const Value& value) {
   for (size_t i = 1; i < value.items.size() && value.is(Kind::dict); i += 2) {
     if (value.items[i]->is(Kind::tensor)) return true;
@@ -168,6 +172,23 @@ std::vector<Copy> copy_checked(const Weights& weights, std::vector<Copy> copies)
   return others;
 }
 
+Weights safetensors_weights(const std::shared_ptr<MappedFile>& map, bool ema) {
+  auto file = read_safetensors(map);
+  Weights out{{}, classes_of(file), "", "", map, file.checksums};
+  if (!file.metadata.count(kWholeCheckpoint)) {
+    WF_CHECK(!ema, map->path(), ": holds one set of weights, no EMA weights");
+    out.tensors = without_prefixes(file.tensors);
+    return out;
+  }
+  auto trained = with_prefix(file.tensors, "model."),
+       averages = with_prefix(file.tensors, "model_ema.");
+  out.averaged_too = !trained.empty() && !averages.empty();
+  out.taken = ema ? "model_ema" : "model";
+  out.tensors = without_prefixes(ema ? averages : trained);
+  WF_CHECK(!out.tensors.empty(), map->path(), ": no tensor ", out.taken, ".* in it");
+  return out;
+}
+
 bool is_head(const std::string& name) { return name == "head.weight" || name == "head.bias"; }
 
 Weights compared(Weights weights, Checksums when) {
@@ -213,16 +234,7 @@ Weights read_weights(const std::string& path, const WeightsOptions& options) {
     weights.checksums = file.checksums();
     return compared(std::move(weights), options.checksums);
   }
-  auto file = read_safetensors(map);
-  if (file.metadata.count(kTreeKey)) {  // a whole checkpoint, from wf_convert
-    const std::string part = options.ema ? "model_ema." : "model.";
-    file.tensors = with_prefix(file.tensors, part);
-    WF_CHECK(!file.tensors.empty(), path, ": no tensor ", part, "* in it");
-  } else {
-    WF_CHECK(!options.ema, path, ": holds one set of weights, no averaged ones");
-  }
-  return compared({without_prefixes(file.tensors), classes_of(file), "", "", map, file.checksums},
-                  options.checksums);
+  return compared(safetensors_weights(map, options.ema), options.checksums);
 }
 
 TensorMap state_dict(const torch::nn::Module& module) {

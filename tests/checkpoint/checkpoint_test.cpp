@@ -3,7 +3,7 @@
 #include "weightformer/core/check.h"
 
 #include "checkpoint/checkpoint_observer.h"
-#include "serialization/tree_json.h"
+#include "support/errors.h"
 #include "support/golden.h"
 #include "support/temp_dir.h"
 
@@ -15,6 +15,8 @@
 #include <chrono>
 #include <csignal>
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <memory>
 #include <set>
 #include <thread>
@@ -47,28 +49,51 @@ std::set<std::string> files_in(const std::string& folder) {
   return names;
 }
 
-TEST(Checkpoint, EverythingComesBack) {
+// A Progress whose fields all differ from each other and from a fresh one.
+struct Fill {
+  int64_t count = 3;
+  void operator()(int64_t& field, const char*) { field = count++; }
+  void operator()(double& field, const char*) { field = 0.1 + static_cast<double>(count++); }
+  void operator()(bool& field, const char*) { field = true; }
+};
+
+std::map<std::string, double> fields_of(const Progress& progress) {
+  std::map<std::string, double> fields;
+  visit_progress(progress, [&](const auto& field, const char* name) {
+    fields[name] = static_cast<double>(field);
+  });
+  return fields;
+}
+
+TEST(Progress, AnEpochWhoseValidationIsDueCountsAsFinished) {
+  Progress progress;
+  EXPECT_FALSE(progress.validation_due()) << "no batch of no batches";
+  progress.batches = 4;
+  progress.batch = 3;
+  progress.loss_count = 12;
+  EXPECT_FALSE(progress.validation_due());
+  EXPECT_EQ(progress.finished_epochs(), 0);
+  progress.batch = 4;
+  EXPECT_TRUE(progress.validation_due());
+  EXPECT_EQ(progress.finished_epochs(), 1);
+  progress.start_next_epoch();
+  EXPECT_FALSE(progress.validation_due());
+  EXPECT_EQ(progress.finished_epochs(), 1);
+  EXPECT_EQ(progress.batch, 0);
+  EXPECT_EQ(progress.loss_count, 0);
+  EXPECT_EQ(progress.batches, 4);
+}
+
+TEST(Checkpoint, RestoresModelOptimizerClassesAndEveryFieldOfTheProgress) {
   const TempDir folder;
   auto saved = nano_state();
   for (auto& [name, tensor] : saved.optimizer->state()) at::Tensor(tensor).fill_(0.25);
-  saved.progress = {.epoch = 3,
-                    .batch = 4,
-                    .batches = 9,
-                    .batch_images = 64,
-                    .step = 31,
-                    .loss_sum = 0.1 + 0.2,
-                    .loss_count = 17,
-                    .max_accuracy = 66.7};
+  visit_progress(saved.progress, Fill());
   save_checkpoint(folder / "c.pth", saved);
 
   auto loaded = nano_state();
-  load_checkpoint(folder / "c.pth", loaded);
-  EXPECT_EQ(loaded.progress.epoch, 3);
-  EXPECT_EQ(loaded.progress.batch, 4);
-  EXPECT_EQ(loaded.progress.batch_images, 64);
-  EXPECT_EQ(loaded.progress.step, 31);
-  EXPECT_EQ(loaded.progress.loss_sum, 0.1 + 0.2);
-  EXPECT_EQ(loaded.progress.max_accuracy, 66.7);
+  CheckpointFile(folder / "c.pth").load_into(loaded);
+  EXPECT_EQ(fields_of(loaded.progress), fields_of(saved.progress));
   for (const auto& [name, tensor] : state_dict(*saved.model)) {
     EXPECT_TRUE(torch::equal(tensor, state_dict(*loaded.model).at(name))) << name;
   }
@@ -85,7 +110,7 @@ TEST(Checkpoint, OfAnotherClassCountIsRefusedWithBothShapes) {
   save_checkpoint(folder / "c.pth", nano_state(7));
   auto state = nano_state();
   try {
-    load_checkpoint(folder / "c.pth", state);
+    CheckpointFile(folder / "c.pth").load_into(state);
     FAIL() << "no error";
   } catch (const Error& error) {
     const std::string message = error.what();
@@ -96,25 +121,18 @@ TEST(Checkpoint, OfAnotherClassCountIsRefusedWithBothShapes) {
 
 TEST(Checkpoint, PlainWeightsCannotBeResumed) {
   const TempDir folder;
-  auto state = nano_state();
-  write_safetensors(folder / "w.safetensors", {state_dict(*state.model), {}});
-  EXPECT_THROW(load_checkpoint(folder / "w.safetensors", state), Error);
-  EXPECT_THROW(load_checkpoint(golden_path("checkpoints/bare_state_dict.pth"), state), Error);
-}
-
-// What a file says of itself, as text.
-std::string header_of(const std::string& path) {
-  TensorFile file(path);
-  return to_safetensors(file).metadata.at(kTreeKey);
+  write_safetensors(folder / "w.safetensors", {state_dict(*nano_state().model), {}});
+  EXPECT_THROW(CheckpointFile(folder / "w.safetensors"), Error);
+  EXPECT_THROW(CheckpointFile(golden_path("checkpoints/bare_state_dict.pth")), Error);
 }
 
 TEST(Checkpoint, ThePublishedTrainersGoesOnWithItsOptimizerAndItsPlaceOnTheSchedule) {
   const auto path = golden_path("checkpoints/published_trainer.pth");
   auto state = nano_state();
-  load_checkpoint(path, state, /*steps_per_epoch=*/4);
-  EXPECT_EQ(state.progress.epoch, 3) << "two was the last one finished";
+  CheckpointFile(path).load_into(state, /*steps_per_epoch=*/4);
+  EXPECT_EQ(state.progress.epoch, 2) << "two are finished: the published name is ckpt_epoch_2.pth";
   EXPECT_EQ(state.progress.batch, 0);
-  EXPECT_EQ(state.progress.step, 12);
+  EXPECT_EQ(state.progress.step, 8);
   EXPECT_EQ(state.progress.max_accuracy, 41.5);
   // By number in the file, by name here: 0 is the first that decays, 27 the first that does not.
   TensorFile file(path);
@@ -143,10 +161,7 @@ TEST(Checkpoint, ThePublishedTrainersGoesOnWithItsOptimizerAndItsPlaceOnTheSched
 TEST(Checkpoint, HasThePublishedKeysAndGroups) {
   const TempDir folder;
   auto state = nano_state();
-  OptimizerOptions options;
-  options.beta1 = 0.8;
-  state.optimizer = make_optimizer(options, param_groups(*state.model, 0.05));
-  state.config = "SEED: 7\n";
+  state.config = "SEED: 7\nTRAIN: {OPTIMIZER: {BETAS: [0.8, 0.99], NAME: \"adamw\"}}\n";
   state.schedule.total_steps = 100;
   state.progress.epoch = 3;
   save_checkpoint(folder / "c.pth", state, {/*serial=*/5, /*world=*/2});
@@ -155,7 +170,7 @@ TEST(Checkpoint, HasThePublishedKeysAndGroups) {
        {"model", "optimizer", "lr_scheduler", "max_accuracy", "epoch", "config"}) {
     EXPECT_TRUE(file.root().find(key)) << key;
   }
-  EXPECT_EQ(file.root().find("epoch")->integer, 2);
+  EXPECT_EQ(file.root().find("epoch")->integer, 3) << "finished epochs";
   EXPECT_EQ(file.root().find("config")->find("SEED")->integer, 7);
   const auto& groups = file.root().find("optimizer")->find("param_groups")->items;
   ASSERT_EQ(groups.size(), 2u);
@@ -164,7 +179,6 @@ TEST(Checkpoint, HasThePublishedKeysAndGroups) {
   EXPECT_EQ(groups[0]->find("params")->items.size(), 27u);
   EXPECT_EQ(groups[1]->find("params")->items.front()->integer, 27);
   EXPECT_EQ(groups[0]->find("betas")->items.at(0)->real, 0.8);
-  EXPECT_EQ(groups[0]->find("momentum"), nullptr);
   EXPECT_EQ(file.root().find("weightformer")->find("world_size")->integer, 2);
 }
 
@@ -182,21 +196,54 @@ TEST(Checkpoint, DescribesAConstantScheduleByItsWarmUp) {
   EXPECT_FALSE(schedule->find("decay_rate"));
 }
 
-TEST(Checkpoint, SurvivesTheWayToSafetensorsAndBack) {
-  const TempDir folder;
-  auto state = nano_state();
-  state.config = "AUG: {MIXUP: 1, CUTMIX: 1.0, CUTMIX_MINMAX: null, NAME: \"1\"}\n";
-  save_checkpoint(folder / "a.pth", state);
-  {
-    TensorFile file(folder / "a.pth");
-    write_safetensors(folder / "b.safetensors", to_safetensors(file));
-  }
+TEST(Checkpoint, OfFormatTwoResumesWhereItStood) {
+  TrainState state;
+  ClassifierOverrides overrides;
+  overrides.num_classes = 2;
+  overrides.dim = 8;
+  overrides.depth = 1;
+  state.model = create_classifier("wfm_nano", overrides);
+  state.optimizer = make_optimizer({}, param_groups(*state.model, 0.05));
+  CheckpointFile file(golden_path("checkpoints/ours_format2.pth"));
+  EXPECT_FALSE(file.published());
+  EXPECT_EQ(file.serial(), 4);
+  file.load_into(state, /*steps_per_epoch=*/7);
+  EXPECT_EQ(state.progress.epoch, 2) << "at the root of the file it says 1, the last one finished";
+  EXPECT_EQ(state.progress.batch, 3);
+  EXPECT_EQ(state.progress.batches, 5);
+  EXPECT_EQ(state.progress.step, 13);
+  EXPECT_EQ(state.progress.max_accuracy, 62.5);
+  EXPECT_TRUE(state_dict(*state.model).at("head.weight").eq(0.5).all().item<bool>());
+  EXPECT_TRUE(state.optimizer->state().at("exp_avg.head.weight").eq(0.25).all().item<bool>());
+  EXPECT_EQ(file.config(Config()).seed, 7);
+}
+
+// A checkpoint whose format is that of a version to come.
+void write_later_format(const std::string& path) {
   TensorTree tree;
-  const auto content = read_safetensors(folder / "b.safetensors");
-  tree.write(folder / "c.pth", *from_safetensors(content, tree, "b"));
-  EXPECT_EQ(read_file(folder / "c.pth"), read_file(folder / "a.pth"));
-  EXPECT_EQ(read_weights(folder / "b.safetensors").tensors.size(), 66u);
-  EXPECT_NE(header_of(folder / "a.pth").find("[\"CUTMIX\",1.0]"), std::string::npos);
+  auto* root = tree.document.make(pickle::Kind::dict);
+  for (const char* key : {"model", "optimizer"}) {
+    auto* part = tree.document.put(root, key, tree.document.make(pickle::Kind::dict));
+    tree.document.put(part, "x", tree.of(torch::ones({2})));
+  }
+  auto* own = tree.document.put(root, "weightformer", tree.document.make(pickle::Kind::dict));
+  tree.document.put(own, "format", tree.document.of(kCheckpointFormat + 1));
+  tree.document.put(own, "progress", tree.document.of("moved elsewhere"));
+  tree.write(path, *root);
+}
+
+TEST(Checkpoint, OfALaterFormatIsRefusedAndNeitherSkippedNorOverwritten) {
+  const TempDir folder;
+  save_checkpoint(folder / "ckpt_epoch_1.pth", nano_state(), {/*serial=*/1});
+  write_later_format(folder / "ckpt_epoch_2.pth");
+  const auto expected = folder / "ckpt_epoch_2.pth" +
+                        ": a checkpoint of format 4, and this version reads up to 3: resume with "
+                        "the version that wrote it, or give the run another --tag";
+  auto state = nano_state();
+  const std::function<void()> readers[] = {
+      [&] { CheckpointFile(folder / "ckpt_epoch_2.pth").load_into(state); },
+      [&] { newest_checkpoint(folder.path()); }, [&] { list_checkpoints(folder.path()); }};
+  for (const auto& read : readers) EXPECT_EQ(error_of(read), expected);
 }
 
 TEST(Checkpoint, ASnapshotIsOfTheMomentItWasTaken) {
@@ -209,41 +256,48 @@ TEST(Checkpoint, ASnapshotIsOfTheMomentItWasTaken) {
   EXPECT_EQ(read_file(folder / "then.pth"), read_file(folder / "now.pth"));
 }
 
-TEST(NewestCheckpoint, IsTheOneSavedLastThatIsWhole) {
+std::string newest_path(const std::string& folder) {
+  const auto newest = newest_checkpoint(folder);
+  return newest.file ? newest.file->path() : "";
+}
+
+TEST(NewestCheckpoint, IsTheOneSavedLastThatIsValid) {
   const TempDir folder;
-  EXPECT_FALSE(newest_checkpoint(folder.path()).has_value());
+  EXPECT_FALSE(newest_checkpoint(folder.path()).file);
   auto state = nano_state();
   save_checkpoint(folder / "ckpt_epoch_9.pth", state, {/*serial=*/1});
   save_checkpoint(folder / "ckpt_epoch_2.pth", state, {/*serial=*/2});
   save_checkpoint(folder / "ckpt_epoch_3.pth", state, {/*serial=*/3});
-  EXPECT_EQ(newest_checkpoint(folder.path()), folder / "ckpt_epoch_3.pth");
+  EXPECT_EQ(newest_path(folder.path()), folder / "ckpt_epoch_3.pth");
 
   auto bytes = read_file(folder / "ckpt_epoch_3.pth");
   bytes[bytes.size() / 2] ^= 1;  // one bit of a tensor
   write_file(folder / "ckpt_epoch_3.pth", bytes);
-  EXPECT_EQ(newest_checkpoint(folder.path()), folder / "ckpt_epoch_2.pth");
+  EXPECT_EQ(newest_path(folder.path()), folder / "ckpt_epoch_2.pth");
 
   bytes = read_file(folder / "ckpt_epoch_2.pth");
   write_file(folder / "ckpt_epoch_2.pth", bytes.substr(0, bytes.size() - 1));
-  EXPECT_EQ(newest_checkpoint(folder.path()), folder / "ckpt_epoch_9.pth");
+  EXPECT_EQ(newest_path(folder.path()), folder / "ckpt_epoch_9.pth");
 }
 
-TEST(NewestCheckpoint, IsTheBestOneWhenNoOtherIsWholeAndNeverAFreshStartOverRuins) {
+TEST(NewestCheckpoint, IsTheBestOneWhenNoOtherIsValidAndNeverAFreshStartOverRuins) {
   const TempDir folder;
   auto state = nano_state();
   save_checkpoint(folder / "max_acc.pth", state, {/*serial=*/1});
   save_checkpoint(folder / "ckpt_epoch_9.pth", state, {/*serial=*/2});
-  EXPECT_EQ(newest_checkpoint(folder.path()), folder / "ckpt_epoch_9.pth");
+  EXPECT_EQ(newest_path(folder.path()), folder / "ckpt_epoch_9.pth");
   write_file(folder / "ckpt_epoch_9.pth", read_file(folder / "ckpt_epoch_9.pth").substr(0, 1000));
-  EXPECT_EQ(newest_checkpoint(folder.path()), folder / "max_acc.pth");
+  EXPECT_EQ(newest_path(folder.path()), folder / "max_acc.pth");
   write_file(folder / "max_acc.pth", "");
   try {
     newest_checkpoint(folder.path());
     FAIL() << "it would have been overwritten";
   } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("none of them is whole"), std::string::npos);
+    EXPECT_NE(std::string(error.what()).find("none of them is valid"), std::string::npos);
   }
 }
+
+const std::vector<SavedCheckpoint> none;
 
 CheckpointOptions every(int64_t epochs) {
   CheckpointOptions options;
@@ -266,16 +320,16 @@ TEST(CheckpointObserver, AnEpochIsThereBeforeItsValidation) {
   auto state = nano_state();
   state.progress.step = state.progress.batch = state.progress.batches = 10;
   {
-    CheckpointObserver observer(folder.path(), every(1));
+    CheckpointObserver observer(folder.path(), every(1), {});
     observer.on_trained(state, epoch_report());
   }
   auto resumed = nano_state();
-  load_checkpoint(folder / "ckpt_epoch_1.pth", resumed);
+  CheckpointFile(folder / "ckpt_epoch_1.pth").load_into(resumed);
   EXPECT_EQ(resumed.progress.epoch, 0);
   EXPECT_EQ(resumed.progress.batch, 10);
   const TensorFile file(folder / "ckpt_epoch_1.pth");
-  EXPECT_EQ(file.root().find("epoch")->integer, 0) << "the published trainer goes on with epoch 1";
-  CheckpointObserver again(folder.path(), every(1));
+  EXPECT_EQ(file.root().find("epoch")->integer, 1) << "the published trainer resumes there";
+  CheckpointObserver again(folder.path(), every(1), list_checkpoints(folder.path()));
   again.on_start(resumed);
   std::filesystem::remove(folder / "ckpt_epoch_1.pth");
   again.on_trained(resumed, epoch_report());  // it was resumed here
@@ -285,7 +339,7 @@ TEST(CheckpointObserver, AnEpochIsThereBeforeItsValidation) {
 
 TEST(CheckpointObserver, KeepsTheNewestThreeAndTheBest) {
   const TempDir folder;
-  auto observer = std::make_unique<CheckpointObserver>(folder.path(), every(2));
+  auto observer = std::make_unique<CheckpointObserver>(folder.path(), every(2), none);
   write_file(folder / "ckpt_epoch_1.pth.tmp123", "left by a killed process");
   auto state = nano_state();
   observer->on_start(state);
@@ -296,7 +350,7 @@ TEST(CheckpointObserver, KeepsTheNewestThreeAndTheBest) {
   EXPECT_EQ(files_in(folder.path()), (std::set<std::string>{"ckpt_epoch_6.pth", "ckpt_epoch_8.pth",
                                                             "ckpt_epoch_9.pth", "max_acc.pth"}));
   auto best = nano_state();
-  load_checkpoint(folder / "max_acc.pth", best);
+  CheckpointFile(folder / "max_acc.pth").load_into(best);
   EXPECT_EQ(best.progress.epoch, 3);
 }
 
@@ -304,7 +358,7 @@ TEST(CheckpointObserver, ARunThatWentBackIsNotOvertakenByWhatItLeftBehind) {
   const TempDir folder;
   auto state = nano_state();
   const auto train_to = [&](int64_t first, int64_t last) {
-    CheckpointObserver observer(folder.path(), every(1));
+    CheckpointObserver observer(folder.path(), every(1), list_checkpoints(folder.path()));
     observer.on_start(state);
     for (int64_t epoch = first; epoch <= last; ++epoch) {
       end_epoch(observer, state, epoch, epoch_report(/*best=*/false, /*last=*/false));
@@ -312,7 +366,7 @@ TEST(CheckpointObserver, ARunThatWentBackIsNotOvertakenByWhatItLeftBehind) {
   };
   train_to(8, 10);
   train_to(2, 3);  // the user resumed an old checkpoint
-  EXPECT_EQ(newest_checkpoint(folder.path()), folder / "ckpt_epoch_3.pth");
+  EXPECT_EQ(newest_path(folder.path()), folder / "ckpt_epoch_3.pth");
   EXPECT_EQ(files_in(folder.path()),
             (std::set<std::string>{"ckpt_epoch_10.pth", "ckpt_epoch_2.pth", "ckpt_epoch_3.pth"}));
 }
@@ -321,7 +375,7 @@ TEST(CheckpointObserver, StepsSaveInsideAnEpochWhereTheStateIsKnown) {
   const TempDir folder;
   auto options = every(1);
   options.save_steps = 10;
-  auto observer = std::make_unique<CheckpointObserver>(folder.path(), options);
+  auto observer = std::make_unique<CheckpointObserver>(folder.path(), options, none);
   auto state = nano_state();
   observer->on_start(state);
   for (int64_t step = 1; step <= 40; ++step) {
@@ -341,7 +395,7 @@ TEST(CheckpointObserver, AFolderThatCannotBeWrittenDoesNotEndTheRun) {
   const TempDir folder;
   const auto state = nano_state();
   {
-    CheckpointObserver observer(folder / "gone", every(1));
+    CheckpointObserver observer(folder / "gone", every(1), {});
     observer.on_epoch(state, epoch_report(/*best=*/true));
     EXPECT_THROW(observer.on_stop(state), Error)
         << "the last chance to save must not pass silently";
@@ -350,7 +404,7 @@ TEST(CheckpointObserver, AFolderThatCannotBeWrittenDoesNotEndTheRun) {
   // Once there is room again the same snapshot goes to the disk, the best one too.
   auto options = every(1);
   options.retry_after = std::chrono::milliseconds(5);
-  CheckpointObserver observer(folder / "late", options);
+  CheckpointObserver observer(folder / "late", options, {});
   observer.on_epoch(state, epoch_report(/*best=*/true));
   std::filesystem::create_directory(folder / "late");
   const auto there = [&] { return files_in(folder / "late").count("max_acc.pth") > 0; };
@@ -365,7 +419,7 @@ TEST(CheckpointObserver, AFolderThatCannotBeWrittenDoesNotEndTheRun) {
 TEST(CheckpointObserver, AFullDiskIsAnErrorLineAndTheOldCheckpointStays) {
   const TempDir folder;
   auto state = nano_state();
-  CheckpointObserver observer(folder.path(), every(1));
+  CheckpointObserver observer(folder.path(), every(1), {});
   observer.on_start(state);
   state.progress.epoch = 1;
   observer.on_epoch(state, epoch_report());
@@ -375,7 +429,7 @@ TEST(CheckpointObserver, AFullDiskIsAnErrorLineAndTheOldCheckpointStays) {
   rlimit small = before;
   small.rlim_cur = 100'000;
   // The first one must be on the disk before there is no more room.
-  while (!newest_checkpoint(folder.path())) std::this_thread::yield();
+  while (list_checkpoints(folder.path()).empty()) std::this_thread::yield();
   ::setrlimit(RLIMIT_FSIZE, &small);
   state.progress.epoch = 2;
   observer.on_epoch(state, epoch_report());

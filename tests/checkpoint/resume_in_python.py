@@ -54,7 +54,8 @@ with tempfile.TemporaryDirectory() as folder:
     subprocess.run([probe, "write", folder], check=True)
     batch, ours = load(folder / "batch.pth"), load(folder / "ours.pth")
     assert {"model", "optimizer", "lr_scheduler", "max_accuracy", "epoch", "config"} <= ours.keys(), ours.keys()
-    assert (ours["epoch"], ours["max_accuracy"]) == (0, 12.5)
+    # The published trainer resumes with the epoch of this index: START_EPOCH = checkpoint["epoch"].
+    assert (ours["epoch"], ours["max_accuracy"]) == (1, 12.5)
     assert ours["config"]["TRAIN"]["OPTIMIZER"]["BETAS"] == [0.9, 0.999]
     assert [g["weight_decay"] for g in ours["optimizer"]["param_groups"]] == [0.05, 0.0]
 
@@ -70,7 +71,7 @@ with tempfile.TemporaryDirectory() as folder:
 
     # And back: Python's checkpoint, in both formats of torch.save, with prefixes.
     state = {"model": {f"module.{k}": v for k, v in model.state_dict().items()}, "optimizer": optimizer.state_dict(),
-             "lr_scheduler": {}, "max_accuracy": 1.0, "epoch": 0, "config": {}}
+             "lr_scheduler": {}, "max_accuracy": 1.0, "epoch": 1, "config": {}}  # one finished epoch
     for zipped in (True, False):
         torch.save(state, folder / "theirs.pth", _use_new_zipfile_serialization=zipped)
         subprocess.run([probe, "resume", folder], check=True)

@@ -4,6 +4,7 @@
 //   resume_probe resume FOLDER   theirs.pth (of Python), one step → theirs_stepped.pth
 
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/checkpoint_file.h"
 #include "support/fill.h"
 
 #include <torch/torch.h>
@@ -57,7 +58,7 @@ void run(const std::string& what, const std::string& folder) {
     save_checkpoint(folder + "/ours_stepped.pth", state);
     return;
   }
-  load_checkpoint(folder + "/theirs.pth", state, /*steps_per_epoch=*/3);
+  CheckpointFile(folder + "/theirs.pth").load_into(state, /*steps_per_epoch=*/3);
   step(state, batch);
   save_checkpoint(folder + "/theirs_stepped.pth", state);
 }

@@ -53,7 +53,7 @@ TEST(Kills, AtRandomStepsTheRunEndsWithTheWeightsOfTheUnbrokenOne) {
   EXPECT_EQ(done, kills) << "the run ended before all kills were done: give it more epochs";
   const auto last = Ranks(2, training.command("broken")).wait();
   for (const auto& rank : last) ASSERT_EQ(rank.code, 0) << told(last);
-  expect_equal(training.weights("unbroken", epochs), training.weights("broken", epochs));
+  expect_equal(training.tensors("unbroken", epochs), training.tensors("broken", epochs));
   EXPECT_EQ(training.metrics("unbroken").size(), training.metrics("broken").size());
 }
 
@@ -75,7 +75,7 @@ TEST(Kills, TorchrunStartsTheRunAgainAndItGoesOn) {
   EXPECT_EQ(end.code, 0) << end.err;
   EXPECT_NE(end.err.find("ckpt_epoch_1.pth: 1 epochs and 0 batches done"), std::string::npos)
       << end.err;
-  expect_equal(training.weights("unbroken", kEpochs), training.weights("broken", kEpochs));
+  expect_equal(training.tensors("unbroken", kEpochs), training.tensors("broken", kEpochs));
 }
 
 TEST(Preemption, SigtermSavesWithinSecondsAndTheRunGoesOnAsIfUnbroken) {
@@ -93,7 +93,7 @@ TEST(Preemption, SigtermSavesWithinSecondsAndTheRunGoesOnAsIfUnbroken) {
   }
   const auto resumed = Ranks(2, training.command("stopped")).wait();
   for (const auto& rank : resumed) ASSERT_EQ(rank.code, 0) << told(resumed);
-  expect_equal(training.weights("unbroken", kEpochs), training.weights("stopped", kEpochs));
+  expect_equal(training.tensors("unbroken", kEpochs), training.tensors("stopped", kEpochs));
 }
 
 TEST(Elastic, ARunGoesOnInAnotherNumberOfProcesses) {

@@ -18,7 +18,7 @@ std::vector<std::string> with(std::vector<std::string> words,
 constexpr double kTolerance = 2e-3, kLossTolerance = 1e-5;
 
 void expect_close(const Training& training, const std::string& a, const std::string& b) {
-  EXPECT_LT(difference(training.weights(a, kEpochs), training.weights(b, kEpochs)), kTolerance);
+  EXPECT_LT(difference(training.tensors(a, kEpochs), training.tensors(b, kEpochs)), kTolerance);
   const auto ours = training.metrics(a), theirs = training.metrics(b);
   ASSERT_EQ(ours.size(), theirs.size());
   for (size_t i = 0; i < ours.size(); ++i) {

@@ -1,8 +1,7 @@
 // wf_train in several processes, on a small set of pictures.
 #pragma once
 
-#include "weightformer/serialization/weights.h"
-
+#include "support/all_tensors.h"
 #include "support/ranks.h"
 #include "support/temp_dir.h"
 #include "support/toy_data.h"
@@ -44,8 +43,9 @@ THREADS: 1
   std::string file(const std::string& tag, const std::string& name) const {
     return folder_ / ("out/wfm_nano/" + tag + "/" + name);
   }
-  TensorMap weights(const std::string& tag, int epochs) const {
-    return read_weights(file(tag, "ckpt_epoch_" + std::to_string(epochs) + ".pth")).tensors;
+  /// All tensors of the checkpoint after so many epochs, of model and optimizer.
+  TensorMap tensors(const std::string& tag, int epochs) const {
+    return all_tensors(file(tag, "ckpt_epoch_" + std::to_string(epochs) + ".pth"));
   }
   std::vector<nlohmann::json> metrics(const std::string& tag) const {
     std::istringstream lines(read_file(file(tag, "metrics.jsonl")));

@@ -203,6 +203,22 @@ TEST(ReadWeights, WrappersAreOpenedAndTheAverageIsTakenWhenAsked) {
             std::string::npos);
 }
 
+// As wf_convert once wrote whole checkpoints.
+TEST(ReadWeights, AWholeCheckpointInSafetensorsGivesTrainedOrEmaWeights) {
+  const TempDir folder;
+  const auto path = folder / "all.safetensors";
+  const TensorMap tensors{{"model.head.weight", torch::ones({2})},
+                          {"model_ema.head.weight", torch::zeros({2})},
+                          {"optimizer.state.0.exp_avg", torch::ones({2})}};
+  write_safetensors(path, {tensors, {{"checkpoint", "{}"}}});
+  const auto trained = read_weights(path), averages = read_weights(path, {/*ema=*/true});
+  EXPECT_EQ(trained.tensors.size(), 1u);
+  EXPECT_EQ(trained.tensors.at("head.weight").sum().item<float>(), 2);
+  EXPECT_EQ(trained.taken, "model");
+  EXPECT_TRUE(trained.averaged_too);
+  EXPECT_EQ(averages.tensors.at("head.weight").sum().item<float>(), 0);
+}
+
 TEST(LoadWeights, ABadFitNamesTheModelOfACheckpoint) {
   const TempDir folder;
   TensorTree tree;

@@ -2,6 +2,7 @@
 
 #include "core/zip_archive.h"
 #include "serialization/tensor_file.h"
+#include "support/all_tensors.h"
 #include "support/golden.h"
 #include "support/process.h"
 #include "support/temp_dir.h"
@@ -34,6 +35,34 @@ TEST(WfConvert, TakesTheWeightsOutOfAnyFormat) {
       for (const auto& [key, tensor] : theirs) EXPECT_TRUE(torch::equal(ours.at(key), tensor));
     }
   }
+}
+
+TEST(WfConvert, OfACheckpointSafetensorsGetTheWeightsAloneAndALineSaysSo) {
+  const TempDir folder;
+  const auto input = golden_path("checkpoints/published_trainer.pth");
+  const auto end = convert({input, folder / "w.safetensors"});
+  ASSERT_EQ(end.code, 0) << end.err;
+  EXPECT_NE(end.err.find(input + ": its weights alone go into " + (folder / "w.safetensors")),
+            std::string::npos)
+      << end.err;
+  EXPECT_EQ(read_safetensors(folder / "w.safetensors").tensors.size(), 66u);
+  const auto asked = convert({input, folder / "w.safetensors", "--weights-only"});
+  EXPECT_EQ(asked.err, "") << "it was asked for";
+  const auto plain =
+      convert({golden_path("checkpoints/bare_state_dict.pth"), folder / "w.safetensors"});
+  EXPECT_EQ(plain.err, "") << "there was nothing else";
+}
+
+TEST(WfConvert, ACheckpointStaysWholeInPth) {
+  const TempDir folder;
+  const auto input = golden_path("checkpoints/published_trainer.pth");
+  const auto end = convert({input, folder / "c.pth"});
+  ASSERT_EQ(end.code, 0) << end.err;
+  const auto ours = all_tensors(folder / "c.pth"), theirs = all_tensors(input);
+  ASSERT_EQ(ours.size(), theirs.size());
+  for (const auto& [name, tensor] : theirs)
+    EXPECT_TRUE(torch::equal(ours.at(name), tensor)) << name;
+  EXPECT_EQ(ours.count("optimizer.state.0.exp_avg"), 1u);
 }
 
 TEST(WfConvert, ListsWhatAFileHolds) {

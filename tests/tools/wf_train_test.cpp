@@ -6,7 +6,7 @@
 #include "weightformer/serialization/weights.h"
 
 #include "data/sources/image_folder.h"
-#include "serialization/tree_json.h"
+#include "support/all_tensors.h"
 #include "support/golden.h"
 #include "support/process.h"
 #include "support/temp_dir.h"
@@ -61,8 +61,7 @@ PRINT_FREQ: 2
     return folder_ / ("out/wfm_nano/" + tag + "/" + name);
   }
   TensorMap final_tensors(const std::string& tag, int epochs) const {
-    TensorFile file(run_file(tag, str("ckpt_epoch_", epochs, ".pth")));
-    return to_safetensors(file).tensors;  // of the model and of the optimizer
+    return all_tensors(run_file(tag, str("ckpt_epoch_", epochs, ".pth")));
   }
   // What a user compares: all but the speed, which no two runs share.
   std::vector<nlohmann::json> metrics(const std::string& tag) const {
@@ -253,8 +252,7 @@ TEST_F(WfTrain, ARunFromAnotherRunsCheckpointHasABestOfItsOwn) {
   EXPECT_EQ(second.err.find("other settings"), std::string::npos) << second.err;
   const auto weights = run(command("third", {"--eval", "--resume", file}));
   EXPECT_EQ(weights.code, 0);
-  EXPECT_NE(weights.err.find("holds averaged weights too; taking the ones that were trained"),
-            std::string::npos)
+  EXPECT_NE(weights.err.find("holds EMA weights too; taking the trained ones"), std::string::npos)
       << weights.err;
 }
 

@@ -62,7 +62,7 @@ void visit_progress(P& p, V&& v) {
   v(p.loss_count, "loss_count");
   v(p.window_sum, "window_sum");
   v(p.window_count, "window_count");
-  v(p.best_metric, "max_accuracy");
+  v(p.best_metric, "best_metric");
   v(p.best_weights, "best_weights");
 }
 

@@ -22,9 +22,6 @@ struct Stretch {
 
 using TensorMap = std::map<std::string, at::Tensor>;
 
-/// Metadata under this key: the file is a whole checkpoint, see tree_json.h.
-inline constexpr const char* kTreeKey = "checkpoint";
-
 struct Safetensors {
   TensorMap tensors;
   std::map<std::string, std::string> metadata = {};

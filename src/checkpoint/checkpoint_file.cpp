@@ -1,0 +1,192 @@
+#include "checkpoint/checkpoint_file.h"
+
+#include "weightformer/core/check.h"
+
+#include "checkpoint/optimizer_layout.h"
+#include "checkpoint/yaml_tree.h"
+#include "runtime/log.h"
+
+#include <torch/torch.h>
+
+namespace wf {
+namespace {
+
+using pickle::Kind;
+using pickle::Value;
+
+std::shared_ptr<MappedFile> open_torch_file(const std::string& path) {
+  auto file = open_tensors(path);
+  WF_CHECK(is_torch(*file), path,
+           ": safetensors hold weights but no training state; --pretrained takes the weights "
+           "alone");
+  return file;
+}
+
+int64_t integer_or(const Value* value, int64_t otherwise) {
+  return value && value->is(Kind::integer) ? value->integer : otherwise;
+}
+
+double number_or(const Value* value, double otherwise) {
+  if (value && value->is(Kind::real)) return value->real;
+  return value && value->is(Kind::integer) ? static_cast<double>(value->integer) : otherwise;
+}
+
+// Fields that came with format 3. Older files keep the defaults of Progress.
+bool is_new_in_format_3(const std::string& name) {
+  return name == "validated_step" || name == "window_sum" || name == "window_count" ||
+         name == "best_metric" || name == "best_weights";
+}
+
+// One field of Progress from the dict that write_progress makes.
+class ReadField {
+ public:
+  ReadField(const std::string& path, const Value& dict, int64_t format)
+      : path_(path), dict_(dict), format_(format) {}
+
+  void operator()(int64_t& field, const char* name) const {
+    if (format_ < 3 && is_new_in_format_3(name)) return;
+    const auto* value = dict_.find(name);
+    WF_CHECK(value && value->is(Kind::integer) && value->integer >= 0, path_,
+             ": damaged checkpoint: progress: no integer ", name);
+    field = value->integer;
+  }
+  void operator()(double& field, const char* name) const {
+    if (format_ < 3 && is_new_in_format_3(name)) return;
+    field = number_or(dict_.find(name), 0);
+  }
+
+ private:
+  const std::string& path_;
+  const Value& dict_;
+  int64_t format_;
+};
+
+Progress own_progress(const std::string& path, const Value& own, int64_t format) {
+  const auto* dict = own.find("progress");
+  WF_CHECK(dict && dict->is(Kind::dict), path, ": damaged checkpoint: no progress in it");
+  Progress p;
+  visit_progress(p, ReadField(path, *dict, format));
+  if (format < 3) {  // a classifier with one EMA at most, whose best top-1 began at 0
+    p.best_metric = number_or(dict->find("max_accuracy"), 0);
+    const auto* of_ema = dict->find("best_averaged");
+    p.best_weights = of_ema && of_ema->is(Kind::boolean) && of_ema->integer != 0 ? 1 : 0;
+  }
+  WF_CHECK(p.batch <= p.batches, path, ": damaged checkpoint: progress: batch ", p.batch, " of ",
+           p.batches);
+  return p;
+}
+
+// The published trainer saves `epoch` as the number of finished epochs and resumes with that index.
+Progress published_progress(const std::string& path, const Value& root) {
+  Progress p;
+  p.epoch = integer_or(root.find("epoch"), -1);
+  WF_CHECK(p.epoch >= 0, path,
+           ": no count of finished epochs under epoch, so where to resume is not known; "
+           "--pretrained takes the weights alone");
+  p.best_metric = number_or(root.find("max_accuracy"), Progress::kNone);
+  return p;
+}
+
+std::vector<std::string> texts(const Value* list) {
+  std::vector<std::string> out;
+  if (!list) return out;
+  for (const auto* item : list->items) out.push_back(item->text);
+  return out;
+}
+
+}  // namespace
+
+std::string ema_key(size_t index) {
+  return index == 0 ? "model_ema" : "model_ema_" + std::to_string(index + 1);
+}
+
+CheckpointFile::CheckpointFile(const std::string& path) : file_(open_torch_file(path)) {
+  const auto& root = file_.root();
+  const auto *model = root.find("model"), *optimizer = root.find("optimizer");
+  WF_CHECK(model && optimizer && optimizer->is(Kind::dict), path,
+           ": holds weights but no training state; --pretrained takes the weights alone");
+  const auto* own = root.find("weightformer");
+  if (own && own->is(Kind::dict)) {
+    own_ = own;
+    format_ = integer_or(own->find("format"), 0);
+    if (format_ <= kCheckpointFormat) progress_ = own_progress(path, *own, format_);
+  } else {
+    progress_ = published_progress(path, root);
+  }
+}
+
+void CheckpointFile::require_known_format() const {
+  WF_CHECK(format_ <= kCheckpointFormat, path(), ": a checkpoint of format ", format_,
+           ", and this version reads up to ", kCheckpointFormat,
+           ": resume with the version that wrote it, or give the run another --tag");
+}
+
+int64_t CheckpointFile::serial() const { return own_ ? integer_or(own_->find("serial"), 0) : 0; }
+
+Progress CheckpointFile::progress(int64_t steps_per_epoch) const {
+  require_known_format();
+  auto progress = progress_;
+  if (published()) progress.step = progress.epoch * steps_per_epoch;
+  return progress;
+}
+
+Metadata CheckpointFile::metadata() const {
+  if (!own_) return {};
+  auto names = texts(own_->find("metadata"));
+  if (format_ < 3) names = {"classes"};
+  Metadata out;
+  for (const auto& name : names) out[name] = texts(own_->find(name));
+  return out;
+}
+
+Config CheckpointFile::config(const Config& fallback) const {
+  const auto* config = file_.root().find("config");
+  return config ? config_in(*config, fallback) : fallback;
+}
+
+void CheckpointFile::verify() {
+  if (!verified_) file_.verify();
+  verified_ = true;
+}
+
+void CheckpointFile::load_into(TrainState& state, int64_t steps_per_epoch,
+                               const LoadOptions& options) {
+  const auto stood = progress(steps_per_epoch);
+  verify();
+  auto names = texts(own_ ? own_->find("optimizer_names") : nullptr);
+  if (names.empty()) names = published_order(*file_.root().find("model"));
+  auto weights = read_weights(file_);
+  load_weights(*state.model, std::move(weights), path(), options);
+  state.optimizer->load_state(
+      read_optimizer(file_, *file_.root().find("optimizer"), names, *state.optimizer), path());
+  read_extras(state);
+  state.progress = stood;
+}
+
+// EMA weights and the gradient scaler, in runs that have them.
+void CheckpointFile::read_extras(TrainState& state) {
+  const auto& root = file_.root();
+  for (size_t i = 0; i < state.emas.size(); ++i) {
+    const auto* weights = root.find(ema_key(i));
+    if (weights) {
+      state.emas[i]->load_state(file_.tensors(*weights), path());
+    } else {
+      log::warning("{}: no EMA weights under {}; that EMA starts from the trained weights", path(),
+                   ema_key(i));
+      state.emas[i]->reset();
+    }
+  }
+  if (root.find(ema_key(state.emas.size()))) {
+    log::warning("{}: has more EMAs than the {} of TRAIN.EMA_DECAY; the others end here", path(),
+                 state.emas.size());
+  }
+  const auto* scaler = root.find("scaler");
+  if (!state.scaler || !scaler) return;
+  const auto *scale = scaler->find("scale"), *tracker = scaler->find("_growth_tracker");
+  if (!scale || !tracker) return;  // of a scaler that was switched off
+  state.scaler->load_state({{"scale", torch::full({1}, scale->real)},
+                            {"growth_tracker", torch::full({1}, tracker->integer, torch::kInt)}},
+                           path());
+}
+
+}  // namespace wf

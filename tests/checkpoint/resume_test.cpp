@@ -1,0 +1,142 @@
+#include "checkpoint/resume.h"
+
+#include "weightformer/core/check.h"
+
+#include "checkpoint/checkpoint.h"
+#include "checkpoint/checkpoint_observer.h"
+#include "config/describe.h"
+#include "config/load.h"
+#include "engine/build.h"
+#include "support/file_use.h"
+#include "support/golden.h"
+#include "support/temp_dir.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <filesystem>
+#include <functional>
+
+namespace wf::testing {
+namespace {
+
+constexpr int64_t kStepsPerEpoch = 4;
+
+Config nano_config() {
+  Config config;
+  config.model.name = "wfm_nano";
+  config.model.num_classes = 10;
+  config.data.batch_size = 64;
+  config.train.epochs = 20;
+  return config;
+}
+
+TrainState nano_state(const Config& config) {
+  TrainState state;
+  state.model = build_classifier(config, torch::kCPU);
+  state.optimizer = make_optimizer({}, param_groups(*state.model, config.train.weight_decay));
+  state.schedule = build_schedule(config, kStepsPerEpoch, /*world=*/1);
+  state.config = dump_yaml(config);
+  return state;
+}
+
+// What `work` logs.
+std::string logged(const std::function<void()>& work) {
+  ::testing::internal::CaptureStderr();
+  work();
+  return ::testing::internal::GetCapturedStderr();
+}
+
+TEST(Resume, OpensTheNewestCheckpointOnceAndReadsItsBytesOnce) {
+  const TempDir run;
+  const auto config = nano_config();
+  auto state = nano_state(config);
+  for (int64_t serial = 1; serial <= 3; ++serial) {
+    save_checkpoint(run / str("ckpt_epoch_", serial, ".pth"), state, {serial});
+  }
+  save_checkpoint(run / "max_acc.pth", state, {/*serial=*/2});
+  const auto size = std::filesystem::file_size(run / "ckpt_epoch_3.pth");
+  {
+    OpenCounter counter(run.path());
+    const auto before = bytes_read();
+    auto saved = resume(config, run.path(), state);
+    CheckpointObserver observer(run.path(), {}, std::move(saved));
+    observer.on_start(state);
+    const auto read = bytes_read() - before;
+    EXPECT_EQ(counter.opens(),
+              (std::map<std::string, int>{
+                  {"ckpt_epoch_1.pth", 1}, {"ckpt_epoch_2.pth", 1}, {"ckpt_epoch_3.pth", 1}}));
+    EXPECT_GT(read, size / 2) << "the checksums were not computed";
+    EXPECT_LT(read, size * 3 / 2) << "the checksums were computed more than once";
+  }
+  EXPECT_EQ(resume(config, run.path(), state).back().serial, 3);
+}
+
+TEST(Resume, APublishedCheckpointContinuesAfterItsFinishedEpochs) {
+  const TempDir run;
+  auto config = nano_config();
+  config.model.resume = golden_path("checkpoints/published_trainer.pth");
+  auto state = nano_state(config);
+  const auto log = logged([&] { EXPECT_TRUE(resume(config, run.path(), state).empty()); });
+  EXPECT_EQ(state.progress.epoch, 2);
+  EXPECT_EQ(state.progress.step, 2 * kStepsPerEpoch);
+  EXPECT_EQ(state.progress.max_accuracy, 0) << "of another directory";
+  EXPECT_NE(log.find("published_trainer.pth: 2 epochs and 0 batches done"), std::string::npos)
+      << log;
+}
+
+// A file with the keys of the published trainer, and with `config` as its settings.
+void write_published(const std::string& path, const TrainState& state, const Config& config) {
+  auto saved = nano_state(config);
+  saved.progress.epoch = state.progress.epoch;
+  save_checkpoint(path, saved);
+  TensorFile file(path);
+  TensorTree tree;
+  auto* root = tree.document.make(pickle::Kind::dict);
+  const auto* all = tree.copy_of(file);
+  for (const char* key : {"model", "optimizer", "max_accuracy", "epoch", "config"}) {
+    tree.document.put(root, key, const_cast<pickle::Value*>(all->find(key)));
+  }
+  tree.write(path, *root);
+}
+
+TEST(Resume, TheRatesOfAPublishedCheckpointAreComparedAsTheyWereInForce) {
+  const TempDir run;
+  auto config = nano_config();
+  config.data.batch_size = 48;  // 48 / 512 is not exact in every order of the product
+  const auto in_force = [&](double rate) { return rate * 48 * 1 / 512.0; };
+  auto scaled = config;
+  scaled.train.base_lr = in_force(config.train.base_lr);
+  scaled.train.warmup_lr = in_force(config.train.warmup_lr);
+  scaled.train.min_lr = in_force(config.train.min_lr);
+  scaled.train.start_epoch = 1;  // it was resumed itself
+  auto state = nano_state(config);
+  write_published(run / "theirs.pth", state, scaled);
+  config.model.resume = run / "theirs.pth";
+  const auto same = logged([&] { resume(config, run.path(), state); });
+  EXPECT_EQ(same.find("other settings"), std::string::npos) << same;
+
+  config.train.base_lr *= 2;
+  state.schedule = build_schedule(config, kStepsPerEpoch, /*world=*/1);
+  const auto other = logged([&] { resume(config, run.path(), state); });
+  EXPECT_NE(other.find("going on with the new ones (learning rates as scaled by the batch): "
+                       "TRAIN.BASE_LR 4.6875e-05 → 9.375e-05\n"),
+            std::string::npos)
+      << other;
+}
+
+TEST(Resume, ADirectoryWhoseCheckpointsAreNotResumedStillCountsThem) {
+  const TempDir run;
+  auto config = nano_config();
+  config.train.auto_resume = false;
+  auto state = nano_state(config);
+  save_checkpoint(run / "ckpt_epoch_1.pth", state, {/*serial=*/7});
+  state.progress.epoch = 5;
+  const auto saved = resume(config, run.path(), state);
+  ASSERT_EQ(saved.size(), 1u);
+  EXPECT_EQ(saved.front().serial, 7);
+  EXPECT_EQ(state.progress.epoch, 5) << "nothing was resumed";
+}
+
+}  // namespace
+}  // namespace wf::testing

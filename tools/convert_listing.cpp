@@ -1,0 +1,129 @@
+#include "convert_listing.h"
+
+#include "weightformer/core/check.h"
+
+#include "core/registry.h"
+#include "runtime/log.h"
+
+#include <functional>
+#include <iostream>
+#include <unordered_set>
+
+namespace wf {
+namespace {
+
+using pickle::Kind;
+using pickle::Value;
+
+std::string joined(const std::string& path, const std::string& name) {
+  return path.empty() ? name : path + "." + name;
+}
+
+// Prints a tree, a line each value; short where a file would make it endless.
+class Listing {
+ public:
+  void show(const Value& value, const std::string& path) {
+    constexpr int64_t kMostLines = 100'000;
+    if (lines_ > kMostLines) return;
+    const bool container = value.is(Kind::list) || value.is(Kind::tuple) || value.is(Kind::set);
+    if (value.is(Kind::dict) || (container && !all_plain(value))) {
+      const size_t step = value.is(Kind::dict) ? 2 : 1;
+      for (size_t i = 0; i + step <= value.items.size(); i += step) {
+        const auto name = step == 1 ? std::to_string(i) : value.items[i]->as_key();
+        show(*value.items[i + step - 1], joined(path, name));
+      }
+      return;
+    }
+    lines_ += 1;
+    std::cout << (lines_ > kMostLines ? "…" : path + ": " + text(value)) << "\n";
+  }
+
+ private:
+  static bool all_plain(const Value& value) {
+    for (const auto* item : value.items) {
+      if (!item->items.empty() || item->is(Kind::tensor)) return false;
+    }
+    return true;
+  }
+  static std::string text(const Value& value) {
+    switch (value.kind) {
+      case Kind::none:
+        return "None";
+      case Kind::boolean:
+        return value.integer ? "True" : "False";
+      case Kind::integer:
+        return std::to_string(value.integer);
+      case Kind::real:
+        return fmt::format("{}", value.real);
+      case Kind::text:
+        return "\"" + value.text.substr(0, 200) + "\"";
+      case Kind::bytes:
+        return str(value.text.size(), " bytes");
+      case Kind::tensor:
+        return wf::str(pickle::name_of(value.dtype), " ", at::IntArrayRef(value.sizes));
+      case Kind::list:
+      case Kind::tuple:
+      case Kind::set: {
+        std::string out;
+        constexpr size_t kShown = 20;
+        for (size_t i = 0; i < value.items.size() && i < kShown; ++i) {
+          out += (i ? ", " : "") + text(*value.items[i]);
+        }
+        return "(" + out + (value.items.size() > kShown ? ", …)" : ")");
+      }
+      default:
+        return "not read: " + value.text;
+    }
+  }
+  int64_t lines_ = 0;
+};
+
+}  // namespace
+
+void list_file(const std::string& path) {
+  if (is_torch(*open_tensors(path))) {
+    const TensorFile file(path);
+    Listing().show(file.root(), "");
+    file.verify();
+    std::cout << "PyTorch file, checksums are correct\n";
+    return;
+  }
+  const auto file = read_safetensors(path);
+  for (const auto& [name, tensor] : file.tensors) {
+    std::cout << name << ": " << pickle::name_of(file_dtype(tensor.scalar_type())) << " "
+              << tensor.sizes() << "\n";
+  }
+  for (const auto& [key, text] : file.metadata) {
+    std::cout << "metadata " << key << ": " << text.substr(0, 200) << "\n";
+  }
+  std::cout << "safetensors file\n";
+}
+
+void warn_of_what_is_left_out(const TensorFile& file) {
+  constexpr size_t kNamed = 5;
+  std::vector<std::string> named;
+  size_t count = 0;
+  bool tensors = false;
+  // A few bytes of pickle can put one value in more places than anyone can visit.
+  std::unordered_set<const Value*> seen;
+  const std::function<void(const Value&, const std::string&)> look = [&](const Value& value,
+                                                                         const std::string& path) {
+    if (!seen.insert(&value).second) return;
+    tensors = tensors || value.is(Kind::tensor);
+    if ((value.is(Kind::opaque) || value.is(Kind::global)) && ++count <= kNamed) {
+      named.push_back(str(path.empty() ? "all of it" : path, " (", value.text.substr(0, 80), ")"));
+    }
+    const bool dict = value.is(Kind::dict);
+    for (size_t i = dict ? 1 : 0; i < value.items.size(); i += dict ? 2 : 1) {
+      look(*value.items[i], joined(path, dict ? value.items[i - 1]->as_key() : std::to_string(i)));
+    }
+  };
+  look(file.root(), "");
+  WF_CHECK(tensors, file.path(), ": no tensor in it that could be converted",
+           count ? "; not read: " + join(named, ", ") : "");
+  if (count == 0) return;
+  log::warning("{}: {} values are left out, being neither tensors nor plain: {}{}", file.path(),
+               count, join(named, ", "), count > kNamed ? ", …" : "");
+}
+
+}  // namespace wf

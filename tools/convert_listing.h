@@ -1,0 +1,18 @@
+// What wf_convert prints about a file.
+#pragma once
+
+#include "serialization/tensor_file.h"
+
+#include <string>
+
+namespace wf {
+
+/// Prints what a file of torch.save or safetensors holds, a line each value, and compares its
+/// checksums. Throws wf::Error when it is neither or is damaged.
+void list_file(const std::string& path);
+
+/// Warns of the values of `file` that are neither tensors nor plain data and so cannot be
+/// converted, and names the first. Throws wf::Error when there is no tensor in it.
+void warn_of_what_is_left_out(const TensorFile& file);
+
+}  // namespace wf
