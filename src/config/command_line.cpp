@@ -3,7 +3,7 @@
 #include "weightformer/core/check.h"
 
 #include "config/load.h"
-#include "core/registry.h"
+#include "config/parse_error.h"
 
 #include <CLI/CLI.hpp>
 
@@ -37,22 +37,6 @@ constexpr KeyFlag kSwitches[] = {
     {"--eval", "EVAL_MODE", "evaluate and end"},
     {"--throughput", "THROUGHPUT_MODE", "time the model and end"},
 };
-
-std::string explain(const CLI::ParseError& problem, const CLI::App& app, int argc,
-                    const char* const* argv) {
-  std::vector<std::string> known;
-  for (const auto* option : app.get_options()) {
-    for (const auto& name : option->get_lnames()) known.push_back("--" + name);
-  }
-  for (int i = 1; i < argc; ++i) {
-    const std::string word = std::string(argv[i]).substr(0, std::string(argv[i]).find('='));
-    if (word.rfind("--", 0) == 0 && std::find(known.begin(), known.end(), word) == known.end()) {
-      return str("unknown flag ", word, ", did you mean ", nearest(word, known), "?");
-    }
-  }
-  const std::string text = problem.what();
-  return text.substr(0, text.find('\n')) + "; --help lists the flags";
-}
 
 }  // namespace
 
@@ -94,7 +78,7 @@ CommandLine parse_train_arguments(int argc, const char* const* argv) {
     out.help = app.help();
     return out;
   } catch (const CLI::ParseError& problem) {
-    throw Error(explain(problem, app, argc, argv));
+    throw Error(explain(problem, app, {argv + 1, argv + argc}));
   }
   out.config = load_config(cfg, opts);
   for (size_t i = 0; i < flags.size(); ++i) {

@@ -2,7 +2,8 @@
 
 #include "weightformer/core/check.h"
 
-#include <ATen/Context.h>
+#include "nn/generator.h"
+
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
 
@@ -21,7 +22,7 @@ at::Tensor DropPathImpl::forward(const at::Tensor& x) {
 }
 
 at::Generator DropPathImpl::draws(const at::Tensor& x) const {
-  return generator.defined() ? generator : at::globalContext().defaultGenerator(x.device());
+  return generator_or_default(generator, x.device());
 }
 
 }  // namespace wf

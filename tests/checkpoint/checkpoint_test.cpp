@@ -24,9 +24,7 @@ namespace {
 
 TrainState nano_state(int64_t classes = 10) {
   TrainState state;
-  ClassifierOverrides overrides;
-  overrides.num_classes = classes;
-  state.model = create_classifier("wfm_nano", overrides);
+  state.model = make_classifier(classifier_options("wfm_nano").num_classes(classes));
   state.optimizer = make_optimizer({}, param_groups(*state.model, 0.05));
   state.classes = {"a", "b \"quoted\""};
   return state;

@@ -46,11 +46,8 @@ struct ToyRun {
 
   explicit ToyRun(TrainerOptions options = {}) {
     torch::manual_seed(3);
-    ClassifierOverrides overrides;
-    overrides.num_classes = 2;
-    overrides.drop_path_rate = 0.3;
-    overrides.patch_size = 4;
-    state.model = create_classifier("wfm_nano", overrides);
+    state.model = make_classifier(
+        classifier_options("wfm_nano").num_classes(2).drop_path_rate(0.3).patch_size(4));
     state.optimizer = make_optimizer({}, param_groups(*state.model, 0.05));
     state.schedule.base_lr = 1e-3;
     state.schedule.total_steps = 15;

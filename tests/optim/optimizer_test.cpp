@@ -181,9 +181,7 @@ TEST(Ema, FollowsTheWeightsAndExchangesPlacesWithThem) {
 
 TEST(Optimizer, StateOfAnotherModelIsRefused) {
   const auto nano = create_classifier("wfm_nano");
-  ClassifierOverrides overrides;
-  overrides.num_classes = 3;
-  const auto other = create_classifier("wfm_nano", overrides);
+  const auto other = make_classifier(classifier_options("wfm_nano").num_classes(3));
   const auto optimizer = make_optimizer({}, param_groups(*nano, 0.05));
   const auto state = make_optimizer({}, param_groups(*other, 0.05))->state();
   try {
