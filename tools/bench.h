@@ -3,11 +3,12 @@
 
 #include "weightformer/core/check.h"
 
+#include "core/stopwatch.h"
+
 #include <c10/core/Device.h>
 #include <c10/core/ScalarType.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <fstream>
 #include <string>
@@ -22,7 +23,7 @@ struct BenchOptions {
   bool ops = false, load = false, unverified = false, phases = false;
   bool model_given = false;
 
-  std::string data;  ///< a folder of pictures
+  std::string data;  ///< a directory of images
   int64_t workers = 1, images = 512, passes = 3, data_batch = 64;
 
   c10::Device torch_device() const { return c10::Device(device); }
@@ -51,16 +52,20 @@ template <typename Step>
 Timing time_steps(const BenchOptions& options, Step step) {
   std::vector<double> seconds;
   for (int64_t i = 0; i < options.warmup + options.steps; ++i) {
-    const auto begin = std::chrono::steady_clock::now();
+    const Stopwatch begin;
     step();
     synchronize(options.torch_device());
-    if (i < options.warmup) continue;
-    seconds.push_back(
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+    if (i >= options.warmup) seconds.push_back(begin.seconds());
   }
   std::sort(seconds.begin(), seconds.end());
   return {seconds.front(), seconds[seconds.size() / 2]};
 }
+
+/// The options that the command line `words` asks for. Throws wf::Error in one line.
+BenchOptions parse_bench_flags(const std::vector<std::string>& words);
+
+/// The names that --model takes, in two lines.
+std::string bench_models();
 
 /// What a build without nlohmann-json says to --weights.
 inline constexpr const char* kNoFiles =
@@ -75,7 +80,7 @@ void bench_load(const BenchOptions& options);
 /// A line for every operator: gigabytes a second, and the ratio to its ATen reference.
 void bench_ops(const BenchOptions& options);
 
-/// A line for the loader: pictures per second of CPU time.
+/// A line for the loader: images per second of CPU time.
 void bench_data(const BenchOptions& options);
 
 }  // namespace wf

@@ -56,8 +56,8 @@ struct LayerShape {
 };
 
 LayerShape layer_shape(const BenchOptions& o) {
-  if (is_dit(o.model)) {
-    const auto options = create_dit(o.model)->options;
+  if (model_kind(o.model) == ModelKind::diffusion) {
+    const auto options = dit_options(o.model);
     return {options.dim(), (o.size ? o.size : options.latent_size()) / options.patch_size()};
   }
   const auto model = create_classifier(o.model);

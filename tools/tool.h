@@ -3,6 +3,7 @@
 
 #include "weightformer/core/check.h"
 
+#include "config/parse_error.h"
 #include "runtime/log.h"
 
 #include <CLI/CLI.hpp>
@@ -14,9 +15,9 @@
 
 namespace wf {
 
-/// Runs `work` and turns what it throws into one line on standard error and an exit code: 2 for bad
-/// input and bad commands, 3 for a training that diverged, 4 when another process of the run is
-/// lost, 1 for anything unexpected.
+/// Runs `work`, which may parse the command line by `app`, and turns what it throws into one line
+/// on standard error and an exit code: 2 for bad input and bad commands, 3 for a training that
+/// diverged, 4 when another process of the run is lost, 1 for anything unexpected.
 template <typename Work>
 int run_tool(const CLI::App* app, Work work) {
   const auto fail = [](std::string message, int code) {
@@ -34,7 +35,7 @@ int run_tool(const CLI::App* app, Work work) {
     if (app) std::cout << app->help();
     return 0;
   } catch (const CLI::ParseError& problem) {
-    return fail(std::string(problem.what()) + "; --help lists the flags", Error::kBadInput);
+    return fail(app ? explain(problem, *app, app->remaining()) : problem.what(), Error::kBadInput);
   } catch (const Error& problem) {
     return fail(problem.what(), problem.exit_code());
   } catch (const std::exception& problem) {

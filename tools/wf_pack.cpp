@@ -1,13 +1,12 @@
-// Puts a set of pictures into one file that wf_train reads, lists such a file, checks it.
+// Puts a set of images into one file that wf_train reads, lists such a file, checks it.
 
 #include "weightformer/core/check.h"
 
-#include "core/text.h"
-#include "data/image/decode.h"
 #include "data/sources/image_folder.h"
 #include "data/sources/pack.h"
 #include "data/sources/packed_file.h"
 #include "data/sources/zip_folder.h"
+#include "pack_contents.h"
 #include "runtime/log.h"
 #include "tool.h"
 
@@ -23,9 +22,10 @@ namespace {
 using namespace wf;
 
 std::unique_ptr<Dataset> open_input(const std::string& input) {
+  const auto end = std::filesystem::path(input).extension();
   const auto stem = input.substr(0, input.rfind('.'));
-  if (ends_with(input, ".zip")) return std::make_unique<ZipFolder>(input, stem + "_map.txt");
-  if (ends_with(input, ".wfpack")) return std::make_unique<PackedFile>(input);
+  if (end == ".zip") return std::make_unique<ZipFolder>(input, stem + "_map.txt");
+  if (end == ".wfpack") return std::make_unique<PackedFile>(input);
   return std::make_unique<ImageFolder>(input);
 }
 
@@ -46,31 +46,6 @@ int make(std::string input, const std::string& output, PackOptions options) {
       "{}: {} pictures in {} classes, {} of them reduced, {:.1f} MB; {} unreadable ones left out\n",
       output, report.packed, pictures->classes().size(), report.reduced,
       static_cast<double>(report.bytes) / 1e6, report.skipped.size());
-  return 0;
-}
-
-int list(const std::string& path) {
-  const PackedFile file(path);
-  for (int64_t i = 0; i < file.size(); ++i) {
-    std::cout << file.entry_name(i) << '\t' << file.classes()[file.label(i)] << '\t'
-              << file.length(i) << '\n';
-  }
-  return 0;
-}
-
-int verify(const std::string& path) {
-  const PackedFile file(path);
-  int64_t damaged = 0;
-  for (int64_t i = 0; i < file.size(); ++i) {
-    try {
-      file.read(i);
-    } catch (const UnreadableImage& problem) {
-      std::cout << problem.what() << '\n';
-      ++damaged;
-    }
-  }
-  WF_CHECK(damaged == 0, path, ": ", damaged, " of ", file.size(), " pictures are damaged");
-  std::cout << path << ": all " << file.size() << " pictures are as they were packed\n";
   return 0;
 }
 
@@ -98,7 +73,7 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
     WF_CHECK(input.empty() + listed.empty() + verified.empty() == 2,
              "give one of --input with --output, --list, --verify; --help says more");
-    if (!listed.empty()) return list(listed);
-    return input.empty() ? verify(verified) : make(input, output, options);
+    if (!listed.empty()) return wf::list_pack(listed);
+    return input.empty() ? wf::verify_pack(verified) : make(input, output, options);
   });
 }

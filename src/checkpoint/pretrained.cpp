@@ -43,6 +43,7 @@ Metadata PretrainedWeights::metadata() const {
 }
 
 void PretrainedWeights::load_into(Model& model) {
+  options_.heads = model.head_names();
   log_not_loaded(file_, load_weights(model, std::move(weights_), file_, options_));
 }
 

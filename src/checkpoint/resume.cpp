@@ -1,8 +1,11 @@
 #include "checkpoint/resume.h"
 
+#include "weightformer/core/check.h"
+
 #include "checkpoint/pretrained.h"
 #include "config/describe.h"
 #include "core/registry.h"
+#include "core/text.h"
 #include "runtime/log.h"
 
 #include <cmath>
@@ -38,6 +41,19 @@ void warn_of_changed_settings(const CheckpointFile& file, const Config& config,
                join(changed, ", "));
 }
 
+// Otherwise the error would list tensors instead of the setting that changed.
+void require_same_model(const CheckpointFile& file, const Config& config) {
+  if (file.published()) return;
+  const std::vector<std::string> shape{"MODEL.TYPE ", "MODEL.NAME ", "MODEL.NUM_CLASSES ",
+                                       "MODEL.DIM ", "MODEL.DEPTH ", "MODEL.PATCH_SIZE "};
+  for (const auto& change : differences(file.config(config), config, {Scope::training})) {
+    for (const auto& key : shape) {
+      WF_CHECK(!starts_with(change, key), file.path(), ": made for another model: ", change,
+               "; set it back, or give the run another --tag (--pretrained takes the weights)");
+    }
+  }
+}
+
 // A directory's max_acc.pth is the best of what was trained in it.
 void forget_best_of_others(const std::string& file, const std::string& directory,
                            const MetricSpec& metric, Progress& progress) {
@@ -65,6 +81,7 @@ std::vector<SavedCheckpoint> resume(const Config& config, const std::string& dir
   if (file) {
     LoadOptions options;
     options.allow_missing = config.model.allow_missing;
+    require_same_model(*file, config);
     task.check_metadata(file->metadata(), file->path());
     file->load_into(state, steps_per_epoch, options);
     warn_of_changed_settings(*file, config, state.schedule);

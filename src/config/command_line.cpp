@@ -4,7 +4,7 @@
 
 #include "config/keys.h"
 #include "config/load.h"
-#include "core/registry.h"
+#include "config/parse_error.h"
 #include "core/text.h"
 
 #include <CLI/CLI.hpp>
@@ -35,22 +35,6 @@ constexpr KeyFlag kSwitches[] = {
     {"--amp", "AMP"},           {"--allow-missing", "MODEL.ALLOW_MISSING"},
     {"--eval", "EVAL_MODE"},    {"--throughput", "THROUGHPUT_MODE"},
 };
-
-std::string explain(const CLI::ParseError& problem, const CLI::App& app, int argc,
-                    const char* const* argv) {
-  std::vector<std::string> known;
-  for (const auto* option : app.get_options()) {
-    for (const auto& name : option->get_lnames()) known.push_back("--" + name);
-  }
-  for (int i = 1; i < argc; ++i) {
-    const std::string word = std::string(argv[i]).substr(0, std::string(argv[i]).find('='));
-    if (starts_with(word, "--") && std::find(known.begin(), known.end(), word) == known.end()) {
-      return str("unknown flag ", word, ", did you mean ", nearest(word, known), "?");
-    }
-  }
-  const std::string text = problem.what();
-  return text.substr(0, text.find('\n')) + "; --help lists the flags";
-}
 
 std::vector<std::string> words_for_cli11(int argc, const char* const* argv) {
   // CLI11 would split [0.9,0.95] into two values; a leading blank prevents it and YAML ignores it.
@@ -99,7 +83,7 @@ CommandLine parse_train_arguments(int argc, const char* const* argv) {
     out.help = app.help();
     return out;
   } catch (const CLI::ParseError& problem) {
-    throw Error(explain(problem, app, argc, argv));
+    throw Error(explain(problem, app, {argv + 1, argv + argc}));
   }
   out.config = load_config(cfg, opts);
   for (size_t i = 0; i < flags.size(); ++i) {

@@ -10,6 +10,8 @@
 #include <ATen/ops/silu.h>
 #include <torch/nn/init.h>
 
+#include <cmath>
+
 namespace wf {
 
 DiTImpl::DiTImpl(const DiTOptions& options) : options(options) {
@@ -81,14 +83,11 @@ at::Tensor DiTImpl::forward(const at::Tensor& x, const at::Tensor& t, const at::
   const auto condition = at::silu(t_embedder->forward(t) + y_embedder->forward(y));
   for (const auto& module : *blocks) {
     const auto block = std::dynamic_pointer_cast<DiTBlockImpl>(module);
-    if (!options.recompute() || !is_training()) {
-      tokens = block->forward(tokens, condition, grid);
-      continue;
-    }
     const auto forward = [block, grid = grid](const std::vector<at::Tensor>& inputs) {
       return block->forward(inputs[0], inputs[1], grid);
     };
-    tokens = recompute(*block, forward, {tokens, condition}, at::Generator());
+    tokens = recompute_if(options.recompute() && is_training(), *block, forward,
+                          {tokens, condition}, at::Generator());
   }
   const int64_t b = x.size(0), patch = options.patch_size();
   return final_layer->forward(tokens, condition)
@@ -107,6 +106,31 @@ at::Tensor DiTImpl::forward_guided(const at::Tensor& x, const at::Tensor& t, con
   const auto halves = out.slice(1, 0, kGuidedChannels).chunk(2);
   const auto guided = halves[1] + (halves[0] - halves[1]) * guidance;
   return at::cat({at::cat({guided, guided}), out.slice(1, kGuidedChannels)}, 1);
+}
+
+int64_t DiTImpl::layer_index(const std::string& parameter) const {
+  return layer_by_block(parameter, {"pos_embed", "x_embedder.", "t_embedder.", "y_embedder."},
+                        options.depth());
+}
+
+DiTOptions dit_options(const std::string& name, const std::map<std::string, at::Tensor>& state) {
+  auto options = dit_options(name);
+  const auto find = [&](const char* tensor, int64_t dims) {
+    const auto found = state.find(tensor);
+    return found != state.end() && found->second.dim() == dims ? found->second : at::Tensor();
+  };
+  const auto table = find("y_embedder.embedding_table.weight", 2);
+  if (table.defined() && table.size(0) > 1) options.num_classes(table.size(0) - 1);
+  const auto patches = find("x_embedder.proj.weight", 4), last = find("final_layer.linear.bias", 1);
+  if (!patches.defined()) return options;
+  const int64_t channels = patches.size(1), patch = patches.size(2);
+  options.channels(channels);
+  if (last.defined()) options.learn_sigma(last.size(0) != channels * patch * patch);
+  const auto positions = find("pos_embed", 3);
+  if (!positions.defined()) return options;
+  const auto side = std::llround(std::sqrt(static_cast<double>(positions.size(1))));
+  if (side * side == positions.size(1)) options.latent_size(side * patch);
+  return options;
 }
 
 }  // namespace wf

@@ -4,12 +4,13 @@
 #include "weightformer/nn/block.h"
 
 #include "nn/dropout.h"
+#include "nn/generator.h"
 #include "nn/init.h"
 #include "nn/recompute.h"
 
 namespace wf {
 
-WeightFormerImpl::WeightFormerImpl(const WeightFormerOptions& options) : options(options) {
+WeightFormerImpl::WeightFormerImpl(const ClassifierOptions& options) : options(options) {
   const int64_t dim = options.dim(), depth = options.depth();
   WF_CHECK(dim > 0 && depth > 0 && options.patch_size() > 0 && options.num_classes() > 0,
            "WeightFormer: dim, depth, patch_size and num_classes must be positive, got ", dim, ", ",
@@ -36,16 +37,13 @@ at::Tensor WeightFormerImpl::forward(const at::Tensor& images) {
   x = init_norm->forward(x);
   for (const auto& module : *blocks) {
     const auto block = std::dynamic_pointer_cast<BlockImpl>(module);
-    if (!options.recompute() || !is_training()) {
-      x = block->forward(x, grid);
-      continue;
-    }
     const auto forward = [block, grid = grid](const std::vector<at::Tensor>& inputs) {
       return block->forward(inputs[0], grid);
     };
     // A block that draws nothing needs no generator put back.
     const auto& drop_path = *block->drop_path;
-    x = recompute(*block, forward, {x}, drop_path.active() ? drop_path.draws(x) : at::Generator());
+    x = recompute_if(options.recompute() && is_training(), *block, forward, {x},
+                     drop_path.active() ? drop_path.draws(x) : at::Generator());
   }
   auto features = norm->forward(x).mean(1);  // [B, dim]
   if (options.drop_rate() > 0 && is_training()) {
@@ -58,6 +56,10 @@ at::Tensor WeightFormerImpl::forward(const at::Tensor& images) {
 void WeightFormerImpl::set_generator(const at::Generator& generator) {
   generator_ = generator;
   for (const auto& block : *blocks) block->as<Block>()->drop_path->generator = generator;
+}
+
+int64_t WeightFormerImpl::layer_index(const std::string& parameter) const {
+  return layer_by_block(parameter, {"patch_embed.", "init_norm."}, options.depth());
 }
 
 }  // namespace wf

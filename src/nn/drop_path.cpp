@@ -3,6 +3,7 @@
 #include "weightformer/core/check.h"
 
 #include "nn/dropout.h"
+#include "nn/generator.h"
 
 namespace wf {
 

@@ -11,7 +11,4 @@ namespace wf {
 at::Tensor dropout(const at::Tensor& x, at::IntArrayRef mask_sizes, double rate,
                    const at::Generator& generator);
 
-/// `generator` if it is defined, else the default generator of `device`.
-at::Generator generator_or_default(const at::Generator& generator, c10::Device device);
-
 }  // namespace wf

@@ -2,7 +2,8 @@
 
 #include "weightformer/core/check.h"
 
-#include <ATen/Context.h>
+#include "nn/generator.h"
+
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
 
@@ -25,17 +26,16 @@ void LabelEmbedderImpl::check(const at::Tensor& labels) const {
            labels.sizes());
   if (labels.numel() == 0) return;
   const auto least = labels.min().item<int64_t>(), most = labels.max().item<int64_t>();
-  WF_CHECK(least >= 0 && most<rows(), "labels: expected 0 … ", rows() - 1, options.drop()> 0
-               ? str(" (", rows() - 1, " means no class)")
-               : "",
-           ", got ", least < 0 ? least : most);
+  const bool in_range = least >= 0 && most<rows(), has_no_class = options.drop()> 0;
+  WF_CHECK(in_range, "labels: expected 0 … ", rows() - 1,
+           has_no_class ? str(" (", rows() - 1, " means no class)") : "", ", got ",
+           least < 0 ? least : most);
 }
 
 at::Tensor LabelEmbedderImpl::forward(const at::Tensor& labels) {
   if (labels.is_cpu()) check(labels);
   if (!is_training() || options.drop() == 0) return embedding_table->forward(labels);
-  const auto draws =
-      generator.defined() ? generator : at::globalContext().defaultGenerator(labels.device());
+  const auto draws = generator_or_default(generator, labels.device());
   const auto forgotten = at::empty(labels.sizes(), labels.options().dtype(at::kBool))
                              .bernoulli_(options.drop(), draws);
   return embedding_table->forward(labels.masked_fill(forgotten, options.classes()));

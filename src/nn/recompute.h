@@ -24,4 +24,12 @@ using TensorFunction = std::function<at::Tensor(const std::vector<at::Tensor>&)>
 at::Tensor recompute(const torch::nn::Module& module, const TensorFunction& function,
                      const std::vector<at::Tensor>& inputs, const at::Generator& generator);
 
+/// recompute() if `enabled`, else plain function(inputs).
+inline at::Tensor recompute_if(bool enabled, const torch::nn::Module& module,
+                               const TensorFunction& function,
+                               const std::vector<at::Tensor>& inputs,
+                               const at::Generator& generator) {
+  return enabled ? recompute(module, function, inputs, generator) : function(inputs);
+}
+
 }  // namespace wf

@@ -6,24 +6,12 @@
 #include <torch/nn/module.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <map>
 #include <sstream>
 
 namespace wf {
 namespace {
-
-// The number of the block that a parameter belongs to, from 1; 0 for what comes before the blocks,
-// -1 for what comes after.
-int64_t layer_of(const std::string& name) {
-  if (starts_with(name, "patch_embed.") || starts_with(name, "init_norm.")) return 0;
-  const std::string blocks = "blocks.";
-  if (!starts_with(name, blocks)) return -1;
-  int64_t block = 0;
-  std::from_chars(name.data() + blocks.size(), name.data() + name.size(), block);
-  return block + 1;
-}
 
 bool names(const std::string& pattern, const std::string& parameter) {
   return parameter == pattern || starts_with(parameter, pattern + ".");
@@ -36,17 +24,18 @@ bool uses_weight_decay(const std::string& name, int64_t dims) {
 }
 
 std::vector<ParamGroup> param_groups(const torch::nn::Module& module, double weight_decay,
-                                     double layer_decay) {
+                                     double layer_decay, const LayerIndex& layer_index) {
+  WF_CHECK(layer_decay >= 1 || layer_index, "layer-wise decay needs the layers of the model");
+  const auto layer_of = [&](const std::string& name) { return layer_decay < 1 ? layer_index(name) : 0; };
   int64_t last = 0;
   for (const auto& item : module.named_parameters()) last = std::max(last, layer_of(item.key()));
-  last += 1;
   std::map<std::pair<int64_t, bool>, ParamGroup> groups;  // by layer; of a layer the decayed first
   if (layer_decay >= 1) groups = {{{0, false}, {{}, {}, weight_decay}}, {{0, true}, {}}};
   for (const auto& item : module.named_parameters()) {
     if (!item.value().requires_grad()) continue;
-    const int64_t found = layer_of(item.key()), layer = found < 0 ? last : found;
+    const int64_t layer = layer_of(item.key());
     const bool decays = uses_weight_decay(item.key(), item.value().dim());
-    auto& group = groups[{layer_decay < 1 ? layer : 0, !decays}];
+    auto& group = groups[{layer, !decays}];
     group.weight_decay = decays ? weight_decay : 0;
     if (layer_decay < 1) group.lr_scale = std::pow(layer_decay, last - layer);
     group.names.push_back(item.key());

@@ -189,7 +189,10 @@ Weights safetensors_weights(const std::shared_ptr<MappedFile>& map, bool ema) {
   return out;
 }
 
-bool is_head(const std::string& name) { return name == "head.weight" || name == "head.bias"; }
+bool is_head(const std::string& name, const std::vector<std::string>& heads) {
+  return std::any_of(heads.begin(), heads.end(),
+                     [&](const auto& prefix) { return starts_with(name, prefix); });
+}
 
 Weights compared(Weights weights, Checksums when) {
   if (when == Checksums::now) verify(*weights.file, weights.checksums);
@@ -266,8 +269,8 @@ LoadReport load_weights(torch::nn::Module& module, Weights&& weights, const std:
   for (const auto& [name, tensor] : tensors) {
     const auto own = state.find(name);
     if (own == state.end()) continue;
-    const bool other_head =
-        is_head(name) && tensor.dim() == own->second.dim() && tensor.size(0) != own->second.size(0);
+    const bool other_head = is_head(name, options.heads) && tensor.dim() == own->second.dim() &&
+                            tensor.size(0) != own->second.size(0);
     if (other_head && options.other_head) {
       report.fresh_head.push_back(name);
       continue;

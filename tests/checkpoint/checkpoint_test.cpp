@@ -26,9 +26,7 @@ namespace {
 
 TrainState nano_state(int64_t classes = 10) {
   TrainState state;
-  ClassifierOverrides overrides;
-  overrides.num_classes = classes;
-  state.model = create_classifier("wfm_nano", overrides);
+  state.model = make_classifier(classifier_options("wfm_nano").num_classes(classes));
   state.optimizer = make_optimizer({}, param_groups(*state.model, 0.05));
   state.classes = {"a", "b \"quoted\""};
   return state;
@@ -198,11 +196,7 @@ TEST(Checkpoint, DescribesAConstantScheduleByItsWarmUp) {
 
 TEST(Checkpoint, OfFormatTwoResumesWhereItStood) {
   TrainState state;
-  ClassifierOverrides overrides;
-  overrides.num_classes = 2;
-  overrides.dim = 8;
-  overrides.depth = 1;
-  state.model = create_classifier("wfm_nano", overrides);
+  state.model = make_classifier(classifier_options("wfm_nano").num_classes(2).dim(8).depth(1));
   state.optimizer = make_optimizer({}, param_groups(*state.model, 0.05));
   CheckpointFile file(golden_path("checkpoints/ours_format2.pth"));
   EXPECT_FALSE(file.published());

@@ -34,11 +34,7 @@ struct Probe {
 
 std::shared_ptr<Classifier> make_model(uint64_t seed, const Probe& probe) {
   torch::manual_seed(seed);
-  ClassifierOverrides overrides;
-  overrides.num_classes = kClasses;
-  overrides.patch_size = 4;
-  overrides.drop_path_rate = 0.0;
-  auto model = create_classifier("wfm_nano", overrides);
+  auto model = make_classifier(classifier_options("wfm_nano").num_classes(kClasses).patch_size(4));
   model->to(probe.device);
   model->train();
   return model;

@@ -17,8 +17,10 @@
 namespace wf::testing {
 namespace {
 
-std::shared_ptr<DiTImpl> filled_nano(const DiTOverrides& overrides = {}) {
-  const auto model = create_dit("dit_nano", overrides);
+DiTOptions nano() { return dit_options("dit_nano"); }
+
+std::shared_ptr<DiTImpl> filled_nano(const DiTOptions& options = nano()) {
+  const auto model = std::make_shared<DiTImpl>(options);
   fill_parameters(*model);
   return model;
 }
@@ -127,12 +129,10 @@ TEST(DiT, TheNamedModelsHaveThePublishedNumberOfParameters) {
 }
 
 TEST(DiT, AFreshModelSaysNothingWhateverTheSize) {
-  DiTOverrides noise_only;
-  noise_only.learn_sigma = false;
+  DiT noise_only(nano().learn_sigma(false));
   const auto [x, t, y] = inputs(3, 6, 10);
   EXPECT_TRUE(torch::equal(create_dit("dit_nano")->forward(x, t, y), torch::zeros({3, 8, 6, 10})));
-  EXPECT_TRUE(torch::equal(create_dit("dit_nano", noise_only)->forward(x, t, y),
-                           torch::zeros({3, 4, 6, 10})));
+  EXPECT_TRUE(torch::equal(noise_only->forward(x, t, y), torch::zeros({3, 4, 6, 10})));
 }
 
 // The published order of operations, a loop for the positions, nothing fused.
@@ -222,10 +222,7 @@ TEST(DiT, OnAnyRectangleItEqualsThePublishedOrderOfOperationsGradientsToo) {
   for (const auto& [patch, height, width, sigma] :
        {Rectangle{2, 8, 12, true}, Rectangle{2, 10, 6, false}, Rectangle{4, 8, 20, true},
         Rectangle{2, 8, 8, false}, Rectangle{2, 2, 6, true}}) {
-    DiTOverrides overrides;
-    overrides.patch_size = patch;
-    overrides.learn_sigma = sigma;
-    const auto model = filled_nano(overrides);
+    const auto model = filled_nano(nano().patch_size(patch).learn_sigma(sigma));
     model->eval();
     model->to(torch::kDouble);
     // The table in the model is float32; the positions here are not.
@@ -272,10 +269,7 @@ TEST(DiT, GuidanceMixesTheFirstThreeChannelsAlone) {
 }
 
 TEST(DiT, ForgottenLabelsAreDrawnFromItsGeneratorAndInTrainingAlone) {
-  DiTOverrides half, all;
-  half.label_drop = 0.5;
-  all.label_drop = 1;
-  const auto model = filled_nano(half);
+  const auto model = filled_nano(nano().label_drop(0.5));
   const auto [x, t, y] = inputs(8, 8, 8);
   auto generator = at::make_generator<at::CPUGeneratorImpl>(7);
   model->set_generator(generator);
@@ -289,7 +283,7 @@ TEST(DiT, ForgottenLabelsAreDrawnFromItsGeneratorAndInTrainingAlone) {
   const auto labelled = model->forward(x, t, y);
   EXPECT_TRUE(torch::equal(generator.get_state(), drawn));
 
-  const auto blind = filled_nano(all);
+  const auto blind = filled_nano(nano().label_drop(1));
   EXPECT_TRUE(torch::equal(blind->forward(x, t, y),
                            model->forward(x, t, torch::full_like(y, model->no_class()))));
   blind->eval();
@@ -297,9 +291,7 @@ TEST(DiT, ForgottenLabelsAreDrawnFromItsGeneratorAndInTrainingAlone) {
 }
 
 TEST(DiT, WithoutDroppedLabelsThereIsNoRowForNoClass) {
-  DiTOverrides overrides;
-  overrides.label_drop = 0;
-  const auto model = filled_nano(overrides);
+  const auto model = filled_nano(nano().label_drop(0));
   EXPECT_EQ(model->y_embedder->embedding_table->weight.size(0), 10);
   const auto in = inputs(1, 8, 8);
   EXPECT_EQ(error_of([&] { model->forward(in.x, in.t, in.y + 10); }),
@@ -311,9 +303,7 @@ TEST(DiT, RecomputedBlocksGiveTheSameBits) {
     std::vector<std::vector<at::Tensor>> gradients;
     std::vector<at::Tensor> outputs;
     for (const bool recompute : {false, true}) {
-      DiTOverrides overrides;
-      overrides.recompute = recompute;
-      const auto model = filled_nano(overrides);
+      const auto model = filled_nano(nano().recompute(recompute));
       auto generator = at::make_generator<at::CPUGeneratorImpl>(7);
       model->set_generator(generator);
       auto [x, t, y] = inputs(4, 6, 10);
@@ -389,37 +379,19 @@ TEST(DiT, WhatDoesNotFitIsOneLine) {
             "[2]");
   EXPECT_EQ(error_of([&] { model->forward_guided(x.slice(0, 1), t, y, 4); }),
             "DiT: guidance takes a doubled batch (2B, C, H, W), got [1, 4, 8, 8]");
-  DiTOverrides odd;
-  odd.latent_size = 7;
-  EXPECT_EQ(error_of([&] { create_dit("dit_nano", odd); }),
+  EXPECT_EQ(error_of([] { DiT(nano().latent_size(7)); }),
             "DiT: latent_size must be a multiple of patch_size, got 7 and 2");
 }
 
-TEST(DiT, AnUnknownNameListsTheKnownOnesOfItsKind) {
-  EXPECT_EQ(error_of([] { create_dit("dit_s2"); }),
-            "unknown diffusion model 'dit_s2', did you mean 'dit_s_2'? known: dit_s_2, dit_s_4, "
-            "dit_s_8, dit_b_2, dit_b_4, dit_b_8, dit_nano");
-  EXPECT_TRUE(has(error_of([] { create_classifier("dit_s_2"); }),
-                  "dit_s_2 is a diffusion model; the classifiers are wfm_tiny, "));
-  EXPECT_TRUE(is_dit("dit_b_4"));
-  EXPECT_TRUE(is_dit("dti_s_2"));
-  EXPECT_FALSE(is_dit("wfm_s"));
-  EXPECT_FALSE(is_dit("wmf_nano"));
-}
-
-TEST(DiT, AStateDictSaysWhichModelItFits) {
-  DiTOverrides overrides;
-  overrides.num_classes = 6;
-  overrides.latent_size = 12;
-  overrides.channels = 3;
-  overrides.learn_sigma = false;
-  const auto found = dit_overrides(state_dict(*create_dit("dit_nano", overrides)));
-  EXPECT_EQ(found.num_classes, 6);
-  EXPECT_EQ(found.latent_size, 12);
-  EXPECT_EQ(found.channels, 3);
-  EXPECT_FALSE(found.learn_sigma);
-  EXPECT_TRUE(dit_overrides(state_dict(*create_dit("dit_nano"))).learn_sigma);
-  EXPECT_EQ(dit_overrides({}).num_classes, 0);
+TEST(DiT, TheStateDictTellsTheOptions) {
+  const auto other = nano().num_classes(6).latent_size(12).channels(3).learn_sigma(false);
+  const auto found = dit_options("dit_nano", state_dict(*std::make_shared<DiTImpl>(other)));
+  EXPECT_EQ(found.num_classes(), 6);
+  EXPECT_EQ(found.latent_size(), 12);
+  EXPECT_EQ(found.channels(), 3);
+  EXPECT_FALSE(found.learn_sigma());
+  EXPECT_TRUE(dit_options("dit_nano", state_dict(*create_dit("dit_nano"))).learn_sigma());
+  EXPECT_EQ(dit_options("dit_nano", {}).num_classes(), 10);
 }
 
 }  // namespace

@@ -119,10 +119,8 @@ TEST(WeightFormer, EveryThirdBlockFromTheSecondIsDynamic) {
   EXPECT_EQ(dynamic, (std::vector<int64_t>{1, 4, 7, 10, 13, 16}));
 }
 
-TEST(WeightFormer, TheClassCountOfTheOverridesIsObeyed) {
-  ClassifierOverrides overrides;
-  overrides.num_classes = 7;
-  const auto model = create_classifier("wfm_nano", overrides);
+TEST(WeightFormer, TheClassCountOfTheOptionsIsObeyed) {
+  const auto model = make_classifier(classifier_options("wfm_nano").num_classes(7));
   EXPECT_EQ(model->forward(torch::zeros({1, 3, 64, 64})).sizes(), at::IntArrayRef({1, 7}));
 }
 
@@ -144,11 +142,8 @@ TEST(WeightFormer, RecomputedBlocksGiveTheSameBitsAndKeepLess) {
     std::vector<at::Tensor> logits;
     for (const bool recompute : {false, true}) {
       torch::manual_seed(5);
-      ClassifierOverrides overrides;
-      overrides.recompute = recompute;
-      overrides.drop_path_rate = 0.5;
-      const auto model =
-          std::dynamic_pointer_cast<WeightFormerImpl>(create_classifier("wfm_nano", overrides));
+      const auto model = std::make_shared<WeightFormerImpl>(
+          classifier_options("wfm_nano").recompute(recompute).drop_path_rate(0.5));
       auto generator = torch::globalContext().defaultGenerator(torch::kCPU).clone();
       model->set_generator(generator);
       // The first block's input then needs no gradient.
@@ -178,9 +173,7 @@ TEST(WeightFormer, RecomputedBlocksGiveTheSameBitsAndKeepLess) {
 }
 
 TEST(WeightFormer, DropPathDrawsFromItsGeneratorAndNotFromTheGlobalOne) {
-  ClassifierOverrides overrides;
-  overrides.drop_path_rate = 0.5;
-  const auto model = create_classifier("wfm_nano", overrides);
+  const auto model = make_classifier(classifier_options("wfm_nano").drop_path_rate(0.5));
   model->train();
   const auto x = torch::randn({8, 3, 64, 64});
   auto generator = at::make_generator<at::CPUGeneratorImpl>(7);

@@ -94,7 +94,8 @@ TEST(ParamGroups, WeightDecayIsForMatricesThatAreNoBias) {
 
 TEST(ParamGroups, LayerDecayMakesEachLayerSlowerThanTheOneAbove) {
   const auto model = create_classifier("wfm_nano");  // five blocks: layers 0 to 6
-  const auto groups = param_groups(*model, 0.05, 0.5);
+  const auto groups = param_groups(
+      *model, 0.05, 0.5, [&](const std::string& name) { return model->layer_index(name); });
   std::map<std::string, double> scale;
   size_t count = 0;
   for (const auto& group : groups) {
@@ -188,9 +189,7 @@ TEST(Ema, FollowsTheWeightsAndExchangesPlacesWithThem) {
 
 TEST(Optimizer, StateOfAnotherModelIsRefused) {
   const auto nano = create_classifier("wfm_nano");
-  ClassifierOverrides overrides;
-  overrides.num_classes = 3;
-  const auto other = create_classifier("wfm_nano", overrides);
+  const auto other = make_classifier(classifier_options("wfm_nano").num_classes(3));
   const auto optimizer = make_optimizer({}, param_groups(*nano, 0.05));
   const auto state = make_optimizer({}, param_groups(*other, 0.05))->state();
   try {

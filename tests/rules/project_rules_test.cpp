@@ -1,5 +1,6 @@
 // What CONTRIBUTING.md promises of every file.
 
+#include "support/functions.h"
 #include "support/sources.h"
 
 #include <gtest/gtest.h>
@@ -54,6 +55,59 @@ TEST(ProjectRules, NoFileIsLongerThanFiveHundredLines) {
        sources(WF_SOURCE_DIR, {"include", "src", "kernels", "tools", "tests"}, kCode)) {
     EXPECT_LE(file.lines.size(), 500u) << file.path;
   }
+}
+
+constexpr size_t kLongestFunction = 60, kLongestTool = 100;
+
+Lines long_functions(const std::vector<SourceFile>& files) {
+  Lines found;
+  for (const auto& file : files) {
+    for (const auto& function : functions_of(file)) {
+      if (function.lines <= kLongestFunction) continue;
+      found.push_back(file.path + ":" + std::to_string(function.line) + ": " +
+                      std::to_string(function.lines) + " lines: " + function.title);
+    }
+  }
+  return found;
+}
+
+TEST(ProjectRules, NoFunctionIsLongerThanSixtyLines) {
+  EXPECT_EQ(long_functions(
+                sources(WF_SOURCE_DIR, {"include", "src", "kernels", "tools", "tests"}, kCode)),
+            Lines{});
+}
+
+TEST(ProjectRules, NoToolIsLongerThanAHundredLines) {
+  for (const auto& file : sources(WF_SOURCE_DIR, {"tools"}, {".h", ".cpp"})) {
+    EXPECT_LE(file.lines.size(), kLongestTool) << file.path;
+  }
+}
+
+TEST(ProjectRules, LongFunctionsAreSeenWhereverTheyStand) {
+  // `lines` in all, with as many braces closed as opened; text and comments have braces of their
+  // own.
+  const auto planted = [&](const std::string& before, const std::string& head, size_t lines,
+                           const std::string& after = "") {
+    std::string inner = "  const char* a = \"{{{\";  // {{{ it's\n  char b = '{', c = '\\'';\n";
+    inner += "  auto d = R\"x({\n{)x\"; /* {\n{ */ int e = 1'000'000;\n  if (e) {\n  }\n";
+    const size_t own = 1 + 7 + 1;  // head, the lines above, closing brace
+    for (size_t i = own; i < lines; ++i) inner += "  f();\n";
+    return long_functions({split_lines("x.cpp", before + head + " {\n" + inner + "}\n" + after)})
+        .size();
+  };
+  EXPECT_EQ(planted("", "void f()", 60), 0u);
+  EXPECT_EQ(planted("", "void f()", 61), 1u);
+  EXPECT_EQ(
+      planted("namespace a::b {\nnamespace {\n", "static int f(int a) noexcept", 61, "}\n}\n"), 1u);
+  EXPECT_EQ(planted("template <typename T>\nclass A : public B<int> {\n", "A() : a_(1)", 61, "};"),
+            1u);
+  EXPECT_EQ(planted("", "template <class T>\nauto f(T a) -> int", 60), 1u) << "with its head";
+  EXPECT_EQ(planted("struct alignas(8) A {\n", "int f() const", 61, "};"), 1u);
+  EXPECT_EQ(planted("#define A(x) { \\\n  {\n", "TEST(Suite, Case)", 61), 1u);
+  EXPECT_EQ(planted("const int a[] = {1, 2};\nstruct S { int i; } s{3};\n", "void f()", 61), 1u);
+  EXPECT_EQ(long_functions(
+                {split_lines("x.h", "const int kTable[] = {\n" + std::string(100, '\n') + "};\n")}),
+            Lines{});
 }
 
 std::vector<SourceFile> pages() {

@@ -119,5 +119,19 @@ TEST(WfBench, BadFlagsAreOneLineAndExitCodeTwo) {
   }
 }
 
+TEST(WfBench, AMisspeltFlagIsAnsweredWithTheNearest) {
+  const auto end = run({program("wf_bench"), "--wieghts", "x.pth"});
+  EXPECT_EQ(end.code, 2);
+  EXPECT_EQ(end.err, "error: unknown flag --wieghts, did you mean --weights?\n");
+}
+
+TEST(WfBench, HelpNamesTheModels) {
+  const auto end = run({program("wf_bench"), "--help"});
+  EXPECT_EQ(end.code, 0);
+  for (const char* name : {"--model NAME", "wfm_base", "dit_s_4"}) {
+    EXPECT_NE(end.out.find(name), std::string::npos) << name;
+  }
+}
+
 }  // namespace
 }  // namespace wf::testing

@@ -134,5 +134,11 @@ TEST_F(WfInfer, HalfACommandIsOneLineAndExitCodeTwo) {
   EXPECT_EQ(end.err.rfind("error: ", 0), 0u) << end.err;
 }
 
+TEST_F(WfInfer, AMisspeltFlagIsAnsweredWithTheNearest) {
+  const auto end = run({program("wf_infer"), "--model", "wfm_nano", "--wieghts=x.pth"});
+  EXPECT_EQ(end.code, 2);
+  EXPECT_EQ(end.err, "error: unknown flag --wieghts, did you mean --weights?\n");
+}
+
 }  // namespace
 }  // namespace wf::testing

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "weightformer/models/model.h"
 #include "weightformer/nn/dit_block.h"
 #include "weightformer/nn/label_embedder.h"
 #include "weightformer/nn/patch_embed.h"
@@ -32,7 +33,7 @@ struct DiTOptions {
 /// WeightFormer's layers in place of attention. Patches + positions → blocks → final_layer →
 /// patches put together. Parameter names are those of the published state dicts; pos_embed, the
 /// positions of latent_size, is among them and is not trained.
-class DiTImpl : public torch::nn::Module {
+class DiTImpl : public Model {
  public:
   explicit DiTImpl(const DiTOptions& options);
 
@@ -52,8 +53,10 @@ class DiTImpl : public torch::nn::Module {
   /// The label that means "no class"; only with a label_drop above 0.
   int64_t no_class() const { return options.num_classes(); }
 
-  /// Where training draws the labels to forget from; without it, from the device's default.
-  void set_generator(const at::Generator& generator) { y_embedder->generator = generator; }
+  /// For the labels that training drops.
+  void set_generator(const at::Generator& generator) override { y_embedder->generator = generator; }
+  std::vector<std::string> head_names() const override { return {"y_embedder.embedding_table."}; }
+  int64_t layer_index(const std::string& parameter) const override;
 
   DiTOptions options;
   at::Tensor pos_embed;  ///< [1, tokens, dim]
@@ -70,32 +73,18 @@ class DiTImpl : public torch::nn::Module {
 };
 TORCH_MODULE(DiT);
 
-/// What may differ from the named model; 0 keeps what the name says.
-struct DiTOverrides {
-  int64_t num_classes = 0;
-  int64_t dim = 0;
-  int64_t depth = 0;
-  int64_t patch_size = 0;
-  int64_t latent_size = 0;
-  int64_t channels = 0;
-  double label_drop = 0.1;
-  bool learn_sigma = true;
-  bool recompute = false;               ///< see DiTOptions
-  std::string dynamic_linear = "auto";  ///< how it is computed, see ops/dynamic_linear.h
-};
+/// The options of `name`, to be changed and given to DiT. Throws wf::Error, listing the known
+/// names, unless it is one of dit_names().
+DiTOptions dit_options(const std::string& name);
+
+/// The same, with what the state dict of a model tells in place of the named model's: classes,
+/// channels, latent size, learned variance. Assumes that it has "no class".
+DiTOptions dit_options(const std::string& name, const std::map<std::string, at::Tensor>& state);
 
 /// Builds `name`, one of dit_names(), with fresh weights drawn from the default generator.
 /// Throws wf::Error, listing the known names, for any other.
-std::shared_ptr<DiTImpl> create_dit(const std::string& name, const DiTOverrides& overrides = {});
+std::shared_ptr<DiTImpl> create_dit(const std::string& name);
 
 std::vector<std::string> dit_names();
-
-/// Whether `name` is one of dit_names() rather than of classifier_names(); of a misspelt name,
-/// whether the nearest known one is.
-bool is_dit(const std::string& name);
-
-/// What a state dict says of its model: classes, channels, latent size, learned variance. Assumes
-/// that it has "no class". What cannot be told is left as it is by default.
-DiTOverrides dit_overrides(const std::map<std::string, at::Tensor>& state);
 
 }  // namespace wf

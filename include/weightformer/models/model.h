@@ -1,7 +1,8 @@
-// The interface of all classifiers, and the table of those that have a name.
+// The interfaces of the networks, and the table of those that have a name.
 #pragma once
 
 #include <ATen/core/Generator.h>
+#include <torch/arg.h>
 #include <torch/nn/module.h>
 
 #include <memory>
@@ -13,37 +14,70 @@ namespace wf {
 /// What training needs of any network.
 class Model : public torch::nn::Module {
  public:
+  /// Where training draws from (stochastic depth, dropped labels); by default, and with an
+  /// undefined one, from the device's default generator. A network that draws nothing leaves this
+  /// alone.
   virtual void set_generator(const at::Generator& /*generator*/) {}
+
+  /// What the names of the parameters that depend on the number of classes begin with. These start
+  /// afresh when the weights of another class count are loaded for fine-tuning.
+  virtual std::vector<std::string> head_names() const { return {"head."}; }
+
+  /// The layer that `parameter` (its name) belongs to, counted from the input, for layer-wise
+  /// decay of the learning rate. All in layer 0, as by default: every parameter has the same rate.
+  virtual int64_t layer_index(const std::string& /*parameter*/) const { return 0; }
 };
 
-/// A network from pictures to class scores.
+/// layer_index() of a network whose layers are blocks.0 … blocks.(depth - 1): 0 for a name that
+/// begins with one of `stem`, i + 1 in blocks.i, depth + 1 for every other.
+int64_t layer_by_block(const std::string& parameter, const std::vector<std::string>& stem,
+                       int64_t depth);
+
+/// A network from images to class scores.
 class Classifier : public Model {
  public:
-  /// images: [B, 3, H, W], normalised with the ImageNet mean and deviation → logits [B, classes].
+  /// images: [B, 3, H, W], normalised with the ImageNet mean and standard deviation →
+  /// logits [B, classes].
   virtual at::Tensor forward(const at::Tensor& images) = 0;
 
-  /// The side, in pixels, of the square pictures that the model is trained on by default.
+  /// The side, in pixels, of the square images that the model is trained on by default.
   virtual int64_t image_size() const = 0;
   virtual int64_t num_classes() const = 0;
 };
 
-/// What may differ from the named model; 0 keeps what the name says.
-struct ClassifierOverrides {
-  int64_t num_classes = 0;
-  int64_t dim = 0;
-  int64_t depth = 0;
-  int64_t patch_size = 0;
-  double drop_rate = 0;  ///< see WeightFormerOptions
-  double drop_path_rate = 0;
-  bool recompute = false;               ///< see WeightFormerOptions
-  std::string dynamic_linear = "auto";  ///< how it is computed, see ops/dynamic_linear.h
+/// What a classifier is built from. A network that has no use for an option ignores it, or refuses
+/// a value that it cannot honour. The defaults are those of wfm_tiny.
+struct ClassifierOptions {
+  TORCH_ARG(std::string, name) = "wfm_tiny";  ///< one of classifier_names(): decides the network
+  TORCH_ARG(int64_t, dim) = 192;
+  TORCH_ARG(int64_t, depth) = 17;
+  TORCH_ARG(int64_t, patch_size) = 16;
+  TORCH_ARG(int64_t, image_size) = 224;  ///< what it is trained on; any size can be classified
+  TORCH_ARG(int64_t, num_classes) = 1000;
+  TORCH_ARG(double, drop_rate) = 0;                 ///< dropout before the head, in training
+  TORCH_ARG(double, drop_path_rate) = 0;            ///< of the last block; it grows linearly from 0
+  TORCH_ARG(std::string, dynamic_linear) = "auto";  ///< see ops/dynamic_linear.h
+  /// Training keeps the input of each block alone and computes the rest again in the backward pass.
+  TORCH_ARG(bool, recompute) = false;
 };
 
-/// Builds `name`, one of classifier_names(), with fresh weights drawn from the default generator.
-/// Throws wf::Error, listing the known names, for any other.
-std::shared_ptr<Classifier> create_classifier(const std::string& name,
-                                              const ClassifierOverrides& overrides = {});
+/// The options of `name`, to be changed and given to make_classifier(). Throws wf::Error, listing
+/// the known names, unless it is one of classifier_names().
+ClassifierOptions classifier_options(const std::string& name);
+
+/// Builds the network that options.name() stands for, with fresh weights drawn from the default
+/// generator. Throws wf::Error for an unknown name and for options that do not fit.
+std::shared_ptr<Classifier> make_classifier(const ClassifierOptions& options);
+
+/// make_classifier(classifier_options(name)).
+std::shared_ptr<Classifier> create_classifier(const std::string& name);
 
 std::vector<std::string> classifier_names();
+
+enum class ModelKind { classifier, diffusion };
+
+/// Which kind of model `name` is. Throws wf::Error, suggesting the nearest of all names, when it is
+/// neither one of classifier_names() nor of dit_names().
+ModelKind model_kind(const std::string& name);
 
 }  // namespace wf

@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -23,14 +24,17 @@ struct ParamGroup {
 /// more dimensions and its name does not end in ".bias".
 bool uses_weight_decay(const std::string& name, int64_t dims);
 
+/// The layer of a parameter by its name, counted from the input: Model::layer_index().
+using LayerIndex = std::function<int64_t(const std::string&)>;
+
 /// The two groups of the reference implementation, each in the order of named_parameters(): the
 /// parameters with weight decay (see uses_weight_decay()), then those without. Parameters that need
 /// no gradient are not included.
-/// `layer_decay` below 1 splits each group by layer, the first layer first: the head trains at the
-/// full learning rate and each layer below at layer_decay times that of the layer above (layer-wise
-/// decay, Bao et al. 2022, BEiT). Layers: patch_embed and init_norm; each of blocks.N; the rest.
+/// `layer_decay` below 1 splits each group by layer, the first layer first: the last layer trains at
+/// the full learning rate and each layer below at layer_decay times that of the layer above
+/// (layer-wise decay, Bao et al. 2022, BEiT). `layer_index` is then that of the model.
 std::vector<ParamGroup> param_groups(const torch::nn::Module& module, double weight_decay,
-                                     double layer_decay = 1);
+                                     double layer_decay = 1, const LayerIndex& layer_index = {});
 
 /// Freezes the parameters that match `patterns`, which are separated by commas: each is a name
 /// ("head.weight") or a prefix up to a dot ("blocks.0"). Returns the number of parameters frozen.

@@ -54,7 +54,8 @@ std::string bare_name(std::string name);
 
 struct LoadOptions {
   bool allow_missing = false;  ///< names that only one side has are left alone
-  bool other_head = false;     ///< head.* of another class count is left fresh
+  bool other_head = false;     ///< tensors of the head that have another class count stay fresh
+  std::vector<std::string> heads = {"head."};  ///< prefixes of the head's tensors in the model
 };
 
 /// What load_weights left alone, by name.

@@ -72,15 +72,17 @@ DataSourceOptions data_source(const DataConfig& data, const LaunchEnv& env) {
 }  // namespace
 
 std::shared_ptr<Classifier> build_classifier(const Config& config, c10::Device device) {
-  ClassifierOverrides overrides;
-  overrides.num_classes = config.model.num_classes;
-  overrides.dim = config.model.dim;
-  overrides.depth = config.model.depth;
-  overrides.patch_size = config.model.patch_size;
-  overrides.drop_rate = config.model.drop_rate;
-  overrides.drop_path_rate = config.model.drop_path_rate;
-  overrides.recompute = config.train.use_checkpoint;
-  auto model = create_classifier(config.model.name, overrides);
+  const auto& settings = config.model;
+  auto options = classifier_options(settings.name);
+  options.num_classes(settings.num_classes)
+      .drop_rate(settings.drop_rate)
+      .drop_path_rate(settings.drop_path_rate)
+      .recompute(config.train.use_checkpoint);
+  // 0: that of the named model.
+  if (settings.dim) options.dim(settings.dim);
+  if (settings.depth) options.depth(settings.depth);
+  if (settings.patch_size) options.patch_size(settings.patch_size);
+  auto model = make_classifier(options);
   model->to(device);
   return model;
 }

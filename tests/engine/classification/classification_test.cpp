@@ -33,11 +33,8 @@ std::unique_ptr<Loader> toy_loader(bool train, std::shared_ptr<const Dataset> da
 
 std::shared_ptr<Classifier> toy_model() {
   torch::manual_seed(3);
-  ClassifierOverrides overrides;
-  overrides.num_classes = 2;
-  overrides.drop_path_rate = 0.3;
-  overrides.patch_size = 4;
-  return create_classifier("wfm_nano", overrides);
+  return make_classifier(
+      classifier_options("wfm_nano").num_classes(2).drop_path_rate(0.3).patch_size(4));
 }
 
 class Collect : public Observer {

@@ -1,0 +1,69 @@
+#include "weightformer/optim/optimizer.h"
+
+#include "bench_subject.h"
+#include "nn/autocast.h"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+
+namespace wf {
+namespace {
+
+Phases medians(std::vector<Phases> all) {
+  Phases out;
+  const auto middle = all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2);
+  for (const auto part : {&Phases::forward, &Phases::backward, &Phases::rest}) {
+    std::nth_element(all.begin(), middle, all.end(),
+                     [&](const Phases& a, const Phases& b) { return a.*part < b.*part; });
+    out.*part = (*middle).*part;
+  }
+  return out;
+}
+
+}  // namespace
+
+Timing time_model(const BenchOptions& o, const BatchWork& work, torch::nn::Module& module,
+                  Phases* phases) {
+  const auto device = o.torch_device();
+  std::optional<at::ScalarType> amp;
+  if (o.type() != at::kFloat) amp = o.type();
+  const auto forward = [&] {
+    const Autocast autocast(amp, device.type());
+    return work.forward();
+  };
+  if (o.mode == "infer") {
+    module.eval();
+    const torch::InferenceMode inference;
+    return time_steps(o, forward);
+  }
+  module.train();
+  const auto optimizer = make_optimizer({}, param_groups(module, 0.01));
+  const auto step = [&](Phases* at) {
+    const auto timed = [&](double Phases::*part, const Stopwatch& begin) {
+      if (!at) return;
+      synchronize(device);
+      at->*part = begin.seconds();
+    };
+    optimizer->zero_grad();
+    Stopwatch begin;
+    const auto loss = work.loss(forward().to(torch::kFloat));
+    timed(&Phases::forward, begin);
+    begin.restart();
+    loss.backward();
+    timed(&Phases::backward, begin);
+    begin.restart();
+    clip_gradients(optimizer->groups(), grad_norm(optimizer->groups()), 5);
+    optimizer->step(1e-4);
+    timed(&Phases::rest, begin);
+  };
+  const auto timing = time_steps(o, [&] { step(nullptr); });
+  if (phases) {  // in steps of their own: waiting for a GPU in between costs
+    std::vector<Phases> all(static_cast<size_t>(o.steps));
+    for (auto& one : all) step(&one);
+    *phases = medians(std::move(all));
+  }
+  return timing;
+}
+
+}  // namespace wf

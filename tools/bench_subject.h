@@ -1,0 +1,42 @@
+// What wf_bench times: a model and the work on one batch of random numbers.
+#pragma once
+
+#include "bench.h"
+
+#include <ATen/core/Tensor.h>
+#include <torch/nn/module.h>
+
+#include <functional>
+#include <memory>
+
+namespace wf {
+
+/// The forward pass on one batch, and the loss of its output.
+struct BatchWork {
+  std::function<at::Tensor()> forward;
+  std::function<at::Tensor(const at::Tensor&)> loss;
+};
+
+struct Subject {
+  std::shared_ptr<torch::nn::Module> module;
+  std::function<BatchWork(int64_t size)> work;  ///< on a batch of images of that side
+  int64_t size = 0;                             ///< side of its images
+  int64_t patch = 16;                           ///< side of what a token sees
+  int64_t sweep = 224;                          ///< --sweep takes multiples of this side
+};
+
+/// Of a training step, seconds.
+struct Phases {
+  double forward = 0, backward = 0;
+  double rest = 0;  ///< clipping and optimizer
+};
+
+/// Times steps of --mode on `work`, which runs `module`; where `phases` is not null, also their
+/// parts, in --mode train.
+Timing time_model(const BenchOptions& options, const BatchWork& work, torch::nn::Module& module,
+                  Phases* phases);
+
+/// The model that `options` name, with the weights of --weights. Throws wf::Error in one line.
+Subject make_subject(const BenchOptions& options);
+
+}  // namespace wf

@@ -1,0 +1,20 @@
+// What the parts of wf_report share.
+#pragma once
+
+#include <opencv2/core.hpp>
+
+#include <string>
+
+namespace wf {
+
+/// Writes `image` and prints its path. Throws wf::Error when it cannot be written.
+void save(const cv::Mat& image, const std::string& path);
+
+/// Draws losses and accuracy by epoch from the metrics.jsonl of a run into `path`.
+void draw_learning_curve(const std::string& metrics, const std::string& path);
+
+/// Draws the images of `predictions`, lines of wf_infer --json, with what the model says of them
+/// into `path`, and prints how many are right. The directory of an image names its true class.
+void draw_contact_sheet(const std::string& predictions, const std::string& path);
+
+}  // namespace wf
