@@ -32,9 +32,11 @@ function(wf_cpu_kernels target)
 endfunction()
 
 # wf_ops(TARGET STEM…): adds the files of each operator: src/ops/STEM.cpp and, where it has kernels of
-# its own, kernels/cpu/STEM_kernel.cpp and kernels/cuda/STEM_kernel.cu. WF_OPS lists the stems.
+# its own, kernels/cpu/STEM_kernel.cpp and kernels/cuda/STEM_kernel.cu. Sets WF_CUDA_STEMS to the stems
+# with CUDA kernels that are built.
 function(wf_ops target)
   set(cpu_kernels "")
+  set(cuda_stems "")
   target_sources(${target} PRIVATE kernels/cpu/capability.cpp)
   foreach(stem ${ARGN})
     target_sources(${target} PRIVATE src/ops/${stem}.cpp)
@@ -43,7 +45,9 @@ function(wf_ops target)
     endif()
     if(WF_USE_CUDA AND EXISTS "${PROJECT_SOURCE_DIR}/kernels/cuda/${stem}_kernel.cu")
       target_sources(${target} PRIVATE kernels/cuda/${stem}_kernel.cu)
+      list(APPEND cuda_stems ${stem})
     endif()
   endforeach()
   wf_cpu_kernels(${target} ${cpu_kernels})
+  set(WF_CUDA_STEMS ${cuda_stems} PARENT_SCOPE)
 endfunction()

@@ -144,6 +144,36 @@ void normalisation_backward(const Taps<V>& taps, const V (&sums)[10], V (&out)[9
   }
 }
 
+// sums: Σ grad * input of each tap, and Σ grad last, before the gate.
+template <bool kWhole, bool kPlain, typename T, typename A>
+void store_parameter_gradients(const DwconvInput<T, A>& in, const DwconvGradients<T, A>& out,
+                               const Strip& s, const Taps<Vec<T>>& taps, const Vec<T>& gate,
+                               Vec<T> (&sums)[10]) {
+  using V = Vec<T>;
+  const int64_t row_at = s.sample * in.channels + s.first;
+  if (out.gate) {
+    // The gated value is Σ tap * input + bias: its product with the gradient is at hand.
+    V dot = sums[9] * load<kWhole>(in.bias + s.first, s.count);
+    for (int t = 0; t < 9; ++t) dot = at::vec::fmadd(taps.tap[t], sums[t], dot);
+    store(out.gate + row_at, dot, s.count);
+  }
+  if (!kPlain) {
+    for (auto& sum : sums) sum = sum * gate;
+  }
+  const auto store_taps = [&](A* to, const V* values) {
+    for (int t = 0; t < 9; ++t) {
+      store(to + (s.sample * 9 + t) * in.channels + s.first, values[t], s.count);
+    }
+  };
+  store_taps(out.taps, sums);
+  store(out.bias + row_at, sums[9], s.count);
+  if (out.kernel) {
+    V kernel_grad[9];
+    normalisation_backward(taps, sums, kernel_grad);
+    store_taps(out.kernel, kernel_grad);
+  }
+}
+
 template <bool kWhole, bool kPlain, typename T, typename A>
 void backward_strip(const DwconvInput<T, A>& in, const DwconvGradients<T, A>& out, const Strip& s) {
   using V = Vec<T>;
@@ -175,36 +205,16 @@ void backward_strip(const DwconvInput<T, A>& in, const DwconvGradients<T, A>& ou
     if (in.residual) value = value + load<kWhole>(out.grad + at, s.count);
     store(out.x + at, value, s.count);
   });
+  if (out.scale) {
+    const int64_t row_at = s.sample * in.channels + s.first;
+    store(out.shift + row_at, shift_sum, s.count);
+    store(out.scale + row_at, scale_sum, s.count);
+  }
 
   V sums[10];
   for (auto& sum : sums) sum = V(0);
   correlate(in.height, in.width, sums, input, grad);
-  const int64_t row_at = s.sample * in.channels + s.first;
-  if (out.gate) {
-    // The gated value is Σ tap * input + bias: its product with the gradient is at hand.
-    V dot = sums[9] * load<kWhole>(in.bias + s.first, s.count);
-    for (int t = 0; t < 9; ++t) dot = at::vec::fmadd(taps.tap[t], sums[t], dot);
-    store(out.gate + row_at, dot, s.count);
-  }
-  if (!kPlain) {
-    for (auto& sum : sums) sum = sum * m.gate;
-  }
-  if (out.scale) {
-    store(out.shift + row_at, shift_sum, s.count);
-    store(out.scale + row_at, scale_sum, s.count);
-  }
-  const auto store_taps = [&](A* to, const V* values) {
-    for (int t = 0; t < 9; ++t) {
-      store(to + (s.sample * 9 + t) * in.channels + s.first, values[t], s.count);
-    }
-  };
-  store_taps(out.taps, sums);
-  store(out.bias + row_at, sums[9], s.count);
-  if (out.kernel) {
-    V kernel_grad[9];
-    normalisation_backward(taps, sums, kernel_grad);
-    store_taps(out.kernel, kernel_grad);
-  }
+  store_parameter_gradients<kWhole, kPlain>(in, out, s, taps, m.gate, sums);
 }
 
 // visit(whole, plain, strip) for every strip, on all threads.
@@ -227,32 +237,22 @@ void for_each_strip(const DwconvInput<T, A>& in, Visit visit) {
                    });
 }
 
-at::Tensor dynamic_dwconv(const at::Tensor& x, int64_t height, int64_t width,
-                          const OptionalTensor& kernel, const at::Tensor& weight,
-                          const at::Tensor& bias, const OptionalTensor& shift,
-                          const OptionalTensor& scale, const OptionalTensor& gate, bool residual) {
-  return dynamic_dwconv_entry(
-      x, height, width, kernel, weight, bias, {shift, scale, gate, residual},
-      [](const DwconvTensors& tensors, at::Tensor& y) {
-        AT_DISPATCH_FLOATING_TYPES_AND2(
-            at::kHalf, at::kBFloat16, y.scalar_type(), "dynamic_dwconv", [&] {
-              const auto in = tensors.params<scalar_t, Accumulate<scalar_t>>();
-              auto* out = y.mutable_data_ptr<scalar_t>();
-              for_each_strip(in, [&](auto whole, auto plain, const Strip& s) {
-                forward_strip<whole.value, plain.value>(in, out, s);
-              });
-            });
-      });
+at::Tensor dynamic_dwconv(const DwconvArgs& args) {
+  return dynamic_dwconv_entry(args, [](const DwconvTensors& tensors, at::Tensor& y) {
+    AT_DISPATCH_FLOATING_TYPES_AND2(
+        at::kHalf, at::kBFloat16, y.scalar_type(), "dynamic_dwconv", [&] {
+          const auto in = tensors.params<scalar_t, Accumulate<scalar_t>>();
+          auto* out = y.mutable_data_ptr<scalar_t>();
+          for_each_strip(in, [&](auto whole, auto plain, const Strip& s) {
+            forward_strip<whole.value, plain.value>(in, out, s);
+          });
+        });
+  });
 }
 
-DwconvGrads dynamic_dwconv_backward(const at::Tensor& grad, const at::Tensor& x, int64_t height,
-                                    int64_t width, const OptionalTensor& kernel,
-                                    const at::Tensor& weight, const at::Tensor& bias,
-                                    const OptionalTensor& shift, const OptionalTensor& scale,
-                                    const OptionalTensor& gate, bool residual) {
+DwconvGrads dynamic_dwconv_backward(const at::Tensor& grad, const DwconvArgs& args) {
   return dynamic_dwconv_backward_entry(
-      grad, x, height, width, kernel, weight, bias, {shift, scale, gate, residual},
-      [](const DwconvTensors& tensors, const DwconvGradTensors& grads) {
+      grad, args, [](const DwconvTensors& tensors, const DwconvGradTensors& grads) {
         AT_DISPATCH_FLOATING_TYPES_AND2(
             at::kHalf, at::kBFloat16, tensors.x.scalar_type(), "dynamic_dwconv_backward", [&] {
               const auto in = tensors.params<scalar_t, Accumulate<scalar_t>>();
@@ -265,8 +265,8 @@ DwconvGrads dynamic_dwconv_backward(const at::Tensor& grad, const at::Tensor& x,
 }
 
 WF_CPU_KERNELS(m) {
-  m.impl("dynamic_dwconv", &dynamic_dwconv);
-  m.impl("dynamic_dwconv_backward", &dynamic_dwconv_backward);
+  m.impl("dynamic_dwconv", &flat_dwconv<&dynamic_dwconv>);
+  m.impl("dynamic_dwconv_backward", &flat_dwconv_backward<&dynamic_dwconv_backward>);
 }
 
 }  // namespace

@@ -2,9 +2,7 @@
 #include "kernels/cpu/capability.h"
 #include "kernels/cpu/vectors.h"
 #include "ops/grid_pool3_windows.h"
-#include "ops/op_common.h"
-
-#include <ATen/Dispatch.h>
+#include "ops/token_op_kernel.h"
 
 namespace wf {
 namespace {
@@ -61,24 +59,17 @@ void pool_backward(const T* grad, T* grad_x, const TokenGrid& g) {
 }
 
 at::Tensor grid_pool3(const at::Tensor& x, int64_t height, int64_t width) {
-  check_tokens("grid_pool3", x, height, width);
-  const TokenGrid grid{x.size(0), height, width, x.size(2)};
-  return map_tokens(x, 9, [&](const at::Tensor& in, at::Tensor& out) {
-    AT_DISPATCH_FLOATING_TYPES_AND2(at::kHalf, at::kBFloat16, x.scalar_type(), "grid_pool3", [&] {
-      pool(in.const_data_ptr<scalar_t>(), out.mutable_data_ptr<scalar_t>(), grid);
-    });
-  });
+  return token_op_entry("grid_pool3", x, {height, width}, {3, 3},
+                        [=](const auto* from, auto* to, int64_t batch, int64_t channels) {
+                          pool(from, to, {batch, height, width, channels});
+                        });
 }
 
 at::Tensor grid_pool3_backward(const at::Tensor& grad, int64_t height, int64_t width) {
-  check_tokens("grid_pool3_backward", grad, 3, 3);
-  const TokenGrid grid{grad.size(0), height, width, grad.size(2)};
-  return map_tokens(grad, height * width, [&](const at::Tensor& in, at::Tensor& out) {
-    AT_DISPATCH_FLOATING_TYPES_AND2(
-        at::kHalf, at::kBFloat16, grad.scalar_type(), "grid_pool3_backward", [&] {
-          pool_backward(in.const_data_ptr<scalar_t>(), out.mutable_data_ptr<scalar_t>(), grid);
-        });
-  });
+  return token_op_entry("grid_pool3_backward", grad, {3, 3}, {height, width},
+                        [=](const auto* from, auto* to, int64_t batch, int64_t channels) {
+                          pool_backward(from, to, {batch, height, width, channels});
+                        });
 }
 
 WF_CPU_KERNELS(m) {

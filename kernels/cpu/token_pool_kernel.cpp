@@ -1,9 +1,7 @@
 #include "core/parallel.h"
 #include "kernels/cpu/capability.h"
 #include "kernels/cpu/vectors.h"
-#include "ops/op_common.h"
-
-#include <ATen/Dispatch.h>
+#include "ops/token_op_kernel.h"
 
 #include <cstring>
 
@@ -61,24 +59,17 @@ void pool_backward(const T* grad, T* grad_x, const TokenGrid& g) {
 }
 
 at::Tensor token_pool(const at::Tensor& x, int64_t height, int64_t width) {
-  check_tokens("token_pool", x, height, width);
-  const TokenGrid grid{x.size(0), height, width, x.size(2)};
-  return map_tokens(x, (height / 2) * (width / 2), [&](const at::Tensor& in, at::Tensor& out) {
-    AT_DISPATCH_FLOATING_TYPES_AND2(at::kHalf, at::kBFloat16, x.scalar_type(), "token_pool", [&] {
-      pool(in.const_data_ptr<scalar_t>(), out.mutable_data_ptr<scalar_t>(), grid);
-    });
-  });
+  return token_op_entry("token_pool", x, {height, width}, {height / 2, width / 2},
+                        [=](const auto* from, auto* to, int64_t batch, int64_t channels) {
+                          pool(from, to, {batch, height, width, channels});
+                        });
 }
 
 at::Tensor token_pool_backward(const at::Tensor& grad, int64_t height, int64_t width) {
-  check_tokens("token_pool_backward", grad, height / 2, width / 2);
-  const TokenGrid grid{grad.size(0), height, width, grad.size(2)};
-  return map_tokens(grad, height * width, [&](const at::Tensor& in, at::Tensor& out) {
-    AT_DISPATCH_FLOATING_TYPES_AND2(
-        at::kHalf, at::kBFloat16, grad.scalar_type(), "token_pool_backward", [&] {
-          pool_backward(in.const_data_ptr<scalar_t>(), out.mutable_data_ptr<scalar_t>(), grid);
-        });
-  });
+  return token_op_entry("token_pool_backward", grad, {height / 2, width / 2}, {height, width},
+                        [=](const auto* from, auto* to, int64_t batch, int64_t channels) {
+                          pool_backward(from, to, {batch, height, width, channels});
+                        });
 }
 
 WF_CPU_KERNELS(m) {

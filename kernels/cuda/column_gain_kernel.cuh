@@ -114,4 +114,11 @@ void launch_column_gain_backward(const ColumnGainBackwardParams<T>& p, Launch la
       });
 }
 
+/// Every kernel of this file, for tests/cuda/.
+template <typename T, typename Launch>
+void instantiate_column_gain(Launch launch) {
+  launch_column_gain(ColumnGainParams<T>{}, launch);
+  launch_column_gain_backward(ColumnGainBackwardParams<T>{}, launch);
+}
+
 }  // namespace wf::cuda

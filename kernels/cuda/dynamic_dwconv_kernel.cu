@@ -15,30 +15,20 @@ void check_size(const char* op, const DwconvTensors& in) {
            in.x.size(2));
 }
 
-at::Tensor dynamic_dwconv(const at::Tensor& x, int64_t height, int64_t width,
-                          const OptionalTensor& kernel, const at::Tensor& weight,
-                          const at::Tensor& bias, const OptionalTensor& shift,
-                          const OptionalTensor& scale, const OptionalTensor& gate, bool residual) {
-  return dynamic_dwconv_entry(
-      x, height, width, kernel, weight, bias, {shift, scale, gate, residual},
-      [](const DwconvTensors& tensors, at::Tensor& y) {
-        check_size("dynamic_dwconv", tensors);
-        AT_DISPATCH_FLOATING_TYPES_AND2(
-            at::kHalf, at::kBFloat16, y.scalar_type(), "dynamic_dwconv", [&] {
-              cuda::launch_dwconv(tensors.params<scalar_t, cuda::Accumulate<scalar_t>>(),
-                                  y.mutable_data_ptr<scalar_t>(), cuda::launcher("dynamic_dwconv"));
-            });
-      });
+at::Tensor dynamic_dwconv(const DwconvArgs& args) {
+  return dynamic_dwconv_entry(args, [](const DwconvTensors& tensors, at::Tensor& y) {
+    check_size("dynamic_dwconv", tensors);
+    AT_DISPATCH_FLOATING_TYPES_AND2(
+        at::kHalf, at::kBFloat16, y.scalar_type(), "dynamic_dwconv", [&] {
+          cuda::launch_dwconv(tensors.params<scalar_t, cuda::Accumulate<scalar_t>>(),
+                              y.mutable_data_ptr<scalar_t>(), cuda::launcher("dynamic_dwconv"));
+        });
+  });
 }
 
-DwconvGrads dynamic_dwconv_backward(const at::Tensor& grad, const at::Tensor& x, int64_t height,
-                                    int64_t width, const OptionalTensor& kernel,
-                                    const at::Tensor& weight, const at::Tensor& bias,
-                                    const OptionalTensor& shift, const OptionalTensor& scale,
-                                    const OptionalTensor& gate, bool residual) {
+DwconvGrads dynamic_dwconv_backward(const at::Tensor& grad, const DwconvArgs& args) {
   return dynamic_dwconv_backward_entry(
-      grad, x, height, width, kernel, weight, bias, {shift, scale, gate, residual},
-      [](const DwconvTensors& tensors, const DwconvGradTensors& grads) {
+      grad, args, [](const DwconvTensors& tensors, const DwconvGradTensors& grads) {
         check_size("dynamic_dwconv_backward", tensors);
         AT_DISPATCH_FLOATING_TYPES_AND2(
             at::kHalf, at::kBFloat16, tensors.x.scalar_type(), "dynamic_dwconv_backward", [&] {
@@ -51,8 +41,8 @@ DwconvGrads dynamic_dwconv_backward(const at::Tensor& grad, const at::Tensor& x,
 }
 
 TORCH_LIBRARY_IMPL(wf, CUDA, m) {
-  m.impl("dynamic_dwconv", &dynamic_dwconv);
-  m.impl("dynamic_dwconv_backward", &dynamic_dwconv_backward);
+  m.impl("dynamic_dwconv", &flat_dwconv<&dynamic_dwconv>);
+  m.impl("dynamic_dwconv_backward", &flat_dwconv_backward<&dynamic_dwconv_backward>);
 }
 
 }  // namespace

@@ -349,4 +349,12 @@ void launch_dwconv_backward(const DwconvInput<T, Accumulate<T>>& in,
       });
 }
 
+/// Every kernel of this file, for tests/cuda/.
+template <typename T, typename Launch>
+void instantiate_dynamic_dwconv(Launch launch) {
+  using A = Accumulate<T>;
+  launch_dwconv(DwconvInput<T, A>{}, static_cast<T*>(nullptr), launch);
+  launch_dwconv_backward(DwconvInput<T, A>{}, DwconvGradients<T, A>{}, launch);
+}
+
 }  // namespace wf::cuda

@@ -1,37 +1,28 @@
 #include "kernels/cuda/grid_pool3_kernel.cuh"
 #include "kernels/cuda/launch.cuh"
-#include "ops/op_common.h"
+#include "ops/token_op_kernel.h"
 
-#include <ATen/Dispatch.h>
 #include <torch/library.h>
 
 namespace wf {
 namespace {
 
 at::Tensor grid_pool3(const at::Tensor& x, int64_t height, int64_t width) {
-  check_tokens("grid_pool3", x, height, width);
-  return map_tokens(x, 9, [&](const at::Tensor& in, at::Tensor& out) {
-    AT_DISPATCH_FLOATING_TYPES_AND2(at::kHalf, at::kBFloat16, x.scalar_type(), "grid_pool3", [&] {
-      cuda::launch_grid_pool3(
-          cuda::grid_pool3_params(in.const_data_ptr<scalar_t>(), out.mutable_data_ptr<scalar_t>(),
-                                  x.size(0), height, width, x.size(2)),
-          cuda::launcher("grid_pool3"));
-    });
-  });
+  return token_op_entry("grid_pool3", x, {height, width}, {3, 3},
+                        [=](const auto* from, auto* to, int64_t batch, int64_t channels) {
+                          cuda::launch_grid_pool3(
+                              cuda::grid_pool3_params(from, to, batch, height, width, channels),
+                              cuda::launcher("grid_pool3"));
+                        });
 }
 
 at::Tensor grid_pool3_backward(const at::Tensor& grad, int64_t height, int64_t width) {
-  check_tokens("grid_pool3_backward", grad, 3, 3);
-  return map_tokens(grad, height * width, [&](const at::Tensor& in, at::Tensor& out) {
-    AT_DISPATCH_FLOATING_TYPES_AND2(
-        at::kHalf, at::kBFloat16, grad.scalar_type(), "grid_pool3_backward", [&] {
-          cuda::launch_grid_pool3_backward(
-              cuda::grid_pool3_params(in.const_data_ptr<scalar_t>(),
-                                      out.mutable_data_ptr<scalar_t>(), grad.size(0), height, width,
-                                      grad.size(2)),
-              cuda::launcher("grid_pool3_backward"));
-        });
-  });
+  return token_op_entry("grid_pool3_backward", grad, {3, 3}, {height, width},
+                        [=](const auto* from, auto* to, int64_t batch, int64_t channels) {
+                          cuda::launch_grid_pool3_backward(
+                              cuda::grid_pool3_params(from, to, batch, height, width, channels),
+                              cuda::launcher("grid_pool3_backward"));
+                        });
 }
 
 TORCH_LIBRARY_IMPL(wf, CUDA, m) {

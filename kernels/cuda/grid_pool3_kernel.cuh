@@ -102,4 +102,11 @@ void launch_grid_pool3_backward(const GridPool3Params<T>& p, Launch launch) {
   });
 }
 
+/// Every kernel of this file, for tests/cuda/.
+template <typename T, typename Launch>
+void instantiate_grid_pool3(Launch launch) {
+  launch_grid_pool3(GridPool3Params<T>{}, launch);
+  launch_grid_pool3_backward(GridPool3Params<T>{}, launch);
+}
+
 }  // namespace wf::cuda

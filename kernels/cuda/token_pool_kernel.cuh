@@ -11,6 +11,8 @@ struct TokenPoolParams {
   T* to;
   int64_t batch, height, width, channels;
 };
+template <typename T>
+TokenPoolParams(const T*, T*, int64_t, int64_t, int64_t, int64_t) -> TokenPoolParams<T>;
 
 constexpr int kTokenPoolThreads = 256;
 
@@ -81,6 +83,13 @@ void launch_token_pool_backward(const TokenPoolParams<T>& p, Launch launch) {
     launch(token_pool_backward_kernel<T, N>,
            LaunchShape{ceil_div(threads, kTokenPoolThreads), kTokenPoolThreads}, p);
   });
+}
+
+/// Every kernel of this file, for tests/cuda/.
+template <typename T, typename Launch>
+void instantiate_token_pool(Launch launch) {
+  launch_token_pool(TokenPoolParams<T>{}, launch);
+  launch_token_pool_backward(TokenPoolParams<T>{}, launch);
 }
 
 }  // namespace wf::cuda

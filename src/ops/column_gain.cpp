@@ -61,15 +61,13 @@ struct Autograd : torch::autograd::Function<Autograd> {
 }  // namespace
 
 Pair column_gain(const at::Tensor& gram, const at::Tensor& right, double scale) {
-  static const auto op =
-      find_op<Pair(const at::Tensor&, const at::Tensor&, double)>("wf::column_gain");
+  static const auto op = find_op<decltype(column_gain)>("wf::column_gain");
   return op.call(gram, right, scale);
 }
 
 Pair column_gain_backward(const at::Tensor& grad, const at::Tensor& gram, const at::Tensor& right,
                           const at::Tensor& norm, double scale) {
-  static const auto op = find_op<Pair(const at::Tensor&, const at::Tensor&, const at::Tensor&,
-                                      const at::Tensor&, double)>("wf::column_gain_backward");
+  static const auto op = find_op<decltype(column_gain_backward)>("wf::column_gain_backward");
   return op.call(grad, gram, right, norm, scale);
 }
 

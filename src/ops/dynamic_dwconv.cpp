@@ -15,31 +15,28 @@
 namespace wf {
 namespace {
 
-using ForwardSignature = at::Tensor(const at::Tensor&, int64_t, int64_t, const OptionalTensor&,
-                                    const at::Tensor&, const at::Tensor&, const OptionalTensor&,
-                                    const OptionalTensor&, const OptionalTensor&, bool);
-using BackwardSignature = DwconvGrads(const at::Tensor&, const at::Tensor&, int64_t, int64_t,
-                                      const OptionalTensor&, const at::Tensor&, const at::Tensor&,
-                                      const OptionalTensor&, const OptionalTensor&,
-                                      const OptionalTensor&, bool);
-
-at::Tensor call(const at::Tensor& x, int64_t height, int64_t width, const OptionalTensor& kernel,
-                const at::Tensor& weight, const at::Tensor& bias, const OptionalTensor& shift,
-                const OptionalTensor& scale, const OptionalTensor& gate, bool residual) {
-  static const auto op = find_op<ForwardSignature>("wf::dynamic_dwconv");
-  return op.call(x, height, width, kernel, weight, bias, shift, scale, gate, residual);
+at::Tensor call(const DwconvArgs& args) {
+  static const auto op = find_op<decltype(flat_dwconv<nullptr>)>("wf::dynamic_dwconv");
+  return op.call(args.x, args.grid.height, args.grid.width, args.kernel, args.weight, args.bias,
+                 args.options.shift, args.options.scale, args.options.gate, args.options.residual);
 }
 
-at::Tensor forward_fallback(const at::Tensor& x, int64_t height, int64_t width,
-                            const OptionalTensor& kernel, const at::Tensor& weight,
-                            const at::Tensor& bias, const OptionalTensor& shift,
-                            const OptionalTensor& scale, const OptionalTensor& gate,
-                            bool residual) {
-  const auto type = accumulate_type(x.scalar_type());
+DwconvGrads call_backward(const at::Tensor& grad, const DwconvArgs& args) {
+  static const auto op =
+      find_op<decltype(flat_dwconv_backward<nullptr>)>("wf::dynamic_dwconv_backward");
+  return op.call(grad, args.x, args.grid.height, args.grid.width, args.kernel, args.weight,
+                 args.bias, args.options.shift, args.options.scale, args.options.gate,
+                 args.options.residual);
+}
+
+at::Tensor forward_fallback(const DwconvArgs& args) {
+  const auto type = accumulate_type(args.x.scalar_type());
   const auto wide = [&](const OptionalTensor& t) { return t ? OptionalTensor(t->to(type)) : t; };
-  return reference::dynamic_dwconv(x.to(type), {height, width}, wide(kernel), weight.to(type),
-                                   bias.to(type), {wide(shift), wide(scale), wide(gate), residual})
-      .to(x.scalar_type())
+  return reference::dynamic_dwconv(args.x.to(type), args.grid, wide(args.kernel),
+                                   args.weight.to(type), args.bias.to(type),
+                                   {wide(args.options.shift), wide(args.options.scale),
+                                    wide(args.options.gate), args.options.residual})
+      .to(args.x.scalar_type())
       .contiguous();
 }
 
@@ -88,26 +85,15 @@ void backward_reference(const DwconvTensors& in, const DwconvGradTensors& out) {
   }
 }
 
-DwconvGrads backward_fallback(const at::Tensor& grad, const at::Tensor& x, int64_t height,
-                              int64_t width, const OptionalTensor& kernel, const at::Tensor& weight,
-                              const at::Tensor& bias, const OptionalTensor& shift,
-                              const OptionalTensor& scale, const OptionalTensor& gate,
-                              bool residual) {
-  return dynamic_dwconv_backward_entry(grad, x, height, width, kernel, weight, bias,
-                                       {shift, scale, gate, residual}, &backward_reference);
+DwconvGrads backward_fallback(const at::Tensor& grad, const DwconvArgs& args) {
+  return dynamic_dwconv_backward_entry(grad, args, &backward_reference);
 }
 
-at::Tensor meta(const at::Tensor& x, int64_t, int64_t, const OptionalTensor&, const at::Tensor&,
-                const at::Tensor&, const OptionalTensor&, const OptionalTensor&,
-                const OptionalTensor&, bool) {
-  return meta_like(x);
-}
+at::Tensor meta(const DwconvArgs& args) { return meta_like(args.x); }
 
-DwconvGrads backward_meta(const at::Tensor&, const at::Tensor& x, int64_t, int64_t,
-                          const OptionalTensor& kernel, const at::Tensor& weight,
-                          const at::Tensor& bias, const OptionalTensor& shift,
-                          const OptionalTensor& scale, const OptionalTensor& gate, bool) {
-  const auto or_none = [&](const OptionalTensor& t) {
+DwconvGrads backward_meta(const at::Tensor&, const DwconvArgs& args) {
+  const auto& [x, grid, kernel, weight, bias, options] = args;
+  const auto or_none = [&x = x](const OptionalTensor& t) {
     return t ? meta_like(*t) : meta_of(x, {0}).to(accumulate_type(x.scalar_type()));
   };
   // As it comes from the kernel: [B, 3, 3, C] in memory.
@@ -115,43 +101,47 @@ DwconvGrads backward_meta(const at::Tensor&, const at::Tensor& x, int64_t, int64
                                         .transpose(1, 2)
                                         .unflatten(2, {3, 3})
                                   : or_none(kernel);
-  return {meta_like(x),   grad_kernel,    meta_like(weight), meta_like(bias),
-          or_none(shift), or_none(scale), or_none(gate)};
+  return {meta_like(x),           grad_kernel,
+          meta_like(weight),      meta_like(bias),
+          or_none(options.shift), or_none(options.scale),
+          or_none(options.gate)};
 }
 
 struct Autograd : torch::autograd::Function<Autograd> {
+  // The tensors stand before the arguments that hold them because apply() looks for them there.
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x,
-                            int64_t height, int64_t width, const OptionalTensor& kernel,
-                            const at::Tensor& weight, const at::Tensor& bias,
-                            const OptionalTensor& shift, const OptionalTensor& scale,
-                            const OptionalTensor& gate, bool residual) {
+                            const OptionalTensor& kernel, const at::Tensor& weight,
+                            const at::Tensor& bias, const OptionalTensor& shift,
+                            const OptionalTensor& scale, const OptionalTensor& gate,
+                            const DwconvArgs& args) {
     const at::AutoDispatchBelowADInplaceOrView below;
     const auto or_undefined = [](const OptionalTensor& t) { return t.value_or(at::Tensor()); };
     context->save_for_backward({x, or_undefined(kernel), weight, bias, or_undefined(shift),
                                 or_undefined(scale), or_undefined(gate)});
-    context->saved_data["height"] = height;
-    context->saved_data["width"] = width;
-    context->saved_data["residual"] = residual;
-    return call(x, height, width, kernel, weight, bias, shift, scale, gate, residual);
+    context->saved_data["height"] = args.grid.height;
+    context->saved_data["width"] = args.grid.width;
+    context->saved_data["residual"] = args.options.residual;
+    return call(args);
   }
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  const torch::autograd::variable_list& grads) {
-    static const auto op = find_op<BackwardSignature>("wf::dynamic_dwconv_backward");
     const auto saved = context->get_saved_variables();
     const auto given = [&](size_t i) {
       return saved[i].defined() ? OptionalTensor(saved[i]) : std::nullopt;
     };
-    auto [x, kernel, weight, bias, shift, scale, gate] =
-        op.call(grads[0], saved[0], context->saved_data["height"].toInt(),
-                context->saved_data["width"].toInt(), given(1), saved[2], saved[3], given(4),
-                given(5), given(6), context->saved_data["residual"].toBool());
+    const auto kernel_given = given(1);
+    auto [x, kernel, weight, bias, shift, scale, gate] = call_backward(
+        grads[0], {saved[0],
+                   {context->saved_data["height"].toInt(), context->saved_data["width"].toInt()},
+                   kernel_given,
+                   saved[2],
+                   saved[3],
+                   {given(4), given(5), given(6), context->saved_data["residual"].toBool()}});
     const auto if_given = [&](size_t i, const at::Tensor& t) {
       return saved[i].defined() ? t : at::Tensor();
     };
     return {x,
-            {},
-            {},
             if_given(1, kernel),
             weight,
             bias,
@@ -162,11 +152,9 @@ struct Autograd : torch::autograd::Function<Autograd> {
   }
 };
 
-at::Tensor autograd(const at::Tensor& x, int64_t height, int64_t width,
-                    const OptionalTensor& kernel, const at::Tensor& weight, const at::Tensor& bias,
-                    const OptionalTensor& shift, const OptionalTensor& scale,
-                    const OptionalTensor& gate, bool residual) {
-  return Autograd::apply(x, height, width, kernel, weight, bias, shift, scale, gate, residual);
+at::Tensor autograd(const DwconvArgs& args) {
+  return Autograd::apply(args.x, args.kernel, args.weight, args.bias, args.options.shift,
+                         args.options.scale, args.options.gate, args);
 }
 
 }  // namespace
@@ -174,14 +162,13 @@ at::Tensor autograd(const at::Tensor& x, int64_t height, int64_t width,
 at::Tensor dynamic_dwconv(const at::Tensor& x, Grid grid, const OptionalTensor& kernel,
                           const at::Tensor& weight, const at::Tensor& bias,
                           const DwconvOptions& options) {
-  return call(x, grid.height, grid.width, kernel, weight, bias, options.shift, options.scale,
-              options.gate, options.residual);
+  return call({x, grid, kernel, weight, bias, options});
 }
 
 at::Tensor reference::dynamic_dwconv(const at::Tensor& x, Grid grid, const OptionalTensor& kernel,
                                      const at::Tensor& weight, const at::Tensor& bias,
                                      const DwconvOptions& options) {
-  check_dynamic_dwconv("dynamic_dwconv", x, grid.height, grid.width, kernel, weight, bias, options);
+  check_dynamic_dwconv("dynamic_dwconv", {x, grid, kernel, weight, bias, options});
   const int64_t b = x.size(0), c = x.size(2);
   const auto input =
       options.scale ? x * (options.scale->unsqueeze(1) + 1) + options.shift->unsqueeze(1) : x;
@@ -211,13 +198,13 @@ TORCH_LIBRARY_FRAGMENT(wf, m) {
       "bool residual=False) -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)");
 }
 TORCH_LIBRARY_IMPL(wf, CompositeExplicitAutograd, m) {
-  m.impl("dynamic_dwconv", &forward_fallback);
-  m.impl("dynamic_dwconv_backward", &backward_fallback);
+  m.impl("dynamic_dwconv", &flat_dwconv<&forward_fallback>);
+  m.impl("dynamic_dwconv_backward", &flat_dwconv_backward<&backward_fallback>);
 }
 TORCH_LIBRARY_IMPL(wf, Meta, m) {
-  m.impl("dynamic_dwconv", &meta);
-  m.impl("dynamic_dwconv_backward", &backward_meta);
+  m.impl("dynamic_dwconv", &flat_dwconv<&meta>);
+  m.impl("dynamic_dwconv_backward", &flat_dwconv_backward<&backward_meta>);
 }
-TORCH_LIBRARY_IMPL(wf, Autograd, m) { m.impl("dynamic_dwconv", &autograd); }
+TORCH_LIBRARY_IMPL(wf, Autograd, m) { m.impl("dynamic_dwconv", &flat_dwconv<&autograd>); }
 
 }  // namespace wf

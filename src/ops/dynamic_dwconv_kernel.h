@@ -15,6 +15,37 @@ namespace wf {
 
 using OptionalTensor = std::optional<at::Tensor>;
 
+/// The arguments of wf::dynamic_dwconv, for the length of a call.
+struct DwconvArgs {
+  const at::Tensor& x;
+  Grid grid;
+  const OptionalTensor& kernel;
+  const at::Tensor& weight;
+  const at::Tensor& bias;
+  DwconvOptions options;
+};
+
+/// Gradients of x, kernel, weight, bias, shift, scale, gate; an empty tensor where not given.
+using DwconvGrads =
+    std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor>;
+
+/// `function` as the dispatcher calls it, with the arguments of the schema one by one.
+template <at::Tensor (*function)(const DwconvArgs&)>
+at::Tensor flat_dwconv(const at::Tensor& x, int64_t height, int64_t width,
+                       const OptionalTensor& kernel, const at::Tensor& weight,
+                       const at::Tensor& bias, const OptionalTensor& shift,
+                       const OptionalTensor& scale, const OptionalTensor& gate, bool residual) {
+  return function({x, {height, width}, kernel, weight, bias, {shift, scale, gate, residual}});
+}
+template <DwconvGrads (*function)(const at::Tensor& grad, const DwconvArgs&)>
+DwconvGrads flat_dwconv_backward(const at::Tensor& grad, const at::Tensor& x, int64_t height,
+                                 int64_t width, const OptionalTensor& kernel,
+                                 const at::Tensor& weight, const at::Tensor& bias,
+                                 const OptionalTensor& shift, const OptionalTensor& scale,
+                                 const OptionalTensor& gate, bool residual) {
+  return function(grad, {x, {height, width}, kernel, weight, bias, {shift, scale, gate, residual}});
+}
+
 /// The arguments as the loops want them: contiguous; undefined where not given.
 struct DwconvTensors {
   at::Tensor x, kernel, weight, bias, shift, scale, gate;
@@ -59,18 +90,17 @@ inline at::Tensor to_taps(const at::Tensor& kernel) {
   return kernel.permute({0, 2, 3, 1}).flatten(1, 2);
 }
 
-inline void check_dynamic_dwconv(const char* op, const at::Tensor& x, int64_t height, int64_t width,
-                                 const OptionalTensor& kernel, const at::Tensor& weight,
-                                 const at::Tensor& bias, const DwconvOptions& options) {
-  check_tokens(op, x, height, width);
-  const int64_t b = x.size(0), c = x.size(2);
+inline void check_dynamic_dwconv(const char* op, const DwconvArgs& args) {
+  const auto& options = args.options;
+  check_tokens(op, args.x, args.grid.height, args.grid.width);
+  const int64_t b = args.x.size(0), c = args.x.size(2);
   const auto check = [&](const char* name, const at::Tensor& t, at::IntArrayRef expected) {
     check_shape(op, name, t, expected);
-    check_device(op, name, t, x);
+    check_device(op, name, t, args.x);
   };
-  check("weight", weight, {c, 1, 3, 3});
-  check("bias", bias, {c});
-  if (kernel) check("kernel", *kernel, {b, c, 3, 3});
+  check("weight", args.weight, {c, 1, 3, 3});
+  check("bias", args.bias, {c});
+  if (args.kernel) check("kernel", *args.kernel, {b, c, 3, 3});
   WF_CHECK(options.shift.has_value() == options.scale.has_value(), "[", op,
            "] shift and scale: expected both or neither");
   if (options.shift) check("shift", *options.shift, {b, c});
@@ -78,56 +108,45 @@ inline void check_dynamic_dwconv(const char* op, const at::Tensor& x, int64_t he
   if (options.gate) check("gate", *options.gate, {b, c});
 }
 
-inline DwconvTensors lay_out_dwconv(const at::Tensor& x, int64_t height, int64_t width,
-                                    const OptionalTensor& kernel, const at::Tensor& weight,
-                                    const at::Tensor& bias, const DwconvOptions& options) {
-  const auto type = accumulate_type(x.scalar_type());
+inline DwconvTensors lay_out_dwconv(const DwconvArgs& args) {
+  const auto type = accumulate_type(args.x.scalar_type());
   const auto given = [&](const OptionalTensor& t) {
     return t ? t->to(type).contiguous() : at::Tensor();
   };
-  return {x.contiguous(),
-          kernel ? to_taps(*kernel).to(type).contiguous() : at::Tensor(),
-          weight.to(type).reshape({x.size(2), 9}).t().contiguous(),
-          bias.to(type).contiguous(),
-          given(options.shift),
-          given(options.scale),
-          given(options.gate),
-          height,
-          width,
-          options.residual};
+  return {args.x.contiguous(),
+          args.kernel ? to_taps(*args.kernel).to(type).contiguous() : at::Tensor(),
+          args.weight.to(type).reshape({args.x.size(2), 9}).t().contiguous(),
+          args.bias.to(type).contiguous(),
+          given(args.options.shift),
+          given(args.options.scale),
+          given(args.options.gate),
+          args.grid.height,
+          args.grid.width,
+          args.options.residual};
 }
 
 /// launch(const DwconvTensors&, y)
 template <typename Launch>
-at::Tensor dynamic_dwconv_entry(const at::Tensor& x, int64_t height, int64_t width,
-                                const OptionalTensor& kernel, const at::Tensor& weight,
-                                const at::Tensor& bias, const DwconvOptions& options,
-                                Launch launch) {
-  check_dynamic_dwconv("dynamic_dwconv", x, height, width, kernel, weight, bias, options);
-  const c10::DeviceGuard guard(x.device());
-  const auto in = lay_out_dwconv(x, height, width, kernel, weight, bias, options);
+at::Tensor dynamic_dwconv_entry(const DwconvArgs& args, Launch launch) {
+  check_dynamic_dwconv("dynamic_dwconv", args);
+  const c10::DeviceGuard guard(args.x.device());
+  const auto in = lay_out_dwconv(args);
   auto y = at::empty_like(in.x);
   if (y.numel() > 0) launch(in, y);
   return y;
 }
 
-/// Gradients of x, kernel, weight, bias, shift, scale, gate; an empty tensor where not given.
-using DwconvGrads =
-    std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor>;
-
 /// launch(const DwconvTensors&, const DwconvGradTensors&) fills all that is defined there.
 template <typename Launch>
-DwconvGrads dynamic_dwconv_backward_entry(const at::Tensor& grad, const at::Tensor& x,
-                                          int64_t height, int64_t width,
-                                          const OptionalTensor& kernel, const at::Tensor& weight,
-                                          const at::Tensor& bias, const DwconvOptions& options,
+DwconvGrads dynamic_dwconv_backward_entry(const at::Tensor& grad, const DwconvArgs& args,
                                           Launch launch) {
   const char* op = "dynamic_dwconv_backward";
-  check_dynamic_dwconv(op, x, height, width, kernel, weight, bias, options);
+  const auto& [x, grid, kernel, weight, bias, options] = args;
+  check_dynamic_dwconv(op, args);
   check_shape(op, "grad", grad, x.sizes());
   check_device(op, "grad", grad, x);
   const c10::DeviceGuard guard(x.device());
-  const auto in = lay_out_dwconv(x, height, width, kernel, weight, bias, options);
+  const auto in = lay_out_dwconv(args);
   const int64_t b = x.size(0), c = x.size(2);
   const auto sums = x.options().dtype(accumulate_type(x.scalar_type()));
   const auto buffer = [&](bool wanted, at::IntArrayRef shape) {

@@ -141,16 +141,19 @@ Gradients backward_meta(const Tensor&, const Tensor& x, const Tensor& left, cons
           meta_of(weight, {weight.sym_size(1)})};
 }
 
+Triple call(const Tensor& x, const Tensor& left, const Tensor& right, const Tensor& weight,
+            const Tensor& bias, c10::string_view mode) {
+  static const auto op = find_op<decltype(call)>("wf::dynamic_linear");
+  return op.call(x, left, right, weight, bias, mode);
+}
+
 struct Autograd : torch::autograd::Function<Autograd> {
   static torch::autograd::variable_list forward(torch::autograd::AutogradContext* context,
                                                 const Tensor& x, const Tensor& left,
                                                 const Tensor& right, const Tensor& weight,
                                                 const Tensor& bias, const std::string& mode) {
-    static const auto op =
-        find_op<Triple(const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&,
-                       c10::string_view)>("wf::dynamic_linear");
     const at::AutoDispatchBelowADInplaceOrView below;
-    auto [y, gained, norm] = op.call(x, left, right, weight, bias, mode);
+    auto [y, gained, norm] = call(x, left, right, weight, bias, mode);
     context->save_for_backward({x, left, right, weight, gained, norm});
     context->saved_data["mode"] = mode;
     context->mark_non_differentiable({gained, norm});
@@ -159,10 +162,7 @@ struct Autograd : torch::autograd::Function<Autograd> {
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  const torch::autograd::variable_list& grads) {
-    static const auto op =
-        find_op<Gradients(const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&,
-                          const Tensor&, const Tensor&, c10::string_view)>(
-            "wf::dynamic_linear_backward");
+    static const auto op = find_op<decltype(wf::backward)>("wf::dynamic_linear_backward");
     const auto saved = context->get_saved_variables();
     auto [x, left, right, weight, bias] =
         op.call(grads[0], saved[0], saved[1], saved[2], saved[3], saved[4], saved[5],
@@ -185,9 +185,7 @@ Triple autocast(const Tensor& x, const Tensor& left, const Tensor& right, const 
   const auto cast = [](const Tensor& t) {
     return at::autocast::cached_cast(at::autocast::get_autocast_dtype(kDevice), t, kDevice);
   };
-  static const auto op = find_op<Triple(const Tensor&, const Tensor&, const Tensor&, const Tensor&,
-                                        const Tensor&, c10::string_view)>("wf::dynamic_linear");
-  return op.call(cast(x), cast(left), cast(right), cast(weight), cast(bias), mode);
+  return call(cast(x), cast(left), cast(right), cast(weight), cast(bias), mode);
 }
 
 }  // namespace
@@ -200,9 +198,7 @@ const std::vector<std::string>& dynamic_linear_modes() {
 Tensor dynamic_linear(const Tensor& x, const Tensor& left, const Tensor& right,
                       const Tensor& weight, const Tensor& bias, const std::string& mode) {
   if (mode == "reference") return reference::dynamic_linear(x, left, right, weight, bias);
-  static const auto op = find_op<Triple(const Tensor&, const Tensor&, const Tensor&, const Tensor&,
-                                        const Tensor&, c10::string_view)>("wf::dynamic_linear");
-  return std::get<0>(op.call(x, left, right, weight, bias, mode));
+  return std::get<0>(call(x, left, right, weight, bias, mode));
 }
 
 Tensor reference::dynamic_linear(const Tensor& x, const Tensor& left, const Tensor& right,

@@ -48,19 +48,4 @@ inline void check_tokens(const char* op, const at::Tensor& x, int64_t height, in
   WF_CHECK(x.is_floating_point(), "[", op, "] x: expected a floating dtype, got ", x.dtype());
 }
 
-/// Where the tokens of a contiguous [B, height * width, C] lie.
-struct TokenGrid {
-  int64_t batch, height, width, channels;
-};
-
-/// Runs launch(contiguous x, y) for a y of [B, tokens, C], unless there is nothing to compute.
-template <typename Launch>
-at::Tensor map_tokens(const at::Tensor& x, int64_t tokens, Launch launch) {
-  const c10::DeviceGuard guard(x.device());
-  auto y = at::empty({x.size(0), tokens, x.size(2)},
-                     x.options().memory_format(at::MemoryFormat::Contiguous));
-  if (y.numel() > 0) launch(x.contiguous(), y);
-  return y;
-}
-
 }  // namespace wf

@@ -3,6 +3,7 @@
 #include "weightformer/core/check.h"
 
 #include "core/registry.h"
+#include "core/text.h"
 #include "serialization/tensor_file.h"
 
 #include <nlohmann/json.hpp>

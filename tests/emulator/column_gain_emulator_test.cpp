@@ -4,7 +4,84 @@
 namespace wf::testing {
 namespace {
 
-using oracle::ColumnGain;
+// The operator and its gradients. gram: [B, R, R]; right: [B, R, D].
+struct ColumnGain {
+  int batch, rows, columns;
+  double scale;
+  Numbers gram, right;
+
+  size_t at(int b, int r, int j) const { return (static_cast<size_t>(b) * rows + r) * columns + j; }
+  double gram_at(int b, int r, int s) const {
+    return gram[(static_cast<size_t>(b) * rows + r) * rows + s];
+  }
+
+  /// gram right: [B, R, D]
+  Numbers product() const {
+    Numbers out(right.size());
+    for (int b = 0; b < batch; ++b) {
+      for (int r = 0; r < rows; ++r) {
+        for (int s = 0; s < rows; ++s) {
+          for (int j = 0; j < columns; ++j) {
+            out[at(b, r, j)] += gram_at(b, r, s) * right[at(b, s, j)];
+          }
+        }
+      }
+    }
+    return out;
+  }
+
+  /// ν: [B, D]
+  Numbers norm() const {
+    Numbers square(static_cast<size_t>(batch) * columns), p = product();
+    for (int b = 0; b < batch; ++b) {
+      for (int r = 0; r < rows; ++r) {
+        for (int j = 0; j < columns; ++j) {
+          square[b * columns + j] += right[at(b, r, j)] * p[at(b, r, j)];
+        }
+      }
+    }
+    for (double& s : square) s = scale * std::sqrt(std::max(s, 0.0));
+    return square;
+  }
+
+  Numbers gained() const {
+    Numbers out = right, nu = norm();
+    for (int b = 0; b < batch; ++b) {
+      for (int r = 0; r < rows; ++r) {
+        for (int j = 0; j < columns; ++j) out[at(b, r, j)] /= 1 + nu[b * columns + j];
+      }
+    }
+    return out;
+  }
+
+  /// Of Σ grad * gained(), for a gram that need not be symmetric.
+  struct Gradients {
+    Numbers gram, right;
+  };
+  Gradients backward(const Numbers& grad) const {
+    Gradients out{Numbers(gram.size()), Numbers(right.size())};
+    const Numbers nu = norm();
+    for (int b = 0; b < batch; ++b) {
+      for (int j = 0; j < columns; ++j) {
+        const double n = nu[b * columns + j], factor = 1 / (1 + n);
+        double d_factor = 0;
+        for (int r = 0; r < rows; ++r) d_factor += grad[at(b, r, j)] * right[at(b, r, j)];
+        const double d_norm = -d_factor / ((1 + n) * (1 + n));
+        const double d_square = n == 0 ? 0 : d_norm * scale * scale / (2 * n);
+        for (int r = 0; r < rows; ++r) {
+          out.right[at(b, r, j)] += grad[at(b, r, j)] * factor;
+          for (int s = 0; s < rows; ++s) {
+            const double q = right[at(b, r, j)], other = right[at(b, s, j)], g = gram_at(b, r, s);
+            out.gram[(static_cast<size_t>(b) * rows + r) * rows + s] += d_square * q * other;
+            out.right[at(b, r, j)] += d_square * g * other;
+            out.right[at(b, s, j)] += d_square * g * q;
+          }
+        }
+      }
+    }
+    return out;
+  }
+};
 
 // gram = left leftᵀ, as dynamic_linear has it. The second column is zero.
 template <class T>

@@ -4,8 +4,95 @@
 namespace wf::testing {
 namespace {
 
-using oracle::Dwconv;
-using oracle::Tokens;
+// The operator and its gradients. kernel: [B, 9, C] or empty; weight: [9, C]; bias: [C]; shift,
+// scale, gate: [B, C] or empty.
+struct Dwconv {
+  Tokens tokens;
+  Numbers x, kernel, weight, bias, shift, scale, gate;
+  bool residual;
+
+  int row_at(int b, int c) const { return b * tokens.channels + c; }
+  int tap_at(int b, int t, int c) const { return (b * 9 + t) * tokens.channels + c; }
+  double norm(int b, int c) const {
+    double square = 0;
+    for (int t = 0; t < 9; ++t) square += kernel[tap_at(b, t, c)] * kernel[tap_at(b, t, c)];
+    return std::sqrt(square);
+  }
+  double tap(int b, int t, int c) const {
+    const double predicted = kernel.empty() ? 0 : kernel[tap_at(b, t, c)] / (1 + norm(b, c));
+    return predicted + weight[t * tokens.channels + c];
+  }
+  double factor(int b, int c) const { return scale.empty() ? 1 : 1 + scale[row_at(b, c)]; }
+  double gate_of(int b, int c) const { return gate.empty() ? 1 : gate[row_at(b, c)]; }
+  double input(int b, int row, int column, int c) const {
+    const double offset = shift.empty() ? 0 : shift[row_at(b, c)];
+    return x[tokens(b, row, column, c)] * factor(b, c) + offset;
+  }
+  /// Before gate and residual.
+  double convolved(int b, int row, int column, int c) const {
+    double sum = bias[c];
+    for (int t = 0; t < 9; ++t) {
+      const int i = row + t / 3 - 1, j = column + t % 3 - 1;
+      if (tokens.has(i, j)) sum += tap(b, t, c) * input(b, i, j, c);
+    }
+    return sum;
+  }
+
+  Numbers forward() const {
+    Numbers y(tokens.size());
+    for_each_token(tokens, [&](int b, int row, int column, int c) {
+      const size_t at = tokens(b, row, column, c);
+      y[at] = gate_of(b, c) * convolved(b, row, column, c) + (residual ? x[at] : 0);
+    });
+    return y;
+  }
+
+  /// Of Σ grad * forward(). taps: [B, 9, C], bias: [B, C], not yet summed over the batch.
+  struct Gradients {
+    Numbers x, taps, bias, kernel, shift, scale, gate;
+  };
+  Gradients backward(const Numbers& grad) const {
+    const size_t rows = static_cast<size_t>(tokens.batch) * tokens.channels;
+    Gradients out{Numbers(x.size()), Numbers(9 * rows), Numbers(rows), Numbers(9 * rows),
+                  Numbers(rows),     Numbers(rows),     Numbers(rows)};
+    for_each_token(tokens, [&](int b, int row, int column, int c) {
+      const size_t at = tokens(b, row, column, c), per_row = row_at(b, c);
+      const double d_sum = grad[at] * gate_of(b, c);
+      if (residual) out.x[at] += grad[at];
+      out.gate[per_row] += grad[at] * convolved(b, row, column, c);
+      out.bias[per_row] += d_sum;
+      for (int t = 0; t < 9; ++t) {
+        const int i = row + t / 3 - 1, j = column + t % 3 - 1;
+        if (!tokens.has(i, j)) continue;
+        const double d_input = d_sum * tap(b, t, c);
+        out.taps[tap_at(b, t, c)] += d_sum * input(b, i, j, c);
+        out.x[tokens(b, i, j, c)] += d_input * factor(b, c);
+        out.shift[per_row] += d_input;
+        out.scale[per_row] += d_input * x[tokens(b, i, j, c)];
+      }
+    });
+    if (!kernel.empty()) out.kernel = normalisation_backward(out.taps);
+    return out;
+  }
+
+ private:
+  Numbers normalisation_backward(const Numbers& taps) const {
+    Numbers out(taps.size());
+    for (int b = 0; b < tokens.batch; ++b) {
+      for (int c = 0; c < tokens.channels; ++c) {
+        const double n = norm(b, c);
+        double dot = 0;
+        for (int t = 0; t < 9; ++t) dot += kernel[tap_at(b, t, c)] * taps[tap_at(b, t, c)];
+        for (int t = 0; t < 9; ++t) {
+          const int at = tap_at(b, t, c);
+          out[at] = taps[at] / (1 + n);
+          if (n > 0) out[at] -= kernel[at] * dot / (n * (1 + n) * (1 + n));
+        }
+      }
+    }
+    return out;
+  }
+};
 
 struct Options {
   bool kernel = true, modulation = false, gate = false, residual = false;

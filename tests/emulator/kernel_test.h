@@ -1,9 +1,9 @@
-// What the tests of emulated kernels share: buffers, the launch, comparison with the oracle.
+// What the tests of emulated kernels share: buffers, the launch, comparison with plain loops over
+// double, which each test has for its operator.
 #pragma once
 
 #include "support/cuda_emulator.h"
 // First the emulator, then device code.
-#include "emulator/oracle.h"
 #include "kernels/cuda/pack.cuh"
 
 #include <c10/util/BFloat16.h>
@@ -19,7 +19,31 @@
 
 namespace wf::testing {
 
-using oracle::Numbers;
+using Numbers = std::vector<double>;
+
+/// Where the tokens of [B, height * width, C] lie.
+struct Tokens {
+  int batch, height, width, channels;
+
+  size_t size() const { return static_cast<size_t>(batch) * height * width * channels; }
+  size_t operator()(int b, int row, int column, int c) const {
+    return ((static_cast<size_t>(b) * height + row) * width + column) * channels + c;
+  }
+  bool has(int row, int column) const {
+    return row >= 0 && row < height && column >= 0 && column < width;
+  }
+};
+
+template <class Visit>
+void for_each_token(const Tokens& t, Visit visit) {
+  for (int b = 0; b < t.batch; ++b) {
+    for (int row = 0; row < t.height; ++row) {
+      for (int column = 0; column < t.width; ++column) {
+        for (int c = 0; c < t.channels; ++c) visit(b, row, column, c);
+      }
+    }
+  }
+}
 
 using KernelTypes = ::testing::Types<float, double, c10::Half, c10::BFloat16>;
 struct KernelTypeNames {

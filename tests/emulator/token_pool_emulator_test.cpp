@@ -4,7 +4,16 @@
 namespace wf::testing {
 namespace {
 
-using oracle::Tokens;
+// link(cell index, token index, weight) for every pair.
+template <class Link>
+void token_pool_links(const Tokens& t, Link link) {
+  const Tokens cells{t.batch, t.height / 2, t.width / 2, t.channels};
+  for_each_token(cells, [&](int b, int row, int column, int c) {
+    for (int i = 0; i < 4; ++i) {
+      link(cells(b, row, column, c), t(b, 2 * row + i / 2, 2 * column + i % 2, c), 0.25);
+    }
+  });
+}
 
 template <class T>
 class TokenPoolEmulator : public ::testing::Test {};
@@ -26,7 +35,7 @@ TYPED_TEST(TokenPoolEmulator, Forward) {
     const auto x = random_numbers<TypeParam>(t.size(), 1);
     Numbers expected(static_cast<size_t>(t.batch) * (t.height / 2) * (t.width / 2) * t.channels);
     if (expected.empty()) return;  // no entry launches for nothing
-    oracle::token_pool_links(
+    token_pool_links(
         t, [&](size_t cell, size_t token, double weight) { expected[cell] += weight * x[token]; });
     Buffer<TypeParam> from(x, offset), to(expected.size(), offset);
     cuda::launch_token_pool<TypeParam>(
@@ -40,7 +49,7 @@ TYPED_TEST(TokenPoolEmulator, Backward) {
     const auto grad = random_numbers<TypeParam>(
         static_cast<size_t>(t.batch) * (t.height / 2) * (t.width / 2) * t.channels, 2);
     Numbers expected(t.size());
-    oracle::token_pool_links(t, [&](size_t cell, size_t token, double weight) {
+    token_pool_links(t, [&](size_t cell, size_t token, double weight) {
       expected[token] += weight * grad[cell];
     });
     Buffer<TypeParam> from(grad, offset), to(expected.size(), offset);

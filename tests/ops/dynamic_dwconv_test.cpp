@@ -103,21 +103,6 @@ TEST(DynamicDwconv, ItsGradientsAreRight) {
   }
 }
 
-TEST(DynamicDwconv, TakesInputThatIsNotContiguousAndAnEmptyBatch) {
-  const DwconvCase c{true, false, false, true};
-  auto inputs = make_inputs({4, 6}, c, 8, torch::device(test_device()));
-  inputs[0] = torch::randn({2, 8, 24}, test_device()).transpose(1, 2);
-  inputs[3] = torch::randn({2, 9, 8}, test_device()).transpose(1, 2).unflatten(2, {3, 3});
-  expect_op_matches(make_op(&dynamic_dwconv, {4, 6}, c),
-                    make_op(&reference::dynamic_dwconv, {4, 6}, c), inputs, "strided", 2);
-  const auto weight = torch::randn({8, 1, 3, 3}).requires_grad_();
-  const auto y =
-      dynamic_dwconv(torch::zeros({0, 24, 8}), {4, 6}, std::nullopt, weight, torch::zeros({8}));
-  EXPECT_EQ(y.sizes(), at::IntArrayRef({0, 24, 8}));
-  y.sum().backward();
-  EXPECT_TRUE(torch::equal(weight.grad(), torch::zeros_like(weight)));
-}
-
 TEST(DynamicDwconv, AKernelOfZerosHasAFiniteGradient) {
   auto kernel = torch::zeros({1, 4, 3, 3}, test_device()).requires_grad_();
   const auto options = torch::device(test_device());

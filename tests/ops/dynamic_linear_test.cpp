@@ -77,23 +77,6 @@ TEST(DynamicLinear, EveryModeMatchesThePublishedOrderInEveryDtype) {
   }
 }
 
-TEST(DynamicLinear, ItsGradientsAreRight) {
-  for (const std::string mode : {"factored", "merged"}) {
-    expect_gradcheck(with_mode(mode), make_inputs(2, 5, 3, torch::kDouble));
-  }
-}
-
-TEST(DynamicLinear, TakesStridesAndAnEmptyBatch) {
-  auto inputs = make_inputs(2, 6, 3, torch::kFloat);
-  inputs[0] = torch::randn({2, 12, 6}).transpose(1, 2);
-  inputs[3] = torch::randn({20, 12}).t();
-  for (const std::string mode : {"factored", "merged"}) {
-    expect_op_matches(with_mode(mode), published, inputs, mode, 3);
-    EXPECT_EQ(with_mode(mode)(make_inputs(0, 6, 3, torch::kFloat)).sizes(),
-              at::IntArrayRef({0, 6, 20}));
-  }
-}
-
 TEST(DynamicLinear, UnderAutocastItComputesInTheLowerPrecision) {
   const auto inputs = make_inputs(2, 6, 3, torch::kFloat);
   at::autocast::set_autocast_dtype(at::kCPU, at::kBFloat16);

@@ -18,48 +18,39 @@ if len(sys.argv) > 2 and not os.path.samefile(torch.__path__[0], sys.argv[2]):
     print(f"skipped: Python's torch is {torch.__path__[0]}, the library was built with {sys.argv[2]}")
     sys.exit(77)
 
+from cases import Size, cases  # noqa: E402, it needs torch
+from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
+from torch.utils._pytree import tree_map_only  # noqa: E402
+
 torch.ops.load_library(sys.argv[1])
 torch.manual_seed(0)
-wf = torch.ops.wf
 
 
-def leaf(*shape):
-    return torch.randn(*shape, requires_grad=True)
+class Recorder(TorchDispatchMode):
+    """Notes every call of an operator of ours, of the backward ones too."""
+
+    def __init__(self):
+        super().__init__()
+        self.calls = []
+
+    def __torch_dispatch__(self, op, types, args=(), kwargs=None):
+        if op.namespace == "wf":
+            self.calls.append((op, args, kwargs or {}))
+        return op(*args, **(kwargs or {}))
 
 
-def gram(rank, width):
-    left = torch.randn(2, rank, width)
-    return (left @ left.transpose(1, 2)).requires_grad_()
-
-
-B, H, W, C, D, R = 2, 5, 4, 8, 12, 4
-N = H * W
-x = leaf(B, N, C)
-CASES = {
-    "token_pool": [(x, H, W)],
-    "token_pool_backward": [(torch.randn(B, 4, C), H, W)],
-    "grid_pool3": [(x, H, W)],
-    "grid_pool3_backward": [(torch.randn(B, 9, C), H, W)],
-    "column_gain": [(gram(R, C), leaf(B, R, D), 0.5)],
-    "column_gain_backward": [(torch.randn(B, R, D), gram(R, C).detach(), torch.randn(B, R, D), torch.rand(B, D), 0.5)],
-    "dynamic_dwconv": [
-        (x, H, W, leaf(B, C, 3, 3), leaf(C, 1, 3, 3), leaf(C)),
-        (x, H, W, None, leaf(C, 1, 3, 3), leaf(C), leaf(B, C), leaf(B, C), leaf(B, C), True),
-    ],
-    "dynamic_dwconv_backward": [
-        (torch.randn(B, N, C), x.detach(), H, W, torch.randn(B, C, 3, 3), torch.randn(C, 1, 3, 3), torch.randn(C)),
-    ],
-    "dynamic_linear": [(x, leaf(B, R, C), leaf(B, R, D), leaf(C, D), leaf(D), mode) for mode in ("factored", "merged")],
-    "dynamic_linear_backward": [
-        (torch.randn(B, N, D), x.detach(), torch.randn(B, R, C), torch.randn(B, R, D), torch.randn(C, D),
-         torch.randn(B, R, D), torch.rand(B, D), mode)
-        for mode in ("factored", "merged")
-    ],
-}
+checked = set()
+for case in cases(Size(2, 5, 4, 8)):
+    leaves = [torch.randn(shape, requires_grad=True) for shape in case.shapes]
+    with Recorder() as recorder:
+        case.call(*leaves).sum().backward()
+    for op, args, kwargs in recorder.calls:
+        name = op.name().split("::")[1]
+        if name.endswith("_backward"):  # has no derivative
+            args = tree_map_only(torch.Tensor, torch.Tensor.detach, args)
+        torch.library.opcheck(op, args, kwargs)
+        checked.add(name)
+        print("ok", name, f"({case.name})")
 
 registered = {name.split("::")[1] for name in torch._C._dispatch_get_all_op_names() if name.startswith("wf::")}
-assert registered == set(CASES), f"operators without a case here: {registered ^ set(CASES)}"
-for name, cases in CASES.items():
-    for case in cases:
-        torch.library.opcheck(getattr(wf, name).default, case)
-    print("ok", name)
+assert registered == checked, f"operators without a case in cases.py: {registered ^ checked}"
