@@ -68,7 +68,8 @@ int train(const Run& run) {
                   build_trainer_options(config, run.device, run.ranks));
   if (trainer.done()) {
     log::warning(
-        "nothing to train: the run is at epoch {} and step {}, where TRAIN.EPOCHS or TRAIN.STEPS ends "
+        "nothing to train: the run is at epoch {} and step {}, where TRAIN.EPOCHS or TRAIN.STEPS "
+        "ends "
         "it; raise that, or start from the weights with --pretrained and another --tag",
         state.progress.epoch, state.progress.step);
     run.ranks->on_root("end", [] {});  // no rank exits before the others know

@@ -31,8 +31,8 @@ CheckpointOptions checkpoint_options(const Config& config, int world);
 /// state is copied and written by a thread while training continues.
 class CheckpointObserver : public Observer {
  public:
-  /// `saved`: the checkpoints that are in `directory` now, of list_checkpoints() or resume(); serial
-  /// numbers continue theirs.
+  /// `saved`: the checkpoints that are in `directory` now, of list_checkpoints() or resume();
+  /// serial numbers continue theirs.
   CheckpointObserver(std::string directory, CheckpointOptions options,
                      std::vector<SavedCheckpoint> saved);
   /// Waits for what is being written.

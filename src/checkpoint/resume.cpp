@@ -44,8 +44,8 @@ void warn_of_changed_settings(const CheckpointFile& file, const Config& config,
 // Otherwise the error would list tensors instead of the setting that changed.
 void require_same_model(const CheckpointFile& file, const Config& config) {
   if (file.published()) return;
-  const std::vector<std::string> shape{"MODEL.TYPE ", "MODEL.NAME ", "MODEL.NUM_CLASSES ",
-                                       "MODEL.DIM ", "MODEL.DEPTH ", "MODEL.PATCH_SIZE "};
+  const std::vector<std::string> shape{"MODEL.TYPE ", "MODEL.NAME ",  "MODEL.NUM_CLASSES ",
+                                       "MODEL.DIM ",  "MODEL.DEPTH ", "MODEL.PATCH_SIZE "};
   for (const auto& change : differences(file.config(config), config, {Scope::training})) {
     for (const auto& key : shape) {
       WF_CHECK(!starts_with(change, key), file.path(), ": made for another model: ", change,

@@ -117,7 +117,8 @@ void visit_train(C& c, V&& v) {
      at_least(0)});
   v(c.train.epochs, 300, {"TRAIN.EPOCHS", "epochs of the schedule", at_least(1)});
   v(c.train.steps, 0,
-    {"TRAIN.STEPS", "optimizer steps of the run and its schedule, in place of EPOCHS; 0: EPOCHS decides",
+    {"TRAIN.STEPS",
+     "optimizer steps of the run and its schedule, in place of EPOCHS; 0: EPOCHS decides",
      at_least(0)});
   v(c.train.warmup_epochs, 20,
     {"TRAIN.WARMUP_EPOCHS", "warm-up epochs (linear), included in EPOCHS", at_least(0)});

@@ -4,8 +4,6 @@
 #include "data/device_copy.h"
 #include "data/image/decode.h"
 #include "data/image/picture.h"
-#include "data/batch_memory.h"
-#include "data/device_copy.h"
 #include "runtime/log.h"
 
 #include <algorithm>

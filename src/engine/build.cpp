@@ -85,9 +85,8 @@ TrainState build_train_state(const Config& config, const Task& task, int64_t bat
     log::info("TRAIN.FREEZE freezes {} parameters", freeze(*state.model, train.freeze));
   }
   const auto layer_index = [&](const std::string& name) { return state.model->layer_index(name); };
-  state.optimizer =
-      make_optimizer(options, param_groups(*state.model, train.weight_decay, train.layer_decay,
-                                           layer_index));
+  state.optimizer = make_optimizer(
+      options, param_groups(*state.model, train.weight_decay, train.layer_decay, layer_index));
   const auto device = state.model->parameters()[0].device();
   if (build_amp(config) == at::kHalf) state.scaler = std::make_unique<GradScaler>(device);
   for (const double decay : train.ema_decay) {

@@ -21,14 +21,14 @@ std::string ema_name(size_t index, size_t count) {
   return count == 1 ? "EMA" : fmt::format("EMA {}", index + 1);
 }
 
-
 std::string best_so_far(const TrainState& state, const ValidationReport& report) {
   const auto& progress = state.progress;
   if (!report.selection || !progress.has_best()) return "";
   const auto weights = progress.best_weights;
   return fmt::format(
       ", best {} {}{}", report.selection->label, report.selection->show(progress.best_metric),
-      weights == 0 ? "" : " (" + ema_name(static_cast<size_t>(weights - 1), state.emas.size()) + ")");
+      weights == 0 ? ""
+                   : " (" + ema_name(static_cast<size_t>(weights - 1), state.emas.size()) + ")");
 }
 
 }  // namespace
@@ -41,14 +41,15 @@ bool ConsoleObserver::needs_loss(const StepReport& next) const {
 void ConsoleObserver::on_step(const TrainState&, const StepReport& r) {
   if (log::on_terminal() && (since_drawn_.seconds() > 0.1 || r.last_of_epoch())) {
     since_drawn_.restart();
-    log::status(fmt::format("epoch {}/{} [{}] {}/{}  {:.1f} images/s  eta {}", r.epoch + 1, r.epochs,
-                            bar(r), r.batch, r.batches, r.images_per_s,
+    log::status(fmt::format("epoch {}/{} [{}] {}/{}  {:.1f} images/s  eta {}", r.epoch + 1,
+                            r.epochs, bar(r), r.batch, r.batches, r.images_per_s,
                             clock_time(r.seconds_left)));
   }
   if (r.has_loss && (needs_loss(r) || r.last_of_epoch())) {
-    log::info("{}  eta {}  lr {:.3g}  loss {:.4f}  grad norm {:.3f}  {:.1f} images/s  data wait {:.0f} %",
-              position(r), clock_time(r.seconds_left), r.lr, r.loss, r.grad_norm, r.images_per_s,
-              100 * r.data_wait);
+    log::info(
+        "{}  eta {}  lr {:.3g}  loss {:.4f}  grad norm {:.3f}  {:.1f} images/s  data wait {:.0f} %",
+        position(r), clock_time(r.seconds_left), r.lr, r.loss, r.grad_norm, r.images_per_s,
+        100 * r.data_wait);
     quiet_long_ = false;
     since_line_.restart();
   } else if (since_line_.seconds() > (quiet_long_ ? kNextSignOfLife : kFirstSignOfLife)) {

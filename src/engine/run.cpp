@@ -15,8 +15,8 @@ namespace {
 void open_directory(const std::string& directory, int rank) {
   std::error_code problem;
   std::filesystem::create_directories(directory, problem);
-  WF_CHECK(!problem, directory, ": cannot create the run directory (--output): ",
-           problem.message());
+  WF_CHECK(!problem, directory,
+           ": cannot create the run directory (--output): ", problem.message());
   if (rank > 0) log::only_errors_on_terminal();
   log::open(directory + (rank == 0 ? "/log.txt" : str("/log_rank_", rank, ".txt")));
 }

@@ -51,7 +51,8 @@ StepRng::StepRng(uint64_t seed, uint64_t draw, at::Generator generator)
 }
 
 // Sum and number of the losses of an epoch. Rank 0 also carries the totals restored from a
-// checkpoint, so that they count once. In float64 on the device: exact enough without waiting for it.
+// checkpoint, so that they count once. In float64 on the device: exact enough without waiting for
+// it.
 class Trainer::EpochSums {
  public:
   EpochSums(const TrainerOptions& options, Progress& progress)
@@ -122,15 +123,17 @@ void Trainer::restore_position() {
     progress.batches = batches_per_epoch();
     if (trained || progress.batch > progress.batches) progress.batch = progress.batches;
     progress.step = (progress.epoch * progress.batches + progress.batch) / parts;
-    log::info("the checkpoint was made with a global batch of {}, now {}: continuing at batch {} of {}",
-              before, now, progress.batch, progress.batches);
+    log::info(
+        "the checkpoint was made with a global batch of {}, now {}: continuing at batch {} of {}",
+        before, now, progress.batch, progress.batches);
   }
   if (trained) progress.batch = progress.batches = batches_per_epoch();
-  WF_CHECK(progress.batch == 0 || progress.batches == batches_per_epoch(),
-           "the checkpoint is at batch ", progress.batch, " of ", progress.batches,
-           " in its epoch, and an epoch now has ", batches_per_epoch(),
-           " batches: resume with the batch size and data it was made with, or from a checkpoint at "
-           "the end of an epoch");
+  WF_CHECK(
+      progress.batch == 0 || progress.batches == batches_per_epoch(), "the checkpoint is at batch ",
+      progress.batch, " of ", progress.batches, " in its epoch, and an epoch now has ",
+      batches_per_epoch(),
+      " batches: resume with the batch size and data it was made with, or from a checkpoint at "
+      "the end of an epoch");
   progress.batches = batches_per_epoch();
 }
 
@@ -161,7 +164,9 @@ Outcome Trainer::run() {
     if (completed) {
       notify_observers("save", [&](Observer& o) { o.on_train_epoch_end(state_, report); });
     }
-    const auto due = [&](int64_t interval, int64_t at) { return interval > 0 && at % interval == 0; };
+    const auto due = [&](int64_t interval, int64_t at) {
+      return interval > 0 && at % interval == 0;
+    };
     if (report.last || due(options_.validate_epochs, report.epoch + 1) ||
         due(options_.validate_steps, progress.step)) {
       report.validation.emplace();
@@ -301,8 +306,8 @@ std::optional<Trainer::Step> Trainer::next_step() {
 // Returns its loss.
 at::Tensor Trainer::backward(const Batch& batch, int64_t micro_batch, bool last) {
   auto& ranks = *options_.distributed;
-  const StepRng rng(options_.seed, static_cast<uint64_t>(micro_batch * ranks.world() + ranks.rank()),
-                    generator_);
+  const StepRng rng(options_.seed,
+                    static_cast<uint64_t>(micro_batch * ranks.world() + ranks.rank()), generator_);
   at::Tensor loss;
   {
     const Autocast autocast(options_.amp, options_.device.type());
@@ -366,8 +371,10 @@ bool Trainer::validate(ValidationReport& report) {
   for (size_t weights = 0; weights <= state_.emas.size(); ++weights) {
     auto metrics = validate_weights(context, static_cast<int64_t>(weights));
     if (!metrics) return false;
-    if (weights == 0) report.trained = *std::move(metrics);
-    else report.ema.push_back(*std::move(metrics));
+    if (weights == 0)
+      report.trained = *std::move(metrics);
+    else
+      report.ema.push_back(*std::move(metrics));
   }
   select_best(report);
   state_.progress.validated_step = state_.progress.step;

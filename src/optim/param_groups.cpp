@@ -26,7 +26,9 @@ bool uses_weight_decay(const std::string& name, int64_t dims) {
 std::vector<ParamGroup> param_groups(const torch::nn::Module& module, double weight_decay,
                                      double layer_decay, const LayerIndex& layer_index) {
   WF_CHECK(layer_decay >= 1 || layer_index, "layer-wise decay needs the layers of the model");
-  const auto layer_of = [&](const std::string& name) { return layer_decay < 1 ? layer_index(name) : 0; };
+  const auto layer_of = [&](const std::string& name) {
+    return layer_decay < 1 ? layer_index(name) : 0;
+  };
   int64_t last = 0;
   for (const auto& item : module.named_parameters()) last = std::max(last, layer_of(item.key()));
   std::map<std::pair<int64_t, bool>, ParamGroup> groups;  // by layer; of a layer the decayed first

@@ -3,7 +3,6 @@
 #include "weightformer/core/check.h"
 
 #include "data/image_reader.h"
-
 #include "support/photo.h"
 #include "support/toy_data.h"
 
@@ -25,7 +24,8 @@ std::unique_ptr<Loader> make(int workers, LoaderOptions options = {},
   TransformOptions transform;
   transform.size = kSide;
   Sampler sampler(data->size(), options.train, options.seed);
-  auto transformed = options.train ? make_train_transform(transform) : make_eval_transform(transform);
+  auto transformed =
+      options.train ? make_train_transform(transform) : make_eval_transform(transform);
   return std::make_unique<Loader>(make_image_reader(data, std::move(transformed)), sampler,
                                   options);
 }
@@ -145,13 +145,15 @@ TEST(Loader, DamageThatOnlyDecodingNoticesIsTreatedTheSame) {
   loading.batch_size = 10;
   for (bool fast : {true, false}) {
     options.fast_decode = fast;
-    Loader loader(make_image_reader(data, make_train_transform(options)), Sampler(10, true, 1), loading);
+    Loader loader(make_image_reader(data, make_train_transform(options)), Sampler(10, true, 1),
+                  loading);
     for (const auto& batch : drain(loader, 0)) {
       for (int64_t index : batch.indices) EXPECT_NE(index, 5);
     }
     EXPECT_EQ(loader.unreadable(), 1);
   }
-  Loader loader(make_image_reader(data, make_eval_transform(options)), Sampler(10, false, 1), LoaderOptions{});
+  Loader loader(make_image_reader(data, make_eval_transform(options)), Sampler(10, false, 1),
+                LoaderOptions{});
   const auto batches = drain(loader, 0);
   EXPECT_EQ(batches[5].labels.item<int64_t>(), -1);
   EXPECT_EQ(batches[5].inputs.abs().sum().item<float>(), 0);

@@ -186,8 +186,7 @@ TEST_P(Erasing, OfBytesOnTheDeviceEqualsThatOfTheWorkers) {
   const auto start = [&](bool bytes) {
     auto reader = make_image_reader(std::make_shared<ToyDataset>(kPictures, 50),
                                     build_train_transform(config), bytes);
-    auto loader =
-        std::make_unique<Loader>(std::move(reader), Sampler(kPictures, true, 0), options);
+    auto loader = std::make_unique<Loader>(std::move(reader), Sampler(kPictures, true, 0), options);
     loader->start(0);
     return loader;
   };

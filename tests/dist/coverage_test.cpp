@@ -67,7 +67,8 @@ TEST(Coverage, TwoThousandPicturesOnThreeRanksAtBatchSeven) {
     transform.size = 8;
     LoaderOptions options;
     options.batch_size = 7;
-    Loader loader(make_image_reader(data, make_eval_transform(transform)), Sampler(2000, false, 0, rank, 3), options);
+    Loader loader(make_image_reader(data, make_eval_transform(transform)),
+                  Sampler(2000, false, 0, rank, 3), options);
     loader.start(0);
     for (Batch batch; loader.next(batch);) {
       for (int64_t index : batch.indices) ++count[index];

@@ -295,7 +295,9 @@ TEST_F(TrainerTest, EveryEmaIsValidatedAndTheModelKeepsItsOwnWeights) {
   ASSERT_EQ(last.ema.size(), 2u);
   const auto loss = [](const Metrics& metrics) { return metrics.value(QuadraticTask::kLoss); };
   Distributed alone;
-  const auto now = [&] { return loss(*run.task.validate(ValidationContext{alone, c10::kCPU, {}, nullptr})); };
+  const auto now = [&] {
+    return loss(*run.task.validate(ValidationContext{alone, c10::kCPU, {}, nullptr}));
+  };
   EXPECT_EQ(now(), loss(last.trained));
   for (size_t i : {0, 1}) {
     const EmaScope scope(run.state.emas[i].get());

@@ -1,4 +1,5 @@
-// The smallest task: fits a vector to random points, in microseconds a step. For tests of the engine.
+// The smallest task: fits a vector to random points, in microseconds a step. For tests of the
+// engine.
 #pragma once
 
 #include "weightformer/data/loader.h"

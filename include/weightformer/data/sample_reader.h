@@ -35,8 +35,8 @@ class SampleReader {
  public:
   virtual ~SampleReader() = default;
 
-  virtual int64_t size() const = 0;                ///< samples in the dataset
-  virtual std::string name(int64_t i) const = 0;   ///< where sample `i` is stored, for messages
+  virtual int64_t size() const = 0;               ///< samples in the dataset
+  virtual std::string name(int64_t i) const = 0;  ///< where sample `i` is stored, for messages
   /// Memory for `count` samples, taken from `memory`.
   virtual std::unique_ptr<BatchBuilder> begin(int64_t count, BatchMemory& memory) const = 0;
 };

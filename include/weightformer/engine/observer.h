@@ -32,21 +32,21 @@ struct StepReport {
 /// One validation: of the trained weights and of each EMA.
 struct ValidationReport {
   Metrics trained;
-  std::vector<Metrics> ema;  ///< in the order of TrainState::emas
+  std::vector<Metrics> ema;               ///< in the order of TrainState::emas
   const MetricSpec* selection = nullptr;  ///< the metric that selects the best checkpoint
   bool best = false;                      ///< best value of it so far, of any of the weights
 };
 
 struct EpochReport {
-  int64_t epoch = 0;         ///< from 0
-  bool last = false;         ///< of the run
-  bool complete = true;      ///< false: the run's step limit ended the epoch early
-  double train_loss = 0;     ///< mean over the epoch
+  int64_t epoch = 0;      ///< from 0
+  bool last = false;      ///< of the run
+  bool complete = true;   ///< false: the run's step limit ended the epoch early
+  double train_loss = 0;  ///< mean over the epoch
   std::optional<ValidationReport> validation;  ///< none in epochs that are not validated
-  double lr = 0;             ///< of the last step
-  double images_per_s = 0;   ///< in training
-  double data_wait = 0;      ///< fraction of training time spent waiting for the loader
-  int64_t unreadable = 0;    ///< training samples replaced so far
+  double lr = 0;                               ///< of the last step
+  double images_per_s = 0;                     ///< in training
+  double data_wait = 0;    ///< fraction of training time spent waiting for the loader
+  int64_t unreadable = 0;  ///< training samples replaced so far
 };
 
 /// Told about a run, on rank 0 only. Observers write; they compute nothing that training uses and

@@ -30,9 +30,9 @@ struct Progress {
   double loss_sum = 0;     ///< over the samples of this epoch so far, except those that overflowed
   int64_t loss_count = 0;  ///< samples in loss_sum
   double window_sum = 0;   ///< loss_sum at the last step that was reported with its loss
-  int64_t window_count = 0;     ///< loss_count there
-  double best_metric = kNone;   ///< best value of the task's selection metric so far, EMA included
-  int64_t best_weights = 0;     ///< which weights reached it: 0 the trained ones, k the k-th EMA
+  int64_t window_count = 0;    ///< loss_count there
+  double best_metric = kNone;  ///< best value of the task's selection metric so far, EMA included
+  int64_t best_weights = 0;    ///< which weights reached it: 0 the trained ones, k the k-th EMA
 
   double mean_loss() const { return loss_sum / static_cast<double>(loss_count); }
   bool has_best() const { return !std::isnan(best_metric); }

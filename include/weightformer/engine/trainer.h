@@ -32,9 +32,9 @@ enum class Outcome { finished, stopped };
 /// Trains the model of a task from where `state.progress` is to the end of the run, validates it,
 /// and informs the observers. Knows neither files nor what is being learned.
 ///
-/// Every random draw is a function of (seed, step, rank) or (seed, epoch, sample), so a run that was
-/// stopped and resumed computes what an unbroken one computes. With accumulation, batches at the end
-/// of an epoch that do not fill a step are dropped, like samples that do not fill a batch.
+/// Every random draw is a function of (seed, step, rank) or (seed, epoch, sample), so a run that
+/// was stopped and resumed computes what an unbroken one computes. With accumulation, batches at
+/// the end of an epoch that do not fill a step are dropped, like samples that do not fill a batch.
 ///
 /// Resumed with another number of samples per step (batch size, accumulation, world size), training
 /// continues at the same place in the epoch, rounded down to a whole step, and at the same place in
@@ -67,12 +67,12 @@ class Trainer {
     bool measured = false;  // an observer asked for the loss: the device may be waited for
   };
   class EpochSums;
-  bool train_epoch(EpochReport& report);     // false: stopped
-  bool validate(ValidationReport& report);   // false: stopped
-  bool validate_inside_epoch();              // false: stopped
+  bool train_epoch(EpochReport& report);    // false: stopped
+  bool validate(ValidationReport& report);  // false: stopped
+  bool validate_inside_epoch();             // false: stopped
   std::optional<Metrics> validate_weights(const ValidationContext& context, int64_t weights);
   void select_best(ValidationReport& report);
-  std::optional<Step> next_step();           // none: the end of the epoch or of the run
+  std::optional<Step> next_step();  // none: the end of the epoch or of the run
   StepReport position_after_next_step() const;
   bool needs_loss(const StepReport& next) const;
   at::Tensor backward(const Batch& batch, int64_t micro_batch, bool last);

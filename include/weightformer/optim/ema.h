@@ -40,8 +40,8 @@ class Ema {
   std::vector<at::Tensor> weights_, averages_;
 };
 
-/// Puts the averages in the place of the model's weights for as long as it lives. `ema` may be null:
-/// then the weights stay.
+/// Puts the averages in the place of the model's weights for as long as it lives. `ema` may be
+/// null: then the weights stay.
 class EmaScope {
  public:
   explicit EmaScope(Ema* ema) : ema_(ema) {

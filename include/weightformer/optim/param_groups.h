@@ -30,8 +30,8 @@ using LayerIndex = std::function<int64_t(const std::string&)>;
 /// The two groups of the reference implementation, each in the order of named_parameters(): the
 /// parameters with weight decay (see uses_weight_decay()), then those without. Parameters that need
 /// no gradient are not included.
-/// `layer_decay` below 1 splits each group by layer, the first layer first: the last layer trains at
-/// the full learning rate and each layer below at layer_decay times that of the layer above
+/// `layer_decay` below 1 splits each group by layer, the first layer first: the last layer trains
+/// at the full learning rate and each layer below at layer_decay times that of the layer above
 /// (layer-wise decay, Bao et al. 2022, BEiT). `layer_index` is then that of the model.
 std::vector<ParamGroup> param_groups(const torch::nn::Module& module, double weight_decay,
                                      double layer_decay = 1, const LayerIndex& layer_index = {});

@@ -21,13 +21,13 @@ constexpr uint64_t kMixupStream = 0x6d6978;
 const MetricSpec ClassificationTask::kLoss{"loss", "val loss", "{:.4f}", Better::lower};
 const MetricSpec ClassificationTask::kTop1{"acc1", "top-1", "{:.2f} %"};
 const MetricSpec ClassificationTask::kTop5{"acc5", "top-5", "{:.2f} %"};
-const MetricSpec ClassificationTask::kImages{"images", "images", "{:.0f}", Better::higher,
-                                             /*count=*/true,  "images"};
-const MetricSpec ClassificationTask::kUnreadable{"unreadable", "unreadable", "{:.0f}",
+const MetricSpec ClassificationTask::kImages{"images",       "images", "{:.0f}", Better::higher,
+                                             /*count=*/true, "images"};
+const MetricSpec ClassificationTask::kUnreadable{"unreadable",  "unreadable",   "{:.0f}",
                                                  Better::lower, /*count=*/true, "unreadable"};
-const MetricSpec ClassificationTask::kRealTop1{"real_acc1",    "ReaL top-1", "{:.2f} %",
+const MetricSpec ClassificationTask::kRealTop1{"real_acc1",    "ReaL top-1",    "{:.2f} %",
                                                Better::higher, /*count=*/false, "real_acc1"};
-const MetricSpec ClassificationTask::kRealImages{"real_images",  "ReaL images", "{:.0f}",
+const MetricSpec ClassificationTask::kRealImages{"real_images",  "ReaL images",  "{:.0f}",
                                                  Better::higher, /*count=*/true, "real_images"};
 
 ClassificationTask::ClassificationTask(std::shared_ptr<Classifier> model,
@@ -107,10 +107,11 @@ void ClassificationTask::check_metadata(const Metadata& saved, const std::string
   // When the count differs, the shape of the head says so; old files have no names.
   if (found == saved.end() || found->second.size() != now.size()) return;
   for (size_t i = 0; i < now.size(); ++i) {
-    WF_CHECK(found->second[i] == now[i], source, ": class ", i, " was '", found->second[i],
-             "' and is now '", now[i],
-             "' in the training data; continue with the same classes, or start from the weights with "
-             "--pretrained and another --tag");
+    WF_CHECK(
+        found->second[i] == now[i], source, ": class ", i, " was '", found->second[i],
+        "' and is now '", now[i],
+        "' in the training data; continue with the same classes, or start from the weights with "
+        "--pretrained and another --tag");
   }
 }
 

@@ -18,7 +18,7 @@ struct ClassificationOptions {
   LossOptions loss;
   std::optional<MixupOptions> mixup;
   c10::Device device = c10::kCPU;
-  std::vector<std::string> classes;                   ///< names, in the order of the outputs
+  std::vector<std::string> classes;                    ///< names, in the order of the outputs
   std::vector<std::vector<int64_t>> real_labels = {};  ///< see EvaluateOptions; empty: none
 };
 
