@@ -17,44 +17,9 @@ OpSize layer_size(const BenchOptions& o) {
   const auto size = [&](int64_t side, int64_t channels) {
     return OpSize{o.batch, {side, side}, channels};
   };
-<<<<<<< HEAD
-  const auto both = [&](const Op& f) {
-    Tensors leaves;
-    for (const auto& t : inputs) leaves.push_back(t.detach().requires_grad_());
-    const auto grad = torch::ones_like(f(leaves));
-    return time_steps(o, [&] { torch::autograd::grad({f(leaves)}, leaves, {grad}); }).median;
-  };
-  // What must be moved at least: every input read, the output written.
-  double bytes = 0;
-  for (const auto& t : inputs) bytes += static_cast<double>(t.nbytes());
-  {
-    const torch::NoGradGuard no_grad;
-    bytes += static_cast<double>(op(inputs).nbytes());
-  }
-  const double ours = forward(op), theirs = forward(reference);
-  const double ours_both = both(op), theirs_both = both(reference);
-  std::cout << fmt::format(
-                   R"({{"op": "{}", "dtype": "{}", "device": "{}", "forward_us": {:.1f}, )"
-                   R"("forward_gb_per_s": {:.2f}, "forward_ratio": {:.2f}, "both_us": {:.1f}, )"
-                   R"("both_ratio": {:.2f}}})",
-                   name, o.dtype, o.device, 1e6 * ours, bytes / ours / 1e9, theirs / ours,
-                   1e6 * ours_both, theirs_both / ours_both)
-            << std::endl;
-}
-
-struct LayerShape {
-  int64_t channels, side;  // of a square grid
-};
-
-LayerShape layer_shape(const BenchOptions& o) {
-  if (model_kind(o.model) == ModelKind::diffusion) {
-    const auto options = dit_options(o.model);
-    return {options.dim(), (o.size ? o.size : options.latent_size()) / options.patch_size()};
-=======
   if (model_kind(o.model) == ModelKind::diffusion) {
     const auto options = dit_options(o.model);
     return size((o.size ? o.size : options.latent_size()) / options.patch_size(), options.dim());
->>>>>>> snap_h1
   }
   const auto model = create_classifier(o.model);
   return size((o.size ? o.size : model->image_size()) / 16,
