@@ -22,26 +22,23 @@
 #include <iostream>
 #include <optional>
 
-namespace {
-
 using namespace wf;
 
-int evaluate_or_time(const Run& run) {
+static int evaluate_or_time(const Run& run) {
   const auto& config = run.config;
   const auto& file = config.model.resume.empty() ? config.model.pretrained : config.model.resume;
   // The weights come first: they know what the outputs of the model mean.
   std::optional<PretrainedWeights> weights;
   if (!file.empty()) weights.emplace(config, file, LoadPurpose::evaluation);
-  const TaskRequest request{run.env, run.device, /*train=*/false,
-                            weights ? weights->metadata() : Metadata{}};
+  const auto saved = weights ? weights->metadata() : Metadata{};
+  const TaskRequest request{run.env, run.device, /*train=*/false, saved};
   const auto task = tasks().at(config.model.type)(config, request).task;
   if (weights) weights->load_into(*task->model());
   const ValidationContext context{*run.ranks, run.device, build_amp(config)};
   if (config.throughput_mode) {
-    const auto speed = task->throughput(context);
-    log::info("throughput: {:.1f} images/s at batch {}", speed.images_per_s, speed.batch);
-    std::cout << fmt::format("{{\"images_per_s\": {}, \"batch\": {}}}\n", speed.images_per_s,
-                             speed.batch);
+    const auto [speed, batch] = task->throughput(context);
+    log::info("throughput: {:.1f} images/s at batch {}", speed, batch);
+    std::cout << fmt::format("{{\"images_per_s\": {}, \"batch\": {}}}\n", speed, batch);
     return 0;
   }
   const auto metrics = task->evaluate(context, run.directory);
@@ -52,7 +49,7 @@ int evaluate_or_time(const Run& run) {
   return 0;
 }
 
-int train(const Run& run) {
+static int train(const Run& run) {
   const auto& config = run.config;
   const auto setup = tasks().at(config.model.type)(config, {run.env, run.device});
   auto state = build_train_state(config, *setup.task, setup.train->batches(), run.env.world);
@@ -68,9 +65,8 @@ int train(const Run& run) {
                   build_trainer_options(config, run.device, run.ranks));
   if (trainer.done()) {
     log::warning(
-        "nothing to train: the run is at epoch {} and step {}, where TRAIN.EPOCHS or TRAIN.STEPS "
-        "ends "
-        "it; raise that, or start from the weights with --pretrained and another --tag",
+        "nothing to train: the run ended at epoch {}, step {}; raise TRAIN.EPOCHS or "
+        "TRAIN.STEPS, or start from its weights with --pretrained and another --tag",
         state.progress.epoch, state.progress.step);
     run.ranks->on_root("end", [] {});  // no rank exits before the others know
     return 0;
@@ -84,17 +80,14 @@ int train(const Run& run) {
   catch_stop_signals(/*announce=*/run.is_root());
   const Stopwatch watch;
   const bool finished = trainer.run() == Outcome::finished;
-  log::info(finished ? "finished in {}; checkpoints in {}"
-                     : "stopped after {}; the same command resumes from {}",
+  log::info("{} after {}: {}", finished ? "finished" : "stopped; the same command resumes",
             clock_time(watch.seconds()), run.directory);
   return 0;
 }
 
-}  // namespace
-
 int main(int argc, char** argv) {
-  wf::keep_freed_memory();
-  return wf::run_tool(nullptr, [&] {
+  keep_freed_memory();
+  return run_tool(nullptr, [&] {
     const auto arguments = parse_train_arguments(argc, argv);
     const auto& config = arguments.config;
     if (!arguments.help.empty()) return std::cout << arguments.help, 0;

@@ -2,6 +2,7 @@
 
 #include "weightformer/core/check.h"
 
+#include "checkpoint/checkpoint_file.h"
 #include "checkpoint/checkpoint_observer.h"
 #include "support/errors.h"
 #include "support/golden.h"
@@ -28,13 +29,15 @@ TrainState nano_state(int64_t classes = 10) {
   TrainState state;
   state.model = make_classifier(classifier_options("wfm_nano").num_classes(classes));
   state.optimizer = make_optimizer({}, param_groups(*state.model, 0.05));
-  state.classes = {"a", "b \"quoted\""};
+  state.metadata = {{"classes", {"a", "b \"quoted\""}}};
   return state;
 }
 
-EpochReport epoch_report(bool best = false, bool last = false) {
+EpochReport epoch_report(bool best = false, bool last = false, int64_t epoch = 0) {
   EpochReport report;
-  report.best = best;
+  report.epoch = epoch;
+  report.validation.emplace();
+  report.validation->best = best;
   report.last = last;
   return report;
 }
@@ -99,7 +102,7 @@ TEST(Checkpoint, RestoresModelOptimizerClassesAndEveryFieldOfTheProgress) {
     EXPECT_TRUE(tensor.eq(0.25).all().item<bool>()) << name;
   }
   const auto weights = read_weights(folder / "c.pth");
-  EXPECT_EQ(weights.classes, saved.classes);
+  EXPECT_EQ(weights.classes, saved.metadata.at("classes"));
   EXPECT_EQ(weights.tensors.count("head.weight"), 1u);
 }
 
@@ -131,7 +134,7 @@ TEST(Checkpoint, ThePublishedTrainersGoesOnWithItsOptimizerAndItsPlaceOnTheSched
   EXPECT_EQ(state.progress.epoch, 2) << "two are finished: the published name is ckpt_epoch_2.pth";
   EXPECT_EQ(state.progress.batch, 0);
   EXPECT_EQ(state.progress.step, 8);
-  EXPECT_EQ(state.progress.max_accuracy, 41.5);
+  EXPECT_EQ(state.progress.best_metric, 41.5);
   // By number in the file, by name here: 0 is the first that decays, 27 the first that does not.
   TensorFile file(path);
   const auto& slots = *file.root().find("optimizer")->find("state");
@@ -159,7 +162,7 @@ TEST(Checkpoint, ThePublishedTrainersGoesOnWithItsOptimizerAndItsPlaceOnTheSched
 TEST(Checkpoint, HasThePublishedKeysAndGroups) {
   const TempDir folder;
   auto state = nano_state();
-  state.config = "SEED: 7\nTRAIN: {OPTIMIZER: {BETAS: [0.8, 0.99], NAME: \"adamw\"}}\n";
+  state.config.seed = 7;
   state.schedule.total_steps = 100;
   state.progress.epoch = 3;
   save_checkpoint(folder / "c.pth", state, {/*serial=*/5, /*world=*/2});
@@ -206,7 +209,7 @@ TEST(Checkpoint, OfFormatTwoResumesWhereItStood) {
   EXPECT_EQ(state.progress.batch, 3);
   EXPECT_EQ(state.progress.batches, 5);
   EXPECT_EQ(state.progress.step, 13);
-  EXPECT_EQ(state.progress.max_accuracy, 62.5);
+  EXPECT_EQ(state.progress.best_metric, 62.5);
   EXPECT_TRUE(state_dict(*state.model).at("head.weight").eq(0.5).all().item<bool>());
   EXPECT_TRUE(state.optimizer->state().at("exp_avg.head.weight").eq(0.25).all().item<bool>());
   EXPECT_EQ(file.config(Config()).seed, 7);
@@ -300,13 +303,12 @@ CheckpointOptions every(int64_t epochs) {
 }
 
 // What the trainer tells of the end of an epoch.
-void end_epoch(CheckpointObserver& observer, TrainState& state, int64_t epoch,
-               const EpochReport& report) {
-  state.progress.epoch = epoch - 1;
+void end_epoch(CheckpointObserver& observer, TrainState& state, int64_t epoch, EpochReport report) {
+  report.epoch = state.progress.epoch = epoch - 1;
   state.progress.step = 10 * epoch;
-  observer.on_trained(state, report);
+  observer.on_train_epoch_end(state, report);
   state.progress.epoch = epoch;
-  observer.on_epoch(state, report);
+  observer.on_epoch_end(state, report);
 }
 
 TEST(CheckpointObserver, AnEpochIsThereBeforeItsValidation) {
@@ -315,7 +317,7 @@ TEST(CheckpointObserver, AnEpochIsThereBeforeItsValidation) {
   state.progress.step = state.progress.batch = state.progress.batches = 10;
   {
     CheckpointObserver observer(folder.path(), every(1), {});
-    observer.on_trained(state, epoch_report());
+    observer.on_train_epoch_end(state, epoch_report());
   }
   auto resumed = nano_state();
   CheckpointFile(folder / "ckpt_epoch_1.pth").load_into(resumed);
@@ -326,8 +328,8 @@ TEST(CheckpointObserver, AnEpochIsThereBeforeItsValidation) {
   CheckpointObserver again(folder.path(), every(1), list_checkpoints(folder.path()));
   again.on_start(resumed);
   std::filesystem::remove(folder / "ckpt_epoch_1.pth");
-  again.on_trained(resumed, epoch_report());  // it was resumed here
-  again.on_stop(resumed);                     // waits for what is being written
+  again.on_train_epoch_end(resumed, epoch_report());  // it was resumed here
+  again.on_stop(resumed);                             // waits for what is being written
   EXPECT_EQ(files_in(folder.path()), (std::set<std::string>{"ckpt_step_10.pth"}));
 }
 
@@ -377,7 +379,7 @@ TEST(CheckpointObserver, StepsSaveInsideAnEpochWhereTheStateIsKnown) {
     StepReport report;
     report.batch = step;
     report.batches = 40;
-    report.measured = step % 4 == 0;
+    report.has_loss = step % 4 == 0;
     observer->on_step(state, report);
   }
   observer.reset();
@@ -385,27 +387,76 @@ TEST(CheckpointObserver, StepsSaveInsideAnEpochWhereTheStateIsKnown) {
             (std::set<std::string>{"ckpt_step_12.pth", "ckpt_step_20.pth", "ckpt_step_32.pth"}));
 }
 
+TEST(CheckpointObserver, AStepLimitInsideAnEpochIsSavedByItsStep) {
+  const TempDir folder;
+  auto state = nano_state();
+  state.progress.step = 7;
+  {
+    CheckpointObserver observer(folder.path(), every(1), {});
+    auto report = epoch_report(/*best=*/true, /*last=*/true);
+    report.complete = false;
+    observer.on_train_epoch_end(state, report);
+    observer.on_epoch_end(state, report);
+  }
+  EXPECT_EQ(files_in(folder.path()), (std::set<std::string>{"ckpt_step_7.pth", "max_acc.pth"}));
+}
+
+TEST(CheckpointObserver, ABestValidationInsideAnEpochIsKept) {
+  const TempDir folder;
+  const auto state = nano_state();
+  {
+    CheckpointObserver observer(folder.path(), every(1), {});
+    ValidationReport report;
+    observer.on_validation(state, report);
+    report.best = true;
+    observer.on_validation(state, report);
+  }
+  EXPECT_EQ(files_in(folder.path()), std::set<std::string>{"max_acc.pth"});
+}
+
+TEST(Checkpoint, KeepsEveryEmaUnderItsOwnKey) {
+  const TempDir folder;
+  const auto with_emas = [](size_t count) {
+    auto state = nano_state();
+    for (size_t i = 0; i < count; ++i) {
+      state.emas.push_back(std::make_unique<Ema>(*state.model, 0.9));
+      for (const auto& [name, weight] : state.emas[i]->state()) {
+        at::Tensor(weight).fill_(static_cast<double>(i) + 1);
+      }
+    }
+    return state;
+  };
+  save_checkpoint(folder / "c.pth", with_emas(2));
+  auto loaded = with_emas(3);
+  CheckpointFile(folder / "c.pth").load_into(loaded);
+  EXPECT_EQ(loaded.emas[0]->state().at("head.bias")[0].item<float>(), 1);
+  EXPECT_EQ(loaded.emas[1]->state().at("head.bias")[0].item<float>(), 2);
+  EXPECT_TRUE(torch::equal(loaded.emas[2]->state().at("head.weight"),
+                           loaded.model->named_parameters()["head.weight"]))
+      << "one that is not in the file starts from the trained weights";
+}
+
 TEST(CheckpointObserver, AFolderThatCannotBeWrittenDoesNotEndTheRun) {
   const TempDir folder;
   const auto state = nano_state();
   {
     CheckpointObserver observer(folder / "gone", every(1), {});
-    observer.on_epoch(state, epoch_report(/*best=*/true));
+    observer.on_epoch_end(state, epoch_report(/*best=*/true));
     EXPECT_THROW(observer.on_stop(state), Error)
         << "the last chance to save must not pass silently";
-    EXPECT_THROW(observer.on_epoch(state, epoch_report(true, /*last=*/true)), Error);
+    EXPECT_THROW(observer.on_epoch_end(state, epoch_report(true, /*last=*/true)), Error);
   }
   // Once there is room again the same snapshot goes to the disk, the best one too.
   auto options = every(1);
   options.retry_after = std::chrono::milliseconds(5);
   CheckpointObserver observer(folder / "late", options, {});
-  observer.on_epoch(state, epoch_report(/*best=*/true));
+  observer.on_epoch_end(state, epoch_report(/*best=*/true));
   std::filesystem::create_directory(folder / "late");
   const auto there = [&] { return files_in(folder / "late").count("max_acc.pth") > 0; };
   for (int i = 0; i < 1000 && !there(); ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
-  EXPECT_EQ(files_in(folder / "late"), (std::set<std::string>{"ckpt_epoch_0.pth", "max_acc.pth"}));
+  EXPECT_EQ(files_in(folder / "late"), (std::set<std::string>{"ckpt_epoch_1.pth", "max_acc.pth"}));
 }
 
 // RLIMIT_FSIZE stands in for a full disk: writing past it fails with EFBIG once the signal is
@@ -416,7 +467,7 @@ TEST(CheckpointObserver, AFullDiskIsAnErrorLineAndTheOldCheckpointStays) {
   CheckpointObserver observer(folder.path(), every(1), {});
   observer.on_start(state);
   state.progress.epoch = 1;
-  observer.on_epoch(state, epoch_report());
+  observer.on_epoch_end(state, epoch_report(false, false, 0));
   rlimit before{};
   ::getrlimit(RLIMIT_FSIZE, &before);
   std::signal(SIGXFSZ, SIG_IGN);
@@ -426,7 +477,7 @@ TEST(CheckpointObserver, AFullDiskIsAnErrorLineAndTheOldCheckpointStays) {
   while (list_checkpoints(folder.path()).empty()) std::this_thread::yield();
   ::setrlimit(RLIMIT_FSIZE, &small);
   state.progress.epoch = 2;
-  observer.on_epoch(state, epoch_report());
+  observer.on_epoch_end(state, epoch_report(false, false, /*epoch=*/1));
   EXPECT_THROW(observer.on_stop(state), Error);
   ::setrlimit(RLIMIT_FSIZE, &before);
   EXPECT_EQ(files_in(folder.path()), (std::set<std::string>{"ckpt_epoch_1.pth"}));

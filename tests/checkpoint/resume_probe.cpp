@@ -30,15 +30,17 @@ TrainState fresh_state() {
   state.schedule.warmup_lr = 1e-5;
   state.schedule.total_steps = 40;
   state.schedule.warmup_steps = 8;
-  state.classes = {"a", "b"};
-  state.config = "SEED: 3\nTRAIN: {OPTIMIZER: {EPS: 1e-08, BETAS: [0.9, 0.999]}}\n";
+  state.metadata = {{"classes", {"a", "b"}}};
+  state.config.seed = 3;
   return state;
 }
 
 void step(TrainState& state, const Batch& batch) {
   state.model->train();
   state.optimizer->zero_grad();
-  at::cross_entropy_loss(state.model->forward(batch.x), batch.y).backward();
+  at::cross_entropy_loss(std::static_pointer_cast<Classifier>(state.model)->forward(batch.x),
+                         batch.y)
+      .backward();
   state.optimizer->step(learning_rate(state.schedule, state.progress.step - 1));
   state.progress.step += 1;
 }
@@ -52,7 +54,7 @@ void run(const std::string& what, const std::string& folder) {
     tree.write(folder + "/batch.pth", *tree.of({"x", "y"}, tensors));
     for (int i = 0; i < 2; ++i) step(state, batch);
     state.progress.epoch = 1;
-    state.progress.max_accuracy = 12.5;
+    state.progress.best_metric = 12.5;
     save_checkpoint(folder + "/ours.pth", state);
     step(state, batch);
     save_checkpoint(folder + "/ours_stepped.pth", state);

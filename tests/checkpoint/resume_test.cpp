@@ -4,11 +4,11 @@
 
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/checkpoint_observer.h"
-#include "config/describe.h"
-#include "config/load.h"
 #include "engine/build.h"
+#include "engine/classification/build.h"
 #include "support/file_use.h"
 #include "support/golden.h"
+#include "support/quadratic_task.h"
 #include "support/temp_dir.h"
 
 #include <gtest/gtest.h>
@@ -36,8 +36,13 @@ TrainState nano_state(const Config& config) {
   state.model = build_classifier(config, torch::kCPU);
   state.optimizer = make_optimizer({}, param_groups(*state.model, config.train.weight_decay));
   state.schedule = build_schedule(config, kStepsPerEpoch, /*world=*/1);
-  state.config = dump_yaml(config);
+  state.config = config;
   return state;
+}
+
+std::vector<SavedCheckpoint> resume(const Config& config, const std::string& directory,
+                                    TrainState& state) {
+  return wf::resume(config, directory, QuadraticTask(), kStepsPerEpoch, state);
 }
 
 // What `work` logs.
@@ -80,7 +85,7 @@ TEST(Resume, APublishedCheckpointContinuesAfterItsFinishedEpochs) {
   const auto log = logged([&] { EXPECT_TRUE(resume(config, run.path(), state).empty()); });
   EXPECT_EQ(state.progress.epoch, 2);
   EXPECT_EQ(state.progress.step, 2 * kStepsPerEpoch);
-  EXPECT_EQ(state.progress.max_accuracy, 0) << "of another directory";
+  EXPECT_FALSE(state.progress.has_best()) << "that was in another directory";
   EXPECT_NE(log.find("published_trainer.pth: 2 epochs and 0 batches done"), std::string::npos)
       << log;
 }
@@ -119,10 +124,27 @@ TEST(Resume, TheRatesOfAPublishedCheckpointAreComparedAsTheyWereInForce) {
   config.train.base_lr *= 2;
   state.schedule = build_schedule(config, kStepsPerEpoch, /*world=*/1);
   const auto other = logged([&] { resume(config, run.path(), state); });
-  EXPECT_NE(other.find("going on with the new ones (learning rates as scaled by the batch): "
+  EXPECT_NE(other.find("continuing with the new ones (learning rates as scaled by the batch): "
                        "TRAIN.BASE_LR 4.6875e-05 → 9.375e-05\n"),
             std::string::npos)
       << other;
+}
+
+TEST(Resume, ACheckpointOfAnotherModelNamesTheSettingThatChanged) {
+  const TempDir run;
+  auto config = nano_config();
+  auto state = nano_state(config);
+  save_checkpoint(run / "ckpt_epoch_1.pth", state, {/*serial=*/1});
+  config.model.depth = 3;
+  auto deeper = nano_state(config);
+  try {
+    resume(config, run.path(), deeper);
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("made for another model: MODEL.DEPTH 0 → 3"),
+              std::string::npos)
+        << error.what();
+  }
 }
 
 TEST(Resume, ADirectoryWhoseCheckpointsAreNotResumedStillCountsThem) {
