@@ -2,7 +2,8 @@
 
 #include "bench_data.h"
 
-#include "engine/build.h"
+#include "data/image_reader.h"
+#include "engine/classification/build.h"
 
 #include <fmt/format.h>
 
@@ -55,9 +56,9 @@ std::unique_ptr<Loader> bench_loader(const BenchOptions& o, std::shared_ptr<cons
   options.workers = static_cast<int>(o.workers);
   options.train = train;
   options.device = o.torch_device();
-  Sampler sampler(images->size(), /*shuffle=*/train, options.seed);
-  return std::make_unique<Loader>(std::move(images), std::move(transform), std::move(sampler),
-                                  options);
+  const Sampler sampler(images->size(), /*shuffle=*/train, options.seed);
+  return std::make_unique<Loader>(make_image_reader(std::move(images), std::move(transform)),
+                                  sampler, options);
 }
 
 void bench_data(const BenchOptions& o) {

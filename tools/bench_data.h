@@ -5,6 +5,8 @@
 #include "weightformer/data/loader.h"
 
 #include "bench.h"
+#include "data/dataset.h"
+#include "data/transforms.h"
 
 #include <memory>
 #include <string>

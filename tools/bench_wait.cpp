@@ -3,7 +3,7 @@
 
 #include "bench_data.h"
 #include "core/stopwatch.h"
-#include "engine/build.h"
+#include "engine/classification/build.h"
 
 #include <torch/torch.h>
 
@@ -29,7 +29,7 @@ double share_of_waiting(const BenchOptions& o, std::shared_ptr<const Dataset> im
     while (!loader->next(batch)) loader->start(++epoch);
     const double wait = begin.seconds();
     optimizer->zero_grad();
-    const auto logits = model->forward(batch.images.to(device)).to(torch::kFloat);
+    const auto logits = model->forward(batch.inputs.to(device)).to(torch::kFloat);
     at::cross_entropy_loss(logits, batch.labels.to(device)).backward();
     optimizer->step(1e-4);
     synchronize(device);

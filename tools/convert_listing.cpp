@@ -2,22 +2,15 @@
 
 #include "weightformer/core/check.h"
 
-#include "core/registry.h"
 #include "runtime/log.h"
 
-#include <functional>
 #include <iostream>
-#include <unordered_set>
 
 namespace wf {
 namespace {
 
 using pickle::Kind;
 using pickle::Value;
-
-std::string joined(const std::string& path, const std::string& name) {
-  return path.empty() ? name : path + "." + name;
-}
 
 // Prints a tree, a line each value; short where a file would make it endless.
 class Listing {
@@ -30,7 +23,7 @@ class Listing {
       const size_t step = value.is(Kind::dict) ? 2 : 1;
       for (size_t i = 0; i + step <= value.items.size(); i += step) {
         const auto name = step == 1 ? std::to_string(i) : value.items[i]->as_key();
-        show(*value.items[i + step - 1], joined(path, name));
+        show(*value.items[i + step - 1], child_path(path, name));
       }
       return;
     }
@@ -97,33 +90,6 @@ void list_file(const std::string& path) {
     std::cout << "metadata " << key << ": " << text.substr(0, 200) << "\n";
   }
   std::cout << "safetensors file\n";
-}
-
-void warn_of_what_is_left_out(const TensorFile& file) {
-  constexpr size_t kNamed = 5;
-  std::vector<std::string> named;
-  size_t count = 0;
-  bool tensors = false;
-  // A few bytes of pickle can put one value in more places than anyone can visit.
-  std::unordered_set<const Value*> seen;
-  const std::function<void(const Value&, const std::string&)> look = [&](const Value& value,
-                                                                         const std::string& path) {
-    if (!seen.insert(&value).second) return;
-    tensors = tensors || value.is(Kind::tensor);
-    if ((value.is(Kind::opaque) || value.is(Kind::global)) && ++count <= kNamed) {
-      named.push_back(str(path.empty() ? "all of it" : path, " (", value.text.substr(0, 80), ")"));
-    }
-    const bool dict = value.is(Kind::dict);
-    for (size_t i = dict ? 1 : 0; i < value.items.size(); i += dict ? 2 : 1) {
-      look(*value.items[i], joined(path, dict ? value.items[i - 1]->as_key() : std::to_string(i)));
-    }
-  };
-  look(file.root(), "");
-  WF_CHECK(tensors, file.path(), ": no tensor in it that could be converted",
-           count ? "; not read: " + join(named, ", ") : "");
-  if (count == 0) return;
-  log::warning("{}: {} values are left out, being neither tensors nor plain: {}{}", file.path(),
-               count, join(named, ", "), count > kNamed ? ", …" : "");
 }
 
 }  // namespace wf

@@ -15,4 +15,7 @@ void list_file(const std::string& path);
 /// converted, and names the first. Throws wf::Error when there is no tensor in it.
 void warn_of_what_is_left_out(const TensorFile& file);
 
+/// "optimizer" and "state" make "optimizer.state".
+std::string child_path(const std::string& path, const std::string& name);
+
 }  // namespace wf

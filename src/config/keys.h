@@ -163,6 +163,10 @@ void visit_train(C& c, V&& v) {
   v(c.train.use_checkpoint, false,
     {"TRAIN.USE_CHECKPOINT",
      "activation checkpointing: recompute blocks in the backward pass to save memory"});
+}
+
+template <typename C, typename V>
+void visit_schedule_and_optimizer(C& c, V&& v) {
   v(c.train.lr_scheduler.name, LrScheduleKind::cosine,
     {"TRAIN.LR_SCHEDULER.NAME", "learning-rate schedule; constant: BASE_LR after the warm-up"});
   v(c.train.lr_scheduler.decay_epochs, 30,
@@ -274,6 +278,7 @@ void visit(C& c, V&& v) {
   visit_data(c, v);
   visit_model(c, v);
   visit_train(c, v);
+  visit_schedule_and_optimizer(c, v);
   visit_aug(c, v);
   visit_dist(c, v);
   visit_run(c, v);
