@@ -17,7 +17,7 @@ constexpr uint64_t kSeed = 3;
 // Its head is the identity: the logits are the features that the head receives.
 WeightFormer model_of_features(double drop_rate) {
   WeightFormer model(
-      WeightFormerOptions().dim(32).depth(2).patch_size(8).num_classes(32).drop_rate(drop_rate));
+      ClassifierOptions().dim(32).depth(2).patch_size(8).num_classes(32).drop_rate(drop_rate));
   fill_parameters(*model);
   const torch::NoGradGuard no_grad;
   torch::nn::init::eye_(model->head->weight);
@@ -52,7 +52,7 @@ TEST(ModelDropRate, OfZeroDrawsNothing) {
 }
 
 TEST(ModelDropRate, OutsideItsRangeIsAnError) {
-  EXPECT_THROW(WeightFormer(WeightFormerOptions().drop_rate(1)), Error);
+  EXPECT_THROW(WeightFormer(ClassifierOptions().drop_rate(1)), Error);
 }
 
 }  // namespace
