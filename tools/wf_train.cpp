@@ -147,6 +147,8 @@ int main(int argc, char** argv) {
     const auto env = read_launch_env();
     WF_CHECK(env.world == 1 || !config.throughput_mode, "WORLD_SIZE=", env.world,
              ": --throughput times one process");
+    const bool training = !config.eval_mode && !config.throughput_mode;
+    if (training) build_train_transform(config);  // an invalid policy must not leave a directory
     const std::string folder = run_folder(config);
     std::error_code problem;
     std::filesystem::create_directories(folder, problem);
@@ -167,7 +169,9 @@ int main(int argc, char** argv) {
     if (!config.amp && config.origins.count("AMP_DTYPE")) {
       log::warning("AMP_DTYPE {} has no effect without --amp", name_of(config.amp_dtype));
     }
-    if (config.eval_mode || config.throughput_mode) return evaluate_or_time(job);
-    return train(job);
+    if (config.test.ema && !config.eval_mode) {
+      log::warning("TEST.EMA true has no effect without --eval");
+    }
+    return training ? train(job) : evaluate_or_time(job);
   });
 }

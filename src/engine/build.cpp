@@ -61,7 +61,7 @@ std::unique_ptr<Loader> make_loader(const Config& config, std::shared_ptr<const 
                                   options);
 }
 
-DataSourceOptions data_source(const Config& config) {
+DataSourceOptions data_source(const Config& config, const LaunchEnv& env) {
   const auto& data = config.data;
   WF_CHECK(!data.data_path.empty(),
            "DATA.DATA_PATH is not set: give --data-path FOLDER, which holds train/CLASS/* and "
@@ -72,7 +72,6 @@ DataSourceOptions data_source(const Config& config) {
   source.zip = data.zip_mode;
   source.cache_listing = data.cache_listing;
   source.cache.mode = data.cache_mode;
-  const auto env = read_launch_env();
   source.cache.rank = env.rank;
   source.cache.world = env.world;
   return source;
@@ -145,7 +144,7 @@ LossOptions build_loss(const Config& config) {
 
 Loaders build_loaders(const Config& config, const LaunchEnv& env) {
   auto transform = build_train_transform(config);  // first: a bad policy costs no listing
-  const auto train = open_dataset(data_source(config), "train");
+  const auto train = open_dataset(data_source(config, env), "train");
   auto loaders = build_validation_loader(config, train->classes(), env);
   loaders.train = make_loader(config, train, std::move(transform), true, env);
   return loaders;
@@ -153,7 +152,7 @@ Loaders build_loaders(const Config& config, const LaunchEnv& env) {
 
 Loaders build_validation_loader(const Config& config, std::vector<std::string> classes,
                                 const LaunchEnv& env) {
-  const auto source = data_source(config);
+  const auto source = data_source(config, env);
   const auto validation = open_dataset(source, "val", std::move(classes));
   const auto count = static_cast<int64_t>(validation->classes().size());
   WF_CHECK(count == config.model.num_classes, source.path, " has ", count,
