@@ -32,7 +32,7 @@ static int evaluate_or_time(const Run& run) {
   if (!file.empty()) weights.emplace(config, file, LoadPurpose::evaluation);
   const auto saved = weights ? weights->metadata() : Metadata{};
   const TaskRequest request{run.env, run.device, /*train=*/false, saved};
-  const auto task = tasks().at(config.model.type)(config, request).task;
+  const auto task = tasks().at(config.model.type).build(config, request).task;
   if (weights) weights->load_into(*task->model());
   const ValidationContext context{*run.ranks, run.device, build_amp(config)};
   if (config.throughput_mode) {
@@ -51,7 +51,7 @@ static int evaluate_or_time(const Run& run) {
 
 static int train(const Run& run) {
   const auto& config = run.config;
-  const auto setup = tasks().at(config.model.type)(config, {run.env, run.device});
+  const auto setup = tasks().at(config.model.type).build(config, {run.env, run.device});
   auto state = build_train_state(config, *setup.task, setup.train->batches(), run.env.world);
   std::optional<FolderLock> lock;
   std::vector<SavedCheckpoint> saved;
@@ -92,7 +92,7 @@ int main(int argc, char** argv) {
     const auto& config = arguments.config;
     if (!arguments.help.empty()) return std::cout << arguments.help, 0;
     if (arguments.print_config) return std::cout << dump_yaml(config), 0;
-    tasks().at(config.model.type);  // throws for an unknown one before the run directory is made
+    tasks().at(config.model.type).check(config);
     const auto run = start_run(config, read_launch_env());
     return config.eval_mode || config.throughput_mode ? evaluate_or_time(run) : train(run);
   });

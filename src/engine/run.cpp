@@ -40,6 +40,9 @@ Run start_run(const Config& config, const LaunchEnv& env) {
   if (!config.amp && config.origins.count("AMP_DTYPE")) {
     log::warning("AMP_DTYPE {} has no effect without --amp", name_of(config.amp_dtype));
   }
+  if (config.test.ema && !config.eval_mode) {
+    log::warning("TEST.EMA true has no effect without --eval");
+  }
   return run;
 }
 

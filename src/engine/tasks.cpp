@@ -4,10 +4,11 @@
 
 namespace wf {
 
-const Registry<TaskBuilder>& tasks() {
-  static const Registry<TaskBuilder> table("MODEL.TYPE", {
-                                                             {"wfm", build_classification},
-                                                         });
+const Registry<TaskEntry>& tasks() {
+  static const Registry<TaskEntry> table("MODEL.TYPE",
+                                         {
+                                             {"wfm", {check_classification, build_classification}},
+                                         });
   return table;
 }
 

@@ -7,7 +7,6 @@
 #include "core/registry.h"
 #include "dist/launch_env.h"
 
-#include <functional>
 #include <memory>
 
 namespace wf {
@@ -25,9 +24,13 @@ struct TaskSetup {
   std::unique_ptr<Loader> train;  ///< null unless TaskRequest::train
 };
 
-using TaskBuilder = std::function<TaskSetup(const Config&, const TaskRequest&)>;
+struct TaskEntry {
+  /// Throws wf::Error for settings that the task refuses, before a run directory is made.
+  void (*check)(const Config&);
+  TaskSetup (*build)(const Config&, const TaskRequest&);
+};
 
 /// Every task, by MODEL.TYPE.
-const Registry<TaskBuilder>& tasks();
+const Registry<TaskEntry>& tasks();
 
 }  // namespace wf

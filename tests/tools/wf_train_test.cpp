@@ -436,6 +436,8 @@ TEST_F(WfTrain, BadInputIsOneLineAndExitCodeTwo) {
       {{"--opts", "DATA.BATCH_SIZE", "500"}, "lower DATA.BATCH_SIZE"},
       {{"--opts", "AUG.AUTO_AUGMENT", "rand-m9-what1"},
        "AUG.AUTO_AUGMENT 'rand-m9-what1': unknown part 'what1'; known are none; rand"},
+      {{"--opts", "AUG.AUTO_AUGMENT", "rand-m9x"},
+       "part 'm9x': expected m and a number of at least 0, got '9x'"},
       {{"--opts", "DATA.NUM_WORKERS", "-1"}, "DATA.NUM_WORKERS: must be from 0 to 1024"},
       {{"--data-path", folder_ / "nowhere"}, "nowhere"},
       {{"--tag", "../../elsewhere"}, "TAG (--tag) is '../../elsewhere': expected a name"},
@@ -447,12 +449,23 @@ TEST_F(WfTrain, BadInputIsOneLineAndExitCodeTwo) {
   };
   int number = 0;
   for (const auto& [more, expected] : cases) {
-    const auto end = run(command(str("bad", number++), more));
+    const std::string tag = str("bad", number++);
+    const auto end = run(command(tag, more));
+    if (more.size() > 1 && more[1] == "AUG.AUTO_AUGMENT") {
+      EXPECT_FALSE(std::filesystem::exists(run_file(tag, "log.txt"))) << "no run directory is left";
+    }
     EXPECT_EQ(end.code, 2) << expected << "\n" << end.err;
     const auto line = last_line(end.err);
     EXPECT_EQ(line.rfind("error: ", 0), 0u) << end.err;
     EXPECT_NE(line.find(expected), std::string::npos) << end.err;
   }
+}
+
+TEST_F(WfTrain, WarnsThatTestEmaHasNoEffectInTraining) {
+  const auto end = run(command("run", {"--opts", "TEST.EMA", "true"}));
+  ASSERT_EQ(end.code, 0) << end.err;
+  EXPECT_NE(end.err.find("TEST.EMA true has no effect without --eval"), std::string::npos)
+      << end.err;
 }
 
 TEST_F(WfTrain, ALossThatIsNotFiniteEndsWithTheStepAndExitCodeThree) {

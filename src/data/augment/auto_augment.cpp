@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <limits>
+#include <map>
 #include <sstream>
 
 namespace wf {
@@ -24,29 +25,74 @@ constexpr const char* kKnown =
   throw Error(str("AUG.AUTO_AUGMENT '", policy, "': ", why, "; ", kKnown));
 }
 
-std::vector<std::string> split(const std::string& text) {
+// What follows the name in "rand-m9-inc1".
+std::vector<std::string> parts_of(const std::string& policy) {
   std::vector<std::string> parts;
-  std::istringstream in(text);
-  for (std::string part; std::getline(in, part, '-');) parts.push_back(part);
+  std::istringstream in(policy);
+  std::string part;
+  std::getline(in, part, '-');
+  while (std::getline(in, part, '-')) parts.push_back(part);
   return parts;
 }
 
-// "mstd0.5" in two.
-struct Part {
-  std::string key;
-  double value;
+// A part of a policy with a number, such as mstd0.5, and the numbers that it allows.
+struct PartRule {
+  const char* key;
+  double min = 0, max = kInfinity;
+  bool integer = false;
 
-  Part(const std::string& policy, const std::string& text) {
-    const size_t digits = text.find_first_of("0123456789.");
-    key = text.substr(0, digits);
-    const std::string number = digits == std::string::npos ? "" : text.substr(digits);
-    char* end = nullptr;
-    value = std::strtod(number.c_str(), &end);
-    if (number.empty() || *end || !std::isfinite(value)) unknown(policy, text);
+  bool allows(double value) const {
+    return value >= min && value <= max && (!integer || value == std::floor(value));
   }
-  [[noreturn]] static void unknown(const std::string& policy, const std::string& text) {
-    refuse(policy, "unknown part '" + text + "'");
+  std::string expected() const {
+    const char* kind = integer ? "an integer" : "a number";
+    if (std::isfinite(max)) return str(kind, " from ", min, " to ", max);
+    return str(kind, min > 0 ? " above 0" : " of at least 0");
   }
+};
+constexpr double kAboveZero = std::numeric_limits<double>::min();
+constexpr PartRule kRandParts[] = {{"m"},
+                                   {"n", 0, 100, true},
+                                   {"p", 0, 1},
+                                   {"mstd"},
+                                   {"mmax", kAboveZero},
+                                   {"inc", 0, 1, true},
+                                   {"w", 0, 0, true}};
+constexpr PartRule kNamedParts[] = {{"mstd"}};
+constexpr PartRule kMixParts[] = {
+    {"m"}, {"w", 1, 100, true}, {"d", 0, 100, true}, {"a", kAboveZero}, {"mstd"}};
+
+// The numbers of a policy's parts, by key.
+class PartNumbers {
+ public:
+  template <typename Rules>
+  PartNumbers(const std::string& policy, const std::vector<std::string>& parts,
+              const Rules& rules) {
+    for (const auto& part : parts) {
+      const size_t digits = part.find_first_of("0123456789.");
+      const std::string key = part.substr(0, digits);
+      const auto rule = std::find_if(std::begin(rules), std::end(rules),
+                                     [&](const PartRule& known) { return key == known.key; });
+      if (rule == std::end(rules)) refuse(policy, "unknown part '" + part + "'");
+      const std::string number = digits == std::string::npos ? "" : part.substr(digits);
+      char* end = nullptr;
+      const double value = std::strtod(number.c_str(), &end);
+      if (number.empty() || *end || !std::isfinite(value) || !rule->allows(value)) {
+        refuse(policy, str("part '", part, "': expected ", key, " and ", rule->expected(),
+                           ", got '", number, "'"));
+      }
+      values_[key] = value;
+    }
+  }
+
+  double get(const std::string& key, double otherwise) const {
+    const auto found = values_.find(key);
+    return found == values_.end() ? otherwise : found->second;
+  }
+  bool has(const std::string& key) const { return values_.count(key) > 0; }
+
+ private:
+  std::map<std::string, double> values_;
 };
 
 // The variant that a policy's name asks for.
@@ -60,7 +106,7 @@ const AugmentOp& increasing(std::string_view name) {
   return augment_op(has ? std::string(name) + "Increasing" : std::string(name));
 }
 
-// What a `rand` string says.
+// The settings of a `rand` policy.
 struct RandOptions {
   double magnitude = 10, layers = 2, probability = 0.5, noise = 0, most = 10;
   bool increasing = false, old_weights = false;
@@ -69,33 +115,23 @@ struct RandOptions {
 
 RandOptions rand_options(const std::string& policy) {
   RandOptions out;
-  const auto parts = split(policy);
-  for (size_t i = 1; i < parts.size(); ++i) {
-    const auto& text = parts[i];
-    if (text == "tweights" || text == "t3a" || text == "t3aw") {
-      out.set = text.substr(1);
-      continue;
-    }
-    const Part part(policy, text);
-    const bool whole = part.value == std::floor(part.value);
-    if (part.key == "m") {
-      out.magnitude = part.value;
-    } else if (part.key == "n" && whole && part.value <= 100) {
-      out.layers = part.value;
-    } else if (part.key == "p" && part.value <= 1) {
-      out.probability = part.value;
-    } else if (part.key == "mstd") {
-      out.noise = part.value > 100 ? kInfinity : part.value;
-    } else if (part.key == "mmax" && part.value > 0) {
-      out.most = part.value;
-    } else if (part.key == "inc" && (part.value == 0 || part.value == 1)) {
-      out.increasing = part.value == 1;
-    } else if (text == "w0") {
-      out.old_weights = true;
+  std::vector<std::string> with_numbers;
+  for (const auto& part : parts_of(policy)) {
+    if (part == "tweights" || part == "t3a" || part == "t3aw") {
+      out.set = part.substr(1);
     } else {
-      Part::unknown(policy, text);
+      with_numbers.push_back(part);
     }
   }
+  const PartNumbers numbers(policy, with_numbers, kRandParts);
+  out.magnitude = numbers.get("m", out.magnitude);
+  out.layers = numbers.get("n", out.layers);
+  out.probability = numbers.get("p", out.probability);
+  out.noise = numbers.get("mstd", out.noise);
+  if (out.noise > 100) out.noise = kInfinity;
+  out.most = numbers.get("mmax", out.most);
+  out.increasing = numbers.get("inc", 0) == 1;
+  out.old_weights = numbers.has("w");
   return out;
 }
 
@@ -167,36 +203,16 @@ void AutoAugment::parse_named(const std::string& policy) {
   } else {
     refuse(policy, "unknown policy");
   }
-  const auto parts = split(policy);
-  for (size_t i = 1; i < parts.size(); ++i) {
-    const Part part(policy, parts[i]);
-    if (part.key != "mstd") Part::unknown(policy, parts[i]);
-    noise_ = part.value;
-  }
+  noise_ = PartNumbers(policy, parts_of(policy), kNamedParts).get("mstd", 0);
 }
 
 void AutoAugment::parse_mix(const std::string& policy) {
-  double level = 3;
-  chains_ = 3;
-  noise_ = kInfinity;
-  const auto parts = split(policy);
-  for (size_t i = 1; i < parts.size(); ++i) {
-    const Part part(policy, parts[i]);
-    const bool count = part.value == std::floor(part.value) && part.value <= 100;
-    if (part.key == "m") {
-      level = part.value;
-    } else if (part.key == "w" && count && part.value > 0) {
-      chains_ = static_cast<int>(part.value);
-    } else if (part.key == "d" && count) {
-      depth_ = static_cast<int>(part.value);
-    } else if (part.key == "a" && part.value > 0) {
-      alpha_ = part.value;
-    } else if (part.key == "mstd") {
-      noise_ = part.value;
-    } else {
-      Part::unknown(policy, parts[i]);
-    }
-  }
+  const PartNumbers numbers(policy, parts_of(policy), kMixParts);
+  chains_ = static_cast<int>(numbers.get("w", 3));
+  depth_ = static_cast<int>(numbers.get("d", 0));
+  alpha_ = numbers.get("a", 1);
+  noise_ = numbers.get("mstd", kInfinity);
+  const double level = numbers.get("m", 3);
   for (const auto name : policies::kMix) groups_.push_back({{&augment_op(name), 1, level}});
 }
 

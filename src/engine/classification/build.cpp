@@ -123,6 +123,10 @@ LossOptions build_loss(const Config& config) {
   return options;
 }
 
+void check_classification(const Config& config) {
+  if (!config.eval_mode && !config.throughput_mode) build_train_transform(config);
+}
+
 TaskSetup build_classification(const Config& config, const TaskRequest& request) {
   const auto source = data_source(config.data, request.env);
   ClassificationOptions options;

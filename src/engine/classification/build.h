@@ -27,6 +27,9 @@ std::optional<MixupOptions> build_mixup(const Config& config);
 /// loss smooths them.
 LossOptions build_loss(const Config& config);
 
+/// Throws wf::Error for an augmentation policy that is not valid.
+void check_classification(const Config& config);
+
 /// The task of MODEL.TYPE wfm, on DATA_PATH/train and DATA_PATH/val, which share one numbering of
 /// the classes: that of `request.saved` when evaluating, else that of the directories.
 TaskSetup build_classification(const Config& config, const TaskRequest& request);

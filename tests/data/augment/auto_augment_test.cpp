@@ -121,6 +121,27 @@ TEST(AutoAugment, AnOperationOfWeightZeroNeverComesAndNoneComesTwice) {
   EXPECT_THROW(policy("rand-n4-t3aw-m"), Error);
 }
 
+TEST(AutoAugment, ReportsWhatIsWrongWithANumber) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"rand-m9x", "part 'm9x': expected m and a number of at least 0, got '9x'"},
+      {"rand-m", "part 'm': expected m and a number of at least 0, got ''"},
+      {"rand-p2", "part 'p2': expected p and a number from 0 to 1, got '2'"},
+      {"rand-n1.5", "part 'n1.5': expected n and an integer from 0 to 100, got '1.5'"},
+      {"rand-mmax0", "part 'mmax0': expected mmax and a number above 0, got '0'"},
+      {"augmix-w0", "part 'w0': expected w and an integer from 1 to 100, got '0'"},
+      {"v0-mstd1e999", "part 'mstd1e999': expected mstd and a number of at least 0, got '1e999'"},
+      {"v0-m9", "unknown part 'm9'"},
+  };
+  for (const auto& [text, expected] : cases) {
+    try {
+      policy(text);
+      FAIL() << text << " was accepted";
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find(expected), std::string::npos) << error.what();
+    }
+  }
+}
+
 TEST(AutoAugment, AugMixMixesChainsOfThirteenOperations) {
   const auto augment = policy("augmix");
   EXPECT_EQ(names(augment),
