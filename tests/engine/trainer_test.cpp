@@ -4,6 +4,7 @@
 #include "weightformer/serialization/weights.h"
 
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/checkpoint_file.h"
 #include "engine/distributed.h"
 #include "runtime/stop_signal.h"
 #include "support/quadratic_task.h"
@@ -92,7 +93,7 @@ class TrainerTest : public ::testing::Test {
   }
   std::unique_ptr<QuadraticRun> loaded(const TrainerOptions& options) {
     auto run = std::make_unique<QuadraticRun>(options);
-    load_checkpoint(folder_ / "c.pth", run->state);
+    CheckpointFile(folder_ / "c.pth").load_into(run->state);
     run->trainer = std::make_unique<Trainer>(run->state, run->task, *run->train, options);
     return run;
   }

@@ -33,7 +33,7 @@ TEST_P(OpCases, MatchTheirReferencesInEveryDtypeOnEveryGrid) {
          {Grid{8, 8}, Grid{7, 5}, Grid{2, 3}, Grid{3, 3}, Grid{1, 4}, Grid{14, 1}, Grid{1, 1}}) {
       for (const int64_t channels : {1, 7, 16, 35}) {
         expect_matches(GetParam().make_inputs({2, grid, channels}, options), grid,
-                       str(type, " ", grid.height, "x", grid.width, "x", channels));
+                       wf::str(type, " ", grid.height, "x", grid.width, "x", channels));
       }
     }
   }
