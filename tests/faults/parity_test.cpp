@@ -56,7 +56,8 @@ TEST(SameResult, RanksWithOtherSettingsAreRefusedByName) {
   const auto ranks = Ranks(2, words).wait();
   EXPECT_EQ(ranks[0].code, 2) << told(ranks);
   EXPECT_EQ(ranks[1].code, 2) << told(ranks);
-  EXPECT_NE(ranks[1].err.find("its settings: TRAIN.BASE_LR: 0.1, rank 0 has TRAIN.BASE_LR: "), std::string::npos)
+  EXPECT_NE(ranks[1].err.find("its settings: TRAIN.BASE_LR: 0.1, rank 0 has TRAIN.BASE_LR: "),
+            std::string::npos)
       << told(ranks);
 }
 
