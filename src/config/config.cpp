@@ -39,7 +39,7 @@ std::string key_help(const std::string& name) {
 }
 
 bool operator==(const Config& a, const Config& b) {
-  // Two walks in step: the fields of `a` by address, then those of `b` against them.
+  // Visits both in the same order: first the addresses of the fields of `a`, then those of `b`.
   std::vector<const void*> fields;
   visit(a, [&](const auto& field, const auto&, const Key&) { fields.push_back(&field); });
   bool equal = true;
@@ -62,31 +62,37 @@ void validate(const Config& config) {
   const auto tag = std::filesystem::path(config.tag).lexically_normal();
   WF_CHECK(!tag.empty() && tag != "." && tag.is_relative() && *tag.begin() != ".." &&
                config.tag[0] != '-',
-           at("TAG"), " is '", config.tag, "': expected a name for the run's folder, inside ",
+           at("TAG"), " is '", config.tag, "': expected a name for the run directory, inside ",
            at("OUTPUT"));
+<<<<<<< HEAD
   WF_CHECK(train.steps == 0 || train.cooldown_epochs == 0, at("TRAIN.COOLDOWN_EPOCHS"), " is ",
            train.cooldown_epochs, ", and ", at("TRAIN.STEPS"), " is ", train.steps,
            ": a run with a number of steps has no cool-down");
   WF_CHECK(train.steps > 0 || train.warmup_epochs < train.epochs, at("TRAIN.WARMUP_EPOCHS"), " is ",
            train.warmup_epochs, ", which leaves nothing of ", at("TRAIN.EPOCHS"), ", ",
            train.epochs, "; set TRAIN.WARMUP_EPOCHS lower");
+=======
+  WF_CHECK(train.warmup_epochs < train.epochs, at("TRAIN.WARMUP_EPOCHS"), " is ",
+           train.warmup_epochs, ", not below ", at("TRAIN.EPOCHS"), ", ", train.epochs,
+           "; set TRAIN.WARMUP_EPOCHS lower");
+>>>>>>> 5a5fb5fe8873953bad113f330f928d35b2d3a131
   const bool has_min_lr = train.lr_scheduler.name == LrScheduleKind::cosine;
   WF_CHECK(!has_min_lr || train.min_lr <= train.base_lr, at("TRAIN.MIN_LR"), " is ", train.min_lr,
            ", above ", at("TRAIN.BASE_LR"), ", ", train.base_lr);
   WF_CHECK(train.start_epoch < train.total_epochs(), at("TRAIN.START_EPOCH"), " is ",
-           train.start_epoch, ", and the run has epochs 0 to ", train.total_epochs() - 1, " by ",
-           at("TRAIN.EPOCHS"));
+           train.start_epoch, ", and the epochs of the run are 0 to ", train.total_epochs() - 1,
+           " (", at("TRAIN.EPOCHS"), ")");
   WF_CHECK(train.bce_threshold == 0 || train.loss == LossKind::binary, at("TRAIN.BCE_THRESHOLD"),
            " is ", train.bce_threshold, ", and ", at("TRAIN.LOSS"), " is ", name_of(train.loss),
-           ": it goes with bce");
+           ": only bce uses it");
   const auto& cut = config.aug.cutmix_minmax;
   WF_CHECK(!cut || (*cut)[0] <= (*cut)[1], at("AUG.CUTMIX_MINMAX"), ": the minimum ", (*cut)[0],
            " is above the maximum ", (*cut)[1]);
   WF_CHECK(!config.data.zip_mode || config.data.dataset == DatasetKind::imagenet,
-           at("DATA.ZIP_MODE"), " is for image folders, and ", at("DATA.DATASET"), " is ",
+           at("DATA.ZIP_MODE"), " is for image directories, and ", at("DATA.DATASET"), " is ",
            name_of(config.data.dataset));
   WF_CHECK(config.model.dim % 4 == 0, at("MODEL.DIM"), " is ", config.model.dim,
-           ": the predictors need a multiple of 4");
+           ": expected a multiple of 4");
   WF_CHECK(config.model.patch_size <= config.data.img_size, at("MODEL.PATCH_SIZE"), " is ",
            config.model.patch_size, ", larger than ", at("DATA.IMG_SIZE"), ", ",
            config.data.img_size);

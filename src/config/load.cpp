@@ -34,7 +34,7 @@ std::set<std::string> section_names() {
   const auto sections = section_names();
   known.insert(known.end(), sections.begin(), sections.end());
   known.emplace_back("BASE");
-  // Its section was left out, or another was meant.
+  // Prefer keys that differ only in the section.
   const auto ending = [](const std::string& name) { return name.substr(name.rfind('.') + 1); };
   std::vector<std::string> alike;
   for (const auto& name : known) {
@@ -71,7 +71,7 @@ class FileReader {
     const std::string identity = fs::weakly_canonical(path).string();
     const bool again = std::find(open_.begin(), open_.end(), identity) != open_.end();
     open_.push_back(identity);
-    WF_CHECK(!again, path, ": BASE goes in a circle: ", join(open_, " → "));
+    WF_CHECK(!again, path, ": BASE includes itself: ", join(open_, " → "));
     const auto root = parse(path);
     if (!root.IsNull()) {
       WF_CHECK(root.IsMap(), path, ": expected KEY: value lines");
@@ -146,7 +146,7 @@ void set_key(Config& config, const std::string& key, const std::string& value,
   } catch (const YAML::Exception&) {
     node = YAML::Node(value);
   }
-  // A path such as "a: b" is YAML for something else; what was typed counts.
+  // A path such as "a: b" would parse as a YAML map; it is meant literally.
   if (node.IsMap()) node = YAML::Node(value);
   assign(config, key, node, origin);
 }
