@@ -64,18 +64,12 @@ void validate(const Config& config) {
                config.tag[0] != '-',
            at("TAG"), " is '", config.tag, "': expected a name for the run directory, inside ",
            at("OUTPUT"));
-<<<<<<< HEAD
   WF_CHECK(train.steps == 0 || train.cooldown_epochs == 0, at("TRAIN.COOLDOWN_EPOCHS"), " is ",
            train.cooldown_epochs, ", and ", at("TRAIN.STEPS"), " is ", train.steps,
-           ": a run with a number of steps has no cool-down");
+           ": set it to 0");
   WF_CHECK(train.steps > 0 || train.warmup_epochs < train.epochs, at("TRAIN.WARMUP_EPOCHS"), " is ",
            train.warmup_epochs, ", which leaves nothing of ", at("TRAIN.EPOCHS"), ", ",
            train.epochs, "; set TRAIN.WARMUP_EPOCHS lower");
-=======
-  WF_CHECK(train.warmup_epochs < train.epochs, at("TRAIN.WARMUP_EPOCHS"), " is ",
-           train.warmup_epochs, ", not below ", at("TRAIN.EPOCHS"), ", ", train.epochs,
-           "; set TRAIN.WARMUP_EPOCHS lower");
->>>>>>> 5a5fb5fe8873953bad113f330f928d35b2d3a131
   const bool has_min_lr = train.lr_scheduler.name == LrScheduleKind::cosine;
   WF_CHECK(!has_min_lr || train.min_lr <= train.base_lr, at("TRAIN.MIN_LR"), " is ", train.min_lr,
            ", above ", at("TRAIN.BASE_LR"), ", ", train.base_lr);

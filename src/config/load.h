@@ -7,13 +7,12 @@
 
 namespace wf {
 
-/// The defaults, overridden by a YAML file (the files under its BASE, relative to it, are read
-/// first), overridden by `opts`, KEY VALUE pairs. Throws wf::Error with one line, "file:line: key
-/// …", for an invalid file, key or value, with the nearest known key. validate() finds
-/// contradictions.
+/// The defaults, overlaid by a YAML file (those it names under BASE first, relative to it),
+/// overlaid by `opts`, KEY VALUE pairs. Throws wf::Error in one line, "file:line: key …", naming
+/// the nearest known key, for anything that is not right. Contradictions are validate()'s business.
 Config load_config(const std::string& path, const std::vector<std::string>& opts = {});
 
-/// Sets one key from text, as --opts does. `origin` is stored and appears in error messages.
+/// Sets one key from text, as --opts does; `origin` is named in errors and remembered.
 void set_key(Config& config, const std::string& key, const std::string& value,
              const std::string& origin);
 

@@ -96,18 +96,18 @@ struct Config {
   std::string output, tag;
   int64_t save_freq, save_steps, save_keep, print_freq, seed, threads, local_rank;
 
-  /// Where each value that is not a default was set: "cfg/a.yaml:7", "--opts".
+  /// Where a value came from ("cfg/a.yaml:7", "--opts"), for those that are not defaults.
   std::map<std::string, std::string> origins;
 };
 
-/// Equal in every key; origins are not compared.
+/// Equal in every key; origins do not count.
 bool operator==(const Config& a, const Config& b);
 
-/// The run directory, OUTPUT/NAME/TAG.
+/// OUTPUT/NAME/TAG, where the run's files go.
 std::string run_folder(const Config& config);
 
-/// Throws wf::Error with one line, which has the keys and where they were set, when settings
-/// contradict each other.
+/// Throws wf::Error, in one line with the keys and where they came from, when settings contradict
+/// each other.
 void validate(const Config& config);
 
 }  // namespace wf

@@ -18,10 +18,10 @@ struct GradScalerOptions {
   int64_t growth_interval = 2000;  ///< steps without an overflow until the scale grows
 };
 
-/// Loss scaling against underflow of float16 gradients (Micikevicius et al. 2018): the loss is
-/// multiplied by a scale that grows while all gradients are finite and shrinks when one is not;
-/// steps with a non-finite gradient are skipped. The rule and its numbers are those of PyTorch's
-/// torch.amp.GradScaler. Only current() synchronizes with a GPU.
+/// Keeps float16 gradients out of underflow (Micikevicius et al. 2018): the loss is multiplied by a
+/// scale that grows while all gradients are finite and shrinks when one is not; such a step is left
+/// out. The rule and its numbers are those of PyTorch's torch.amp.GradScaler. Nothing here makes a
+/// GPU wait, except current().
 class GradScaler {
  public:
   explicit GradScaler(c10::Device device, GradScalerOptions options = {});
@@ -29,15 +29,15 @@ class GradScaler {
   at::Tensor scale(const at::Tensor& loss) const { return loss * scale_; }
 
   /// Divides all gradients by the scale, in place. Returns [1] float32: 1 when one of them is not
-  /// finite, else 0; pass it to Optimizer::step().
+  /// finite, which Optimizer::step() is to be told, else 0.
   at::Tensor unscale(const std::vector<ParamGroup>& groups) const;
 
-  /// Updates the scale after a step.
+  /// Moves the scale on after a step.
   void update(const at::Tensor& found_inf);
 
   double current() const;
 
-  /// "scale", [1] float32, and "growth_tracker", [1] int32, which share memory with this object.
+  /// "scale", [1] float32, and "growth_tracker", [1] int32. Shares memory.
   std::map<std::string, at::Tensor> state() const;
   /// Copies `state` in; throws wf::Error naming `source` when it is not a scaler's.
   void load_state(const std::map<std::string, at::Tensor>& state, const std::string& source);
