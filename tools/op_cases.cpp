@@ -34,15 +34,18 @@ Function in_mode(const char* mode) {
   return [=](const Tensors& t, Grid) { return dynamic_linear(t[0], t[1], t[2], t[3], t[4], mode); };
 }
 
-// right, and the Gram matrix of left.
+// right and left. The operator takes the Gram matrix of left, which is made inside the function:
+// only such matrices are positive semidefinite, which the gradient relies on.
 Tensors gain(const OpSize& size, at::TensorOptions options) {
   const auto t = linear(size, options);
-  const auto left = t[1].to(t[1].scalar_type() == at::kDouble ? at::kDouble : at::kFloat);
-  return {t[2], at::bmm(left, left.transpose(1, 2))};
+  return {t[2], t[1]};
 }
 Function gain_of(decltype(&column_gain) function) {
   constexpr double kScale = 0.3;  // any costs the same; norms are near 1 with this one
-  return [=](const Tensors& t, Grid) { return std::get<0>(function(t[1], t[0], kScale)); };
+  return [=](const Tensors& t, Grid) {
+    const auto left = t[1].to(t[1].scalar_type() == at::kDouble ? at::kDouble : at::kFloat);
+    return std::get<0>(function(at::bmm(left, left.transpose(1, 2)), t[0], kScale));
+  };
 }
 
 // The first `count` of x, weight, bias, kernel, shift, scale, gate: 3, 4 or all 7. The kernel lies

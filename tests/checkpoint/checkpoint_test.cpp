@@ -162,6 +162,9 @@ TEST(Checkpoint, ThePublishedTrainersGoesOnWithItsOptimizerAndItsPlaceOnTheSched
 TEST(Checkpoint, HasThePublishedKeysAndGroups) {
   const TempDir folder;
   auto state = nano_state();
+  OptimizerOptions options;
+  options.beta1 = 0.8;
+  state.optimizer = make_optimizer(options, param_groups(*state.model, 0.05));
   state.config.seed = 7;
   state.schedule.total_steps = 100;
   state.progress.epoch = 3;

@@ -250,6 +250,10 @@ GradScalerOptions scale(double init) {
 TEST_F(TrainerTest, StepsThatOverflowAreSkippedAndNotCounted) {
   QuadraticRun run;
   run.state.scaler = std::make_unique<GradScaler>(torch::kCPU, scale(0x1p127));
+  {
+    const torch::NoGradGuard no_grad;
+    run.state.model->named_parameters()["bias"].fill_(1000);  // far away: large gradients
+  }
   const auto seen = collect(run);
   run.trainer->run();
   const double skipped = 127 - std::log2(run.state.scaler->current());

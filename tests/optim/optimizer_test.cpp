@@ -173,7 +173,7 @@ TEST(Ema, FollowsTheWeightsAndExchangesPlacesWithThem) {
   EXPECT_TRUE(torch::allclose(ema.state()["weight"], average));
   const void* place = layer->weight.data_ptr();
   {
-    const AveragedWeights swapped(&ema);
+    const EmaScope swapped(&ema);
     EXPECT_TRUE(torch::allclose(layer->weight, average));
     EXPECT_EQ(layer->weight.data_ptr(), place);
   }
