@@ -34,11 +34,12 @@ Function in_mode(const char* mode) {
   return [=](const Tensors& t, Grid) { return dynamic_linear(t[0], t[1], t[2], t[3], t[4], mode); };
 }
 
-// right and left. The operator takes the Gram matrix of left, which is made inside the function:
-// only such matrices are positive semidefinite, which the gradient relies on.
+// right and left, both positive: the norms of columns whose products cancel are lost in the Gram
+// matrix, whatever computes them. The operator takes the Gram matrix of left, which is made inside
+// the function: only such matrices are positive semidefinite, which the gradient relies on.
 Tensors gain(const OpSize& size, at::TensorOptions options) {
   const auto t = linear(size, options);
-  return {t[2], t[1]};
+  return {t[2].abs() + 0.1, t[1].abs() + 0.1};
 }
 Function gain_of(decltype(&column_gain) function) {
   constexpr double kScale = 0.3;  // any costs the same; norms are near 1 with this one
