@@ -45,7 +45,7 @@ Function gain_of(decltype(&column_gain) function) {
   constexpr double kScale = 0.3;  // any costs the same; norms are near 1 with this one
   return [=](const Tensors& t, Grid) {
     const auto left = t[1].to(t[1].scalar_type() == at::kDouble ? at::kDouble : at::kFloat);
-    return std::get<0>(function(at::bmm(left, left.transpose(1, 2)), t[0], kScale));
+    return std::get<0>(function(at::matmul(left, left.transpose(-2, -1)), t[0], kScale));
   };
 }
 

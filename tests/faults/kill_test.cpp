@@ -108,7 +108,7 @@ TEST(Elastic, ARunGoesOnInAnotherNumberOfProcesses) {
   // 96 pictures: 6 steps of 2 * 8 become 4 steps of 3 * 8.
   const auto resumed = Ranks(3, training.command("run")).wait();
   for (const auto& rank : resumed) ASSERT_EQ(rank.code, 0) << told(resumed);
-  EXPECT_NE(resumed[0].err.find("with 16 pictures a batch, now 24"), std::string::npos)
+  EXPECT_NE(resumed[0].err.find("with a global batch of 16, now 24"), std::string::npos)
       << told(resumed);
   const auto metrics = training.metrics("run");
   ASSERT_EQ(metrics.size(), static_cast<size_t>(kEpochs));

@@ -47,10 +47,14 @@ THREADS: 1
   TensorMap tensors(const std::string& tag, int epochs) const {
     return all_tensors(file(tag, "ckpt_epoch_" + std::to_string(epochs) + ".pth"));
   }
+  /// The lines of metrics.jsonl that are of epochs.
   std::vector<nlohmann::json> metrics(const std::string& tag) const {
     std::istringstream lines(read_file(file(tag, "metrics.jsonl")));
     std::vector<nlohmann::json> out;
-    for (std::string line; std::getline(lines, line);) out.push_back(nlohmann::json::parse(line));
+    for (std::string line; std::getline(lines, line);) {
+      auto entry = nlohmann::json::parse(line);
+      if (entry.contains("train_loss")) out.push_back(std::move(entry));
+    }
     return out;
   }
 
