@@ -91,6 +91,7 @@ TEST_F(WfTrain, KilledAndResumedItEndsWithTheWeightsOfTheUnbrokenRun) {
   ASSERT_EQ(unbroken.code, 0) << unbroken.err;
   {
     Process killed(command("broken"));
+    ASSERT_TRUE(killed.wait_for("ckpt_epoch_1.pth in ")) << killed.err();  // saved by a thread
     ASSERT_TRUE(killed.wait_for("train [2/2][10/50]")) << killed.err();
     killed.send(SIGKILL);
     EXPECT_EQ(killed.wait().code, 128 + SIGKILL);
