@@ -17,7 +17,6 @@ void open_directory(const std::string& directory, int rank) {
   std::filesystem::create_directories(directory, problem);
   WF_CHECK(!problem, directory,
            ": cannot create the run directory (--output): ", problem.message());
-  if (rank > 0) log::only_errors_on_terminal();
   log::open(directory + (rank == 0 ? "/log.txt" : str("/log_rank_", rank, ".txt")));
 }
 
@@ -35,6 +34,8 @@ Run start_run(const Config& config, const LaunchEnv& env) {
   torch::manual_seed(static_cast<uint64_t>(config.seed));
   run.device = build_device(config, env);
   run.ranks = build_distributed(config, env, run.device);
+  // Not before the ranks have met: that a rank waits for rank 0 must be seen.
+  if (env.rank > 0) log::only_errors_on_terminal();
   log::info("{} on {}, {} threads, rank {} of {}, run directory {}", config.model.name,
             run.device.str(), at::get_num_threads(), env.rank, env.world, run.directory);
   if (!config.amp && config.origins.count("AMP_DTYPE")) {
