@@ -28,6 +28,7 @@ set(wf_trainer_plain_sources
   src/runtime/folder_lock.cpp
   src/data/sources/cifar.cpp
   src/data/sources/class_names.cpp
+  src/data/sources/describe_dataset.cpp
   src/data/image/affine.cpp
   src/data/augment/augment_ops.cpp
   src/data/augment/auto_augment.cpp

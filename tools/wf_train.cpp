@@ -31,7 +31,7 @@ static int evaluate_or_time(const Run& run) {
   std::optional<PretrainedWeights> weights;
   if (!file.empty()) weights.emplace(config, file, LoadPurpose::evaluation);
   const auto saved = weights ? weights->metadata() : Metadata{};
-  const TaskRequest request{run.env, run.device, /*train=*/false, saved};
+  const TaskRequest request{run.env, run.device, run.ranks.get(), /*train=*/false, saved};
   const auto task = tasks().at(config.model.type).build(config, request).task;
   if (weights) weights->load_into(*task->model());
   const ValidationContext context{*run.ranks, run.device, build_amp(config)};
@@ -51,7 +51,8 @@ static int evaluate_or_time(const Run& run) {
 
 static int train(const Run& run) {
   const auto& config = run.config;
-  const auto setup = tasks().at(config.model.type).build(config, {run.env, run.device});
+  const TaskRequest request{run.env, run.device, run.ranks.get()};
+  const auto setup = tasks().at(config.model.type).build(config, request);
   auto state = build_train_state(config, *setup.task, setup.train->batches(), run.env.world);
   std::optional<FolderLock> lock;
   std::vector<SavedCheckpoint> saved;

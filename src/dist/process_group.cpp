@@ -176,17 +176,17 @@ std::string ProcessGroup::broadcast(std::string text) {
   return {begin, begin + bytes.numel()};
 }
 
-void ProcessGroup::require_equal(const std::string& what, const std::string& text) {
+void ProcessGroup::require_equal(const std::string& what, const std::string& text,
+                                 const std::string& advice) {
   const auto expected = broadcast(text);
   auto different = torch::full({1}, text == expected ? 0 : 1, torch::kLong);
   sum(different);
   if (different.item<int64_t>() == 0) return;
-  constexpr const char* kAdvice = "; start all ranks with the same command and configuration";
   WF_CHECK(text != expected, "rank ", env_.rank, ": another rank differs from rank 0 in its ", what,
-           " and reports the difference", kAdvice);
+           " and reports the difference; ", advice);
   const auto [own, root] = first_difference(text, expected);
   throw Error(str("rank ", env_.rank, " differs from rank 0 in its ", what, ": ", own,
-                  ", rank 0 has ", root, kAdvice));
+                  ", rank 0 has ", root, "; ", advice));
 }
 
 void ProcessGroup::barrier() {

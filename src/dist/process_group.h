@@ -71,8 +71,11 @@ class ProcessGroup {
   /// Rank 0's text.
   std::string broadcast(std::string text);
   /// Throws wf::Error on every rank unless all have the same `text`; on a rank that differs from
-  /// rank 0 the message names the first line that does. `what` is what the text describes.
-  void require_equal(const std::string& what, const std::string& text);
+  /// rank 0 the message names the first line that does. `what` is what the text describes, and
+  /// `advice` what to do about a difference.
+  void require_equal(
+      const std::string& what, const std::string& text,
+      const std::string& advice = "start all ranks with the same command and configuration");
   void barrier();
 
   /// Runs `work` on rank 0 while the others wait, for as long as rank 0 gives signs of life: a

@@ -69,6 +69,11 @@ double Distributed::sum(double value) {
   return tensor.item<double>();
 }
 
+void Distributed::require_equal(const std::string& what, const std::string& text,
+                                const std::string& advice) {
+  if (group_) group_->require_equal(what, text, advice);
+}
+
 void Distributed::on_root(const std::string& what, const std::function<void()>& work) {
   if (!group_) return work();
   group_->on_root(what, work);

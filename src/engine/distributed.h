@@ -48,6 +48,9 @@ class Distributed {
   void sum(at::Tensor& tensor);
   double sum(double value);
 
+  /// See ProcessGroup::require_equal().
+  void require_equal(const std::string& what, const std::string& text, const std::string& advice);
+
   /// `work` on rank 0, while the others wait for it.
   void on_root(const std::string& what, const std::function<void()>& work);
 

@@ -15,8 +15,9 @@ namespace wf {
 struct TaskRequest {
   LaunchEnv env;
   c10::Device device = c10::kCPU;
-  bool train = true;    ///< false: to evaluate or time, the training set is not opened
-  Metadata saved = {};  ///< of the checkpoint that is evaluated
+  Distributed* ranks = nullptr;  ///< that must have the same data; null: this process alone
+  bool train = true;             ///< false: to evaluate or time, the training set is not opened
+  Metadata saved = {};           ///< of the checkpoint that is evaluated
 };
 
 struct TaskSetup {

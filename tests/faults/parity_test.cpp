@@ -61,6 +61,52 @@ TEST(SameResult, RanksWithOtherSettingsAreRefusedByName) {
       << told(ranks);
 }
 
+// Rank 1 takes `data` in place of the training's own.
+std::vector<Finished> run_with_other_data(const Training& training, const std::string& data) {
+  const std::vector<std::string> script{
+      "sh", "-c",
+      "data=$1; shift; [ $RANK = 0 ] || more=\"--data-path $data\"; "
+      "exec \"$@\" $more",
+      "sh", data};
+  return Ranks(2, with(script, training.command("other"))).wait();
+}
+
+TEST(SameResult, RanksWithOtherDataAreRefusedInOneLineThatSaysWhatDiffers) {
+  namespace fs = std::filesystem;
+  const Training training(2);
+  const TempDir folder;
+  const auto copy = [&](const std::string& name) {
+    fs::copy(training.data(), folder / name, fs::copy_options::recursive);
+    return folder / name;
+  };
+  const auto expect_refusal = [&](const std::string& data, const std::string& message) {
+    const auto ranks = run_with_other_data(training, data);
+    EXPECT_EQ(ranks[0].code, 2) << told(ranks);
+    EXPECT_EQ(ranks[1].code, 2) << told(ranks);
+    EXPECT_NE(ranks[1].err.find("error: rank 1 differs from rank 0 in its " + message),
+              std::string::npos)
+        << told(ranks);
+    EXPECT_NE(ranks[0].err.find("another rank differs from rank 0"), std::string::npos);
+    EXPECT_FALSE(fs::exists(training.file("other", "config.yaml"))) << "nothing is trained";
+  };
+  const auto renamed = copy("renamed");
+  for (const char* split : {"/train", "/val"}) {
+    fs::rename(renamed + split + "/upright", renamed + split + "/apex");
+  }
+  expect_refusal(renamed, "training set: class 0 'apex' with 48 images");
+  const auto smaller = copy("smaller");
+  fs::remove(smaller + "/train/level/1.png");
+  expect_refusal(smaller, "training set: class 0 'level' with 47 images");
+  const auto other_name = copy("other_name");
+  fs::rename(other_name + "/val/level/97.png", other_name + "/val/level/97a.png");
+  expect_refusal(other_name, "validation set: class 0 'level' with 11 images");
+  const auto more_classes = copy("more_classes");
+  fs::create_directory(more_classes + "/train/zebra");
+  expect_refusal(more_classes, "training set: 3 classes, rank 0 has 2 classes");
+  const auto ranks = run_with_other_data(training, copy("same"));
+  for (const auto& rank : ranks) EXPECT_EQ(rank.code, 0) << told(ranks);
+}
+
 TEST(SameResult, EvaluationCountsEveryPictureOnceOnThreeProcesses) {
   const Training training(2);
   ASSERT_EQ(run(training.command("run")).code, 0);

@@ -40,6 +40,7 @@ THREADS: 1
     words.insert(words.end(), more.begin(), more.end());
     return words;
   }
+  std::string data() const { return folder_ / "data"; }
   std::string file(const std::string& tag, const std::string& name) const {
     return folder_ / ("out/wfm_nano/" + tag + "/" + name);
   }

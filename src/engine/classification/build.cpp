@@ -3,9 +3,11 @@
 #include "weightformer/core/check.h"
 
 #include "data/image_reader.h"
+#include "data/sources/describe_dataset.h"
 #include "data/sources/open_dataset.h"
 #include "data/sources/real_labels.h"
 #include "engine/classification/classification_task.h"
+#include "engine/distributed.h"
 
 #include <algorithm>
 #include <utility>
@@ -67,6 +69,14 @@ DataSourceOptions data_source(const DataConfig& data, const LaunchEnv& env) {
   source.cache.rank = env.rank;
   source.cache.world = env.world;
   return source;
+}
+
+// Ranks with other class directories would train on other labels, and without the same number of
+// images they would wait for each other's gradients forever.
+void require_same_on_all_ranks(const std::string& what, const Dataset& images, Distributed* ranks) {
+  if (!ranks || ranks->world() == 1) return;
+  ranks->require_equal(what, describe_dataset(images),
+                       "give all ranks the same data (DATA.DATA_PATH)");
 }
 
 }  // namespace
@@ -139,10 +149,12 @@ TaskSetup build_classification(const Config& config, const TaskRequest& request)
   if (request.train) {
     auto transform = build_train_transform(config);  // first: a bad policy costs no listing
     const auto dataset = open_dataset(source, "train");
+    require_same_on_all_ranks("training set", *dataset, request.ranks);
     options.classes = dataset->classes();
     train = make_loader(config, dataset, std::move(transform), true, request);
   }
   const auto dataset = open_dataset(source, "val", options.classes);
+  require_same_on_all_ranks("validation set", *dataset, request.ranks);
   const auto count = static_cast<int64_t>(dataset->classes().size());
   WF_CHECK(count == config.model.num_classes, source.path, " has ", count,
            " classes and MODEL.NUM_CLASSES is ", config.model.num_classes,
