@@ -43,13 +43,13 @@ Value* tree(pickle::Document& document, const YAML::Node& node) {
   return dict;
 }
 
-// As --opts would be given it.
+// As it would be typed after --opts.
 std::string text_of(const Value& value) {
   if (value.is(Kind::boolean)) return value.integer ? "true" : "false";
   if (value.is(Kind::integer)) return std::to_string(value.integer);
   if (value.is(Kind::real)) return fmt::format("{}", value.real);
-  if (value.is(Kind::text)) return '"' + value.text + '"';
-  if (value.is(Kind::none)) return "null";
+  if (value.is(Kind::text)) return value.text;
+  if (value.is(Kind::none)) return "";
   std::vector<std::string> items;
   for (const auto* item : value.items) items.push_back(text_of(*item));
   return "[" + join(items, ", ") + "]";

@@ -36,11 +36,21 @@ constexpr KeyFlag kSwitches[] = {
     {"--eval", "EVAL_MODE"},    {"--throughput", "THROUGHPUT_MODE"},
 };
 
+// CLI11 would split [0.9,0.95] into two values. A blank in front prevents it, and is taken away
+// again from what CLI11 hands out.
+bool in_brackets(const std::string& word) {
+  const auto begin = word.find_first_not_of(' ');
+  return begin != std::string::npos && word[begin] == '[' && word.back() == ']';
+}
+
+void take_blank_away(std::string& word) {
+  if (in_brackets(word) && word.front() == ' ') word.erase(0, 1);
+}
+
 std::vector<std::string> words_for_cli11(int argc, const char* const* argv) {
-  // CLI11 would split [0.9,0.95] into two values; a leading blank prevents it and YAML ignores it.
   std::vector<std::string> words(argv + 1, argv + argc);
   for (auto& word : words) {
-    if (!word.empty() && word.front() == '[' && word.back() == ']') word.insert(0, " ");
+    if (in_brackets(word)) word.insert(0, " ");
   }
   // CLI11 would also take the next flag as the value of a flag that has none.
   for (size_t i = 0; i + 1 < words.size(); ++i) {
@@ -84,6 +94,9 @@ CommandLine parse_train_arguments(int argc, const char* const* argv) {
     return out;
   } catch (const CLI::ParseError& problem) {
     throw Error(explain(problem, app, {argv + 1, argv + argc}));
+  }
+  for (auto* given : {&opts, &values}) {
+    for (auto& word : *given) take_blank_away(word);
   }
   out.config = load_config(cfg, opts);
   for (size_t i = 0; i < flags.size(); ++i) {

@@ -64,6 +64,7 @@ void validate(const Config& config) {
                config.tag[0] != '-',
            at("TAG"), " is '", config.tag, "': expected a name for the run directory, inside ",
            at("OUTPUT"));
+  WF_CHECK(!config.output.empty(), at("OUTPUT"), " is empty: expected the directory for runs");
   WF_CHECK(train.steps == 0 || train.cooldown_epochs == 0, at("TRAIN.COOLDOWN_EPOCHS"), " is ",
            train.cooldown_epochs, ", and ", at("TRAIN.STEPS"), " is ", train.steps,
            ": set it to 0");

@@ -116,6 +116,7 @@ std::string describe_markdown() {
          "A YAML file sets keys (files listed under `BASE: [other.yaml]` are read first).\n"
          "`--opts KEY VALUE …` overrides the file, and the flags of `wf_train --help` override "
          "both.\n"
+         "Words on the command line are taken as typed: `--tag 'run #2'` names the run `run #2`.\n"
          "`wf_train --print-config` prints the effective configuration.\n\n"
          "The scope of a key:\n\n"
          "- `training` keys decide what is trained. All ranks must agree on them; resuming with "

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <set>
 #include <sstream>
+#include <type_traits>
 
 namespace wf {
 namespace {
@@ -44,20 +45,39 @@ std::set<std::string> section_names() {
   throw Error(str(origin, ": unknown key ", first_line(key), ", did you mean ", meant, "?"));
 }
 
-void assign(Config& config, const std::string& key, const YAML::Node& node,
-            const std::string& origin) {
+// `value(text)` is the value; `text` tells whether the key takes words.
+template <typename Value>
+void assign(Config& config, const std::string& key, Value value, const std::string& origin) {
   bool found = false;
   visit(config, [&](auto& field, const auto&, const Key& known) {
     if (found || key != known.name) return;
     found = true;
+    using Field = std::decay_t<decltype(field)>;
     try {
-      parse_value(node, field, known.constraint);
+      parse_value(value(std::is_same_v<Field, std::string> || std::is_enum_v<Field>), field,
+                  known.constraint);
     } catch (const std::exception& problem) {
       throw Error(str(origin, ": ", key, ": ", first_line(problem.what())));
     }
     config.origins[key] = origin;
   });
   if (!found) unknown_key(key, origin);
+}
+
+// A number, a list or null as it is typed. Lists alone are read as YAML: what follows a # is no
+// comment on a command line.
+YAML::Node typed_value(std::string value) {
+  value.erase(0, value.find_first_not_of(' '));
+  value.erase(value.find_last_not_of(' ') + 1);
+  for (const char* null : {"", "~", "null", "Null", "NULL"}) {
+    if (value == null) return {};
+  }
+  if (value.front() != '[') return YAML::Node(value);
+  try {
+    return YAML::Load(value);
+  } catch (const YAML::Exception&) {
+    return YAML::Node(value);
+  }
 }
 
 class FileReader {
@@ -123,7 +143,8 @@ class FileReader {
       WF_CHECK(seen.insert(key).second, where, ": ", first_line(key), " is given twice");
       if (key == "BASE") continue;
       if (!section_names().count(key)) {
-        assign(config_, key, item.second, where);
+        assign(
+            config_, key, [&](bool) { return item.second; }, where);
         continue;
       }
       if (item.second.IsNull()) continue;  // a section with nothing in it
@@ -140,15 +161,9 @@ class FileReader {
 
 void set_key(Config& config, const std::string& key, const std::string& value,
              const std::string& origin) {
-  YAML::Node node;
-  try {
-    node = YAML::Load(value);
-  } catch (const YAML::Exception&) {
-    node = YAML::Node(value);
-  }
-  // A path such as "a: b" would parse as a YAML map; it is meant literally.
-  if (node.IsMap()) node = YAML::Node(value);
-  assign(config, key, node, origin);
+  assign(
+      config, key, [&](bool text) { return text ? YAML::Node(value) : typed_value(value); },
+      origin);
 }
 
 Config load_config(const std::string& path, const std::vector<std::string>& opts) {
