@@ -23,6 +23,7 @@ set(wf_trainer_plain_sources
   src/config/command_line.cpp
   src/config/config.cpp
   src/config/describe.cpp
+  src/config/key_search.cpp
   src/config/load.cpp
   src/config/values.cpp
   src/runtime/folder_lock.cpp

@@ -41,6 +41,9 @@ int classify(const InferArguments& a, const Config& config, c10::Device device) 
   load_weights(*model, std::move(weights), a.weights, {a.allow_missing, false});
   model->eval();
   const auto x = take(a, read_safetensors(a.input), "x", "");
+  if (x.dim() == 4) {
+    warn_of_uncovered_pixels(a.input + ": images", x.size(2), x.size(3), patch_size(settings));
+  }
   const torch::InferenceMode inference;
   return finish(a, "logits", model->forward(x.to(device, torch::kFloat)));
 }

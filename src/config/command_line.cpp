@@ -2,6 +2,7 @@
 
 #include "weightformer/core/check.h"
 
+#include "config/key_search.h"
 #include "config/keys.h"
 #include "config/load.h"
 #include "config/parse_error.h"
@@ -93,7 +94,7 @@ CommandLine parse_train_arguments(int argc, const char* const* argv) {
     out.help = app.help();
     return out;
   } catch (const CLI::ParseError& problem) {
-    throw Error(explain(problem, app, {argv + 1, argv + argc}));
+    throw Error(explain(problem, app, {argv + 1, argv + argc}, key_of_flag));
   }
   for (auto* given : {&opts, &values}) {
     for (auto& word : *given) take_blank_away(word);

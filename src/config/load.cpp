@@ -1,7 +1,9 @@
 #include "config/load.h"
 
+#include "config/key_search.h"
 #include "config/values.h"
 #include "core/registry.h"
+#include "core/text.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -20,29 +22,15 @@ std::string first_line(std::string text) {
   return text.substr(0, 200);
 }
 
-std::set<std::string> section_names() {
-  std::set<std::string> sections;
-  for (const auto& key : key_names()) {
-    for (size_t dot = key.find('.'); dot != std::string::npos; dot = key.find('.', dot + 1)) {
-      sections.insert(key.substr(0, dot));
-    }
-  }
-  return sections;
-}
-
 [[noreturn]] void unknown_key(const std::string& key, const std::string& origin) {
-  auto known = key_names();
-  const auto sections = section_names();
-  known.insert(known.end(), sections.begin(), sections.end());
-  known.emplace_back("BASE");
-  // Prefer keys that differ only in the section.
-  const auto ending = [](const std::string& name) { return name.substr(name.rfind('.') + 1); };
-  std::vector<std::string> alike;
-  for (const auto& name : known) {
-    if (ending(name) == ending(key)) alike.push_back(name);
-  }
-  const auto meant = nearest(key.substr(0, 200), alike.empty() ? known : alike);
-  throw Error(str(origin, ": unknown key ", first_line(key), ", did you mean ", meant, "?"));
+  WF_CHECK(key != "BASE", origin, ": BASE is for configuration files");
+  const auto keys = key_names();
+  const auto inside = std::find_if(keys.begin(), keys.end(),
+                                   [&](const auto& name) { return starts_with(name, key + "."); });
+  WF_CHECK(inside == keys.end(), origin, ": ", key, " is a section: set a key in it, such as ",
+           *inside);
+  throw Error(
+      str(origin, ": unknown key ", first_line(key), ", did you mean ", nearest_key(key), "?"));
 }
 
 // `value(text)` is the value; `text` tells whether the key takes words.
@@ -110,8 +98,24 @@ class FileReader {
     try {
       return YAML::Load(text.str());
     } catch (const YAML::Exception& problem) {
+      const int tab = indented_by_tab(text.str());
+      WF_CHECK(tab == 0, path, ":", tab, ": not YAML: the line begins with a tab; use blanks");
       throw Error(str(path, ":", problem.mark.line + 1, ": not YAML: ", first_line(problem.msg)));
     }
+  }
+
+  // The number of the first line with a tab before its text; 0 for none.
+  static int indented_by_tab(const std::string& text) {
+    std::istringstream lines(text);
+    int number = 0;
+    for (std::string line; std::getline(lines, line);) {
+      ++number;
+      const auto begin = line.find_first_not_of(" \t\r");
+      if (begin != std::string::npos && line.substr(0, begin).find('\t') != std::string::npos) {
+        return number;
+      }
+    }
+    return 0;
   }
 
   static std::string place(const std::string& path, const YAML::Node& node) {

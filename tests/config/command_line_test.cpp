@@ -30,7 +30,7 @@ class CommandLineTest : public ::testing::Test {
 TEST_F(CommandLineTest, WordsAreTakenAsTyped) {
   for (const std::string typed :
        {"exp #2",  "%x", "&x y",   "!x y",       "~",  "null", "'q'", "\"q\"", " x ", "a: b", "[a]",
-        " [a, b]", "[",  "{a: b}", "two\nlines", "*x", "- a",  "5",   "ü",     "|",   "a\\n"}) {
+        " [a, b]", "[",  "{a: b}", "two\nlines", "*x", "5",    "ü",   "|",     "a\\n"}) {
     const auto flags = parse({"--tag", typed, "--data-path", typed, "--resume", typed}).config;
     EXPECT_EQ(flags.tag, typed);
     EXPECT_EQ(flags.data.data_path, typed);
@@ -62,6 +62,25 @@ TEST_F(CommandLineTest, NumbersListsAndNullAreStillUnderstood) {
             "--batch-size: DATA.BATCH_SIZE: expected an integer, got '8 #9'");
   EXPECT_EQ(error({"--opts", "TRAIN.OPTIMIZER.BETAS", "[0.8"}),
             "--opts: TRAIN.OPTIMIZER.BETAS: expected a list of two numbers, got '[0.8'");
+}
+
+TEST_F(CommandLineTest, AFlagThatIsAKeyIsAnsweredWithTheKey) {
+  const std::pair<std::string, std::string> cases[] = {
+      {"--lr", "did you mean --opts TRAIN.BASE_LR VALUE?"},
+      {"--epochs", "did you mean --opts TRAIN.EPOCHS VALUE?"},
+      {"--epoch", "did you mean --opts TRAIN.EPOCHS VALUE?"},
+      {"--img-size", "did you mean --opts DATA.IMG_SIZE VALUE?"},
+      {"--workers", "did you mean --opts DATA.NUM_WORKERS VALUE?"},
+      {"--drop_path=0.1", "did you mean --opts MODEL.DROP_PATH_RATE VALUE?"},
+      {"--batch", "did you mean --batch-size?"},
+      {"--bacth-size", "did you mean --batch-size?"},
+      {"--list-models", "--help lists the flags"},
+  };
+  for (const auto& [flag, answer] : cases) {
+    const auto message = error({flag, "5"});
+    EXPECT_EQ(message.rfind("unknown flag " + flag.substr(0, flag.find('=')), 0), 0u) << message;
+    EXPECT_TRUE(has(message, answer)) << message;
+  }
 }
 
 TEST_F(CommandLineTest, AnEmptyOutputIsRefused) {

@@ -167,6 +167,11 @@ TEST_F(ConfigTest, EveryMistakeIsOneLineWithFileLineAndKey) {
       {"LR_SCHEDULER.NAME: step",
        "a.yaml:1: unknown key LR_SCHEDULER.NAME, did you mean TRAIN.LR_SCHEDULER.NAME?"},
       {"EPOCHS: 3", "a.yaml:1: unknown key EPOCHS, did you mean TRAIN.EPOCHS?"},
+      {"train.epochs: 3", "a.yaml:1: unknown key train.epochs, did you mean TRAIN.EPOCHS?"},
+      {"train: {EPOCHS: 3}", "a.yaml:1: unknown key train, did you mean TRAIN?"},
+      {"EPOCH: 3", "a.yaml:1: unknown key EPOCH, did you mean TRAIN.EPOCHS?"},
+      {"TAG: a\nTRAIN:\n\tEPOCHS: 3",
+       "a.yaml:3: not YAML: the line begins with a tab; use blanks"},
       {"TRIAN: {EPOCHS: 3}", "a.yaml:1: unknown key TRIAN, did you mean TRAIN?"},
       {"TRAIN: {EPOCHS: many}", "a.yaml:1: TRAIN.EPOCHS: expected an integer, got 'many'"},
       {"TRAIN: {EPOCHS: 1.5}", "a.yaml:1: TRAIN.EPOCHS: expected an integer, got '1.5'"},
@@ -190,6 +195,9 @@ TEST_F(ConfigTest, EveryMistakeIsOneLineWithFileLineAndKey) {
   EXPECT_EQ(error("TAG: \"abc\nTRAIN: {").rfind("a.yaml:", 0), 0u) << error("TAG: \"abc\nTRAIN: {");
   EXPECT_EQ(error("", {"TRAIN.EPOCH", "3"}),
             "--opts: unknown key TRAIN.EPOCH, did you mean TRAIN.EPOCHS?");
+  EXPECT_EQ(error("", {"TRAIN", "3"}),
+            "--opts: TRAIN is a section: set a key in it, such as TRAIN.START_EPOCH");
+  EXPECT_EQ(error("", {"BASE", "a.yaml"}), "--opts: BASE is for configuration files");
   EXPECT_EQ(error("", {"TRAIN.EPOCHS"}),
             "--opts: expected KEY VALUE pairs, TRAIN.EPOCHS has no value");
   EXPECT_NE(message_of([&] { load_config(folder_.path()); }).find(": not a file"),

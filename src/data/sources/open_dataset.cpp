@@ -10,6 +10,7 @@
 #include "data/sources/zip_folder.h"
 #include "runtime/log.h"
 
+#include <algorithm>
 #include <filesystem>
 
 namespace wf {
@@ -18,6 +19,30 @@ namespace {
 bool there(const std::string& path) {
   std::error_code ignored;
   return std::filesystem::exists(path, ignored);
+}
+
+// The directories in `path`, a few of them: "bag, coat, dress, …".
+std::string directories_in(const std::string& path) {
+  constexpr size_t kNamed = 3;
+  std::vector<std::string> names;
+  std::error_code problem;
+  for (std::filesystem::directory_iterator it(path, problem), end; !problem && it != end;
+       it.increment(problem)) {
+    std::error_code ignored;
+    const auto name = it->path().filename().string();
+    if (it->is_directory(ignored) && name.front() != '.') names.push_back(name);
+  }
+  std::sort(names.begin(), names.end());
+  const bool more = names.size() > kNamed;
+  if (more) names.resize(kNamed);
+  return join(names, ", ") + (more ? ", …" : "");
+}
+
+[[noreturn]] void no_such_split(const std::string& path, const std::string& split) {
+  WF_CHECK(there(path), path, ": no such directory (DATA.DATA_PATH)");
+  const auto found = directories_in(path);
+  throw Error(str(path, ": holds no ", split, "/", found.empty() ? "" : ", only " + found,
+                  "; expected train/CLASS/*.jpg and val/CLASS/*.jpg (DATA.DATA_PATH)"));
 }
 
 std::shared_ptr<Dataset> open(const DataSourceOptions& options, const std::string& split,
@@ -39,6 +64,7 @@ std::shared_ptr<Dataset> open(const DataSourceOptions& options, const std::strin
   }
   WF_CHECK(there(place) || !there(zip), place, ": no such folder, but there is ", zip,
            ": --zip reads it");
+  if (!there(place)) no_such_split(options.path, split);
   ImageFolderOptions folder{std::move(classes), {}};
   if (options.cache_listing) folder.listing_cache = listing_cache_folder();
   return std::make_shared<ImageFolder>(place, std::move(folder));

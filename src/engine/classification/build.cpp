@@ -8,6 +8,7 @@
 #include "data/sources/real_labels.h"
 #include "engine/classification/classification_task.h"
 #include "engine/distributed.h"
+#include "runtime/log.h"
 
 #include <algorithm>
 #include <utility>
@@ -81,6 +82,22 @@ void require_same_on_all_ranks(const std::string& what, const Dataset& images, D
 
 }  // namespace
 
+void warn_of_uncovered_pixels(const std::string& what, int64_t height, int64_t width,
+                              int64_t patch) {
+  const int64_t rows = height % patch, columns = width % patch;
+  if (rows == 0 && columns == 0) return;
+  log::warning(
+      "{} of {} x {} pixels: the patches have {} x {}, so the last {} rows and {} columns have no "
+      "effect; multiples of {} use every pixel",
+      what, height, width, patch, patch, rows, columns, patch);
+}
+
+int64_t patch_size(const Config& config) {
+  // 0: that of the named model.
+  const auto& settings = config.model;
+  return settings.patch_size ? settings.patch_size : classifier_options(settings.name).patch_size();
+}
+
 std::shared_ptr<Classifier> build_classifier(const Config& config, c10::Device device) {
   const auto& settings = config.model;
   auto options = classifier_options(settings.name);
@@ -91,7 +108,7 @@ std::shared_ptr<Classifier> build_classifier(const Config& config, c10::Device d
   // 0: that of the named model.
   if (settings.dim) options.dim(settings.dim);
   if (settings.depth) options.depth(settings.depth);
-  if (settings.patch_size) options.patch_size(settings.patch_size);
+  options.patch_size(patch_size(config));
   auto model = make_classifier(options);
   model->to(device);
   return model;
@@ -134,16 +151,20 @@ LossOptions build_loss(const Config& config) {
 }
 
 void check_classification(const Config& config) {
+  classifier_options(config.model.name);  // throws for an unknown name
   if (!config.eval_mode && !config.throughput_mode) build_train_transform(config);
 }
 
 TaskSetup build_classification(const Config& config, const TaskRequest& request) {
   const auto source = data_source(config.data, request.env);
+  const auto side = config.data.img_size;
+  warn_of_uncovered_pixels("DATA.IMG_SIZE: images", side, side, patch_size(config));
   ClassificationOptions options;
   options.device = request.device;
   options.loss = build_loss(config);
   options.mixup = build_mixup(config);
   std::unique_ptr<Loader> train;
+  int64_t train_images = 0;
   const auto numbering = request.saved.find("classes");
   if (numbering != request.saved.end()) options.classes = numbering->second;
   if (request.train) {
@@ -151,11 +172,15 @@ TaskSetup build_classification(const Config& config, const TaskRequest& request)
     const auto dataset = open_dataset(source, "train");
     require_same_on_all_ranks("training set", *dataset, request.ranks);
     options.classes = dataset->classes();
+    train_images = dataset->size();
     train = make_loader(config, dataset, std::move(transform), true, request);
   }
   const auto dataset = open_dataset(source, "val", options.classes);
   require_same_on_all_ranks("validation set", *dataset, request.ranks);
   const auto count = static_cast<int64_t>(dataset->classes().size());
+  const auto images = train ? str(train_images, " training and ", dataset->size(), " validation")
+                            : str(dataset->size(), " validation");
+  log::info("{}: {} classes, {} images", source.path, count, images);
   WF_CHECK(count == config.model.num_classes, source.path, " has ", count,
            " classes and MODEL.NUM_CLASSES is ", config.model.num_classes,
            ": set it with --opts MODEL.NUM_CLASSES ", count);

@@ -11,11 +11,19 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 
 namespace wf {
 
 /// MODEL.* as a network with fresh weights on `device`.
 std::shared_ptr<Classifier> build_classifier(const Config& config, c10::Device device);
+
+/// MODEL.PATCH_SIZE, or that of the named model.
+int64_t patch_size(const Config& config);
+
+/// Warns when patches do not cover images of this size: the last rows or columns have no effect.
+void warn_of_uncovered_pixels(const std::string& what, int64_t height, int64_t width,
+                              int64_t patch);
 
 std::unique_ptr<Transform> build_eval_transform(const Config& config);
 std::unique_ptr<Transform> build_train_transform(const Config& config);
@@ -27,7 +35,7 @@ std::optional<MixupOptions> build_mixup(const Config& config);
 /// loss smooths them.
 LossOptions build_loss(const Config& config);
 
-/// Throws wf::Error for an augmentation policy that is not valid.
+/// Throws wf::Error for an unknown model and for an augmentation policy that is not valid.
 void check_classification(const Config& config);
 
 /// The task of MODEL.TYPE wfm, on DATA_PATH/train and DATA_PATH/val, which share one numbering of
