@@ -62,7 +62,7 @@ if(NOT wf_git_version)
   set(wf_git_version unknown)
 endif()
 set_source_files_properties(src/checkpoint/git_version.cpp PROPERTIES
-  COMPILE_DEFINITIONS WF_GIT_VERSION="${wf_git_version}")
+  COMPILE_DEFINITIONS "WF_GIT_VERSION=\"${wf_git_version}\";WF_VERSION=\"${PROJECT_VERSION}\"")
 
 add_library(weightformer_trainer STATIC
   ${wf_trainer_plain_sources}
@@ -123,7 +123,7 @@ foreach(tool wf_train wf_infer wf_convert wf_prepare wf_report wf_pack wf_scale)
   wf_target_options(${tool} PCH REUSE)
 endforeach()
 target_sources(wf_convert PRIVATE tools/convert_listing.cpp tools/convert_warning.cpp)
-target_sources(wf_infer PRIVATE tools/infer_images.cpp tools/infer_tensors.cpp)
+target_sources(wf_infer PRIVATE tools/image_files.cpp tools/infer_images.cpp tools/infer_tensors.cpp)
 target_sources(wf_pack PRIVATE tools/pack_contents.cpp)
 target_sources(wf_prepare PRIVATE tools/fashion_mnist.cpp)
 target_sources(wf_report PRIVATE tools/contact_sheet.cpp tools/learning_curve.cpp)

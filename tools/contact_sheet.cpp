@@ -1,5 +1,6 @@
 #include "weightformer/core/check.h"
 
+#include "ascii.h"
 #include "chart.h"
 #include "json_lines.h"
 #include "report.h"
@@ -10,64 +11,87 @@
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
+#include <optional>
 #include <vector>
 
 namespace wf {
 namespace {
 
+constexpr int kColumns = 8, kMostRows = 25, kSide = 112, kGap = 20, kCaption = 46, kHead = 44;
+
 struct Prediction {
-  cv::Mat image;
-  std::string truth, said;
+  std::string file, said;
+  std::optional<std::string> truth;
   double probability = 0;
 };
+
+// By wf_infer's label; in lines of other programs, without one, by the directory of the image.
+std::optional<std::string> truth_of(const nlohmann::json& line, const std::filesystem::path& file) {
+  if (!line.contains("label")) return file.parent_path().filename().string();
+  if (line["label"].is_null()) return std::nullopt;
+  return line["label"].get<std::string>();
+}
 
 std::vector<Prediction> read_predictions(const std::string& path) {
   std::vector<Prediction> predictions;
   for_each_json_line(path, [&](const nlohmann::json& line) {
     const std::string file = line.at("image");
     const auto& best = line.at("top").at(0);
-    Prediction prediction{cv::imread(file, cv::IMREAD_COLOR),
-                          std::filesystem::path(file).parent_path().filename().string(),
-                          best.at("class"), best.at("probability")};
-    WF_CHECK(!prediction.image.empty(), file, ": cannot be read");
-    predictions.push_back(std::move(prediction));
+    predictions.push_back({file, best.at("class"), truth_of(line, file), best.at("probability")});
   });
   return predictions;
 }
 
-// One image with its caption: right predictions in green, wrong ones in red with the true class.
-void draw_cell(cv::Mat& canvas, cv::Point at, int side, const Prediction& prediction) {
+// One image with its caption: right in green, wrong in red with the true class, else in gray.
+void draw_cell(cv::Mat& canvas, cv::Point at, const Prediction& prediction) {
+  const auto image = cv::imread(prediction.file, cv::IMREAD_COLOR);
+  WF_CHECK(!image.empty(), prediction.file, ": cannot be read");
   cv::Mat scaled;
-  cv::resize(prediction.image, scaled, {side, side}, 0, 0, cv::INTER_CUBIC);
-  scaled.copyTo(canvas(cv::Rect(at.x, at.y, side, side)));
-  const bool correct = prediction.said == prediction.truth;
-  const cv::Scalar color = correct ? cv::Scalar(60, 140, 50) : cv::Scalar(50, 50, 210);
-  cv::rectangle(canvas, cv::Rect(at.x, at.y, side, side), color, 2);
+  cv::resize(image, scaled, {kSide, kSide}, 0, 0, cv::INTER_CUBIC);
+  scaled.copyTo(canvas(cv::Rect(at.x, at.y, kSide, kSide)));
+  const auto& truth = prediction.truth;
+  const bool wrong = truth && prediction.said != *truth;
+  const auto color = !truth ? kInk : wrong ? cv::Scalar(50, 50, 210) : cv::Scalar(60, 140, 50);
+  cv::rectangle(canvas, cv::Rect(at.x, at.y, kSide, kSide), color, 2);
   const auto write = [&](const std::string& text, int below, const cv::Scalar& ink) {
-    const double size = 0.4 * std::min(1.0, (side + 10.0) / text_width(text, 0.4));
-    draw_text(canvas, text, {at.x, at.y + side + below}, size, ink);
+    const double size = 0.4 * std::min(1.0, (kSide + 10.0) / text_width(text, 0.4));
+    draw_text(canvas, text, {at.x, at.y + kSide + below}, size, ink);
   };
-  write(fmt::format("{} {:.0f}%", prediction.said, 100 * prediction.probability), 16, color);
-  if (!correct) write("is " + prediction.truth, 32, kInk);
+  write(fmt::format("{} {:.0f}%", ascii(prediction.said), 100 * prediction.probability), 16, color);
+  if (wrong) write("is " + ascii(*truth), 32, kInk);
+}
+
+std::string summarize(const std::vector<Prediction>& all) {
+  int64_t labelled = 0, right = 0;
+  for (const auto& prediction : all) {
+    labelled += prediction.truth.has_value();
+    right += prediction.truth == prediction.said;
+  }
+  const auto others = static_cast<int64_t>(all.size()) - labelled;
+  std::string text = "What the model says";
+  if (labelled > 0) {
+    text += fmt::format(": {} of {} right ({:.1f} %)", right, labelled,
+                        100.0 * static_cast<double>(right) / static_cast<double>(labelled));
+  }
+  if (others > 0) {
+    text += fmt::format("{} {} images without a label", labelled > 0 ? "," : " of", others);
+  }
+  return text;
 }
 
 }  // namespace
 
 void draw_contact_sheet(const std::string& predictions, const std::string& path) {
-  constexpr int kColumns = 8, kSide = 112, kGap = 20, kCaption = 46, kHead = 44;
   const auto all = read_predictions(predictions);
-  const int count = static_cast<int>(all.size()), rows = (count + kColumns - 1) / kColumns;
-  cv::Mat canvas(kHead + rows * (kSide + kCaption), kGap + kColumns * (kSide + kGap), CV_8UC3,
-                 kWhite);
+  const int count = static_cast<int>(std::min<size_t>(all.size(), kColumns * kMostRows));
+  const int rows = (count + kColumns - 1) / kColumns, width = kGap + kColumns * (kSide + kGap);
+  cv::Mat canvas(kHead + rows * (kSide + kCaption), width, CV_8UC3, kWhite);
   for (int i = 0; i < count; ++i) {
-    const cv::Point at(kGap + i % kColumns * (kSide + kGap),
-                       kHead + i / kColumns * (kSide + kCaption));
-    draw_cell(canvas, at, kSide, all[i]);
+    const int row = i / kColumns, column = i % kColumns;
+    draw_cell(canvas, {kGap + column * (kSide + kGap), kHead + row * (kSide + kCaption)}, all[i]);
   }
-  const auto right =
-      std::count_if(all.begin(), all.end(), [](const Prediction& p) { return p.said == p.truth; });
-  const auto summary = fmt::format("What the model says: {} of {} right ({:.1f} %)", right, count,
-                                   100.0 * static_cast<double>(right) / count);
+  auto summary = summarize(all);
+  if (all.size() > kColumns * kMostRows) summary += fmt::format("; the sheet has {}", count);
   draw_text(canvas, summary, {kGap, 28}, 0.6);
   save(canvas, path);
   std::cout << summary << "\n";

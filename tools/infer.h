@@ -22,8 +22,9 @@ struct InferArguments {
 /// the exit code; throws wf::Error in one line.
 int infer_tensors(const InferArguments& arguments);
 
-/// --cfg C --resume F --images PATH…: prints the most probable classes of each image. An image that
-/// cannot be read is named on standard error, and the exit code returned is that of bad input.
+/// --cfg C --resume F --images PATH…: prints the most probable classes of each image, in JSON also
+/// its label by the directory that it lies in (see image_files.h). An image that cannot be read is
+/// named on standard error, and the exit code returned is that of bad input.
 int infer_images(const InferArguments& arguments);
 
 }  // namespace wf

@@ -6,46 +6,35 @@
 #include "engine/build.h"
 #include "engine/classification/build.h"
 #include "engine/classification/predictor.h"
+#include "image_files.h"
 #include "infer.h"
 #include "runtime/log.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include <algorithm>
-#include <filesystem>
 #include <iostream>
+#include <set>
 
 namespace wf {
 namespace {
 
-namespace fs = std::filesystem;
-
-// The files that `paths` name, and those below the directories among them, in order.
-std::vector<std::string> image_files(const std::vector<std::string>& paths) {
-  std::vector<std::string> files;
-  for (const auto& path : paths) {
-    if (!fs::is_directory(path)) {
-      files.push_back(path);
-      continue;
-    }
-    const auto first = files.size();
-    for (const auto& entry : fs::recursive_directory_iterator(path)) {
-      if (entry.is_regular_file()) files.push_back(entry.path().string());
-    }
-    std::sort(files.begin() + static_cast<std::ptrdiff_t>(first), files.end());
-  }
-  return files;
-}
-
-void print(const std::string& path, const std::vector<Prediction>& predictions, bool as_json) {
-  nlohmann::ordered_json line{{"image", path}, {"top", nlohmann::ordered_json::array()}};
-  if (!as_json) std::cout << path << "\n";
+void print_json(const std::string& path, const std::optional<std::string>& label,
+                const std::vector<Prediction>& predictions) {
+  using Json = nlohmann::ordered_json;
+  Json line{{"image", path}, {"label", label ? Json(*label) : Json()}, {"top", Json::array()}};
   for (const auto& [name, index, probability] : predictions) {
     line["top"].push_back({{"class", name}, {"index", index}, {"probability", probability}});
-    if (!as_json) std::cout << fmt::format("  {:6.2f} %  {}\n", 100 * probability, name);
   }
-  if (as_json) std::cout << line.dump() << "\n";
+  // The name of a file may not be UTF-8, which JSON is.
+  std::cout << line.dump(-1, ' ', false, Json::error_handler_t::replace) << "\n";
+}
+
+void print(const std::string& path, const std::vector<Prediction>& predictions) {
+  std::cout << path << "\n";
+  for (const auto& [name, index, probability] : predictions) {
+    std::cout << fmt::format("  {:6.2f} %  {}\n", 100 * probability, name);
+  }
 }
 
 }  // namespace
@@ -53,16 +42,22 @@ void print(const std::string& path, const std::vector<Prediction>& predictions, 
 int infer_images(const InferArguments& a) {
   auto config = load_config(a.cfg, a.opts);
   set_key(config, "DEVICE", a.device, "--device");
+  const auto files = image_files(a.images);  // first: a wrong path costs no loading
+  const auto side = config.data.img_size;
+  warn_of_uncovered_pixels("DATA.IMG_SIZE: images", side, side, patch_size(config));
   auto weights = read_weights(a.resume, {a.ema, Checksums::while_loading});
   const auto device = build_device(config);
   const auto model = build_classifier(config, device);
   const auto classes = weights.classes;
   load_weights(*model, std::move(weights), a.resume, {a.allow_missing, false});
   const Predictor predictor(model, build_eval_transform(config), classes, device);
+  const std::set<std::string> known(classes.begin(), classes.end());
   int code = 0;
-  for (const auto& path : image_files(a.images)) {
+  for (const auto& file : files) {
     try {
-      print(path, predictor.top(read_image(path), a.top), a.json);
+      const auto predictions = predictor.top(read_image(file.path), a.top);
+      a.json ? print_json(file.path, label_of(file, known), predictions)
+             : print(file.path, predictions);
     } catch (const UnreadableImage& problem) {
       log::error("{}", problem.what());
       code = Error::kBadInput;

@@ -14,7 +14,8 @@ void save(const cv::Mat& image, const std::string& path);
 void draw_learning_curve(const std::string& metrics, const std::string& path);
 
 /// Draws the images of `predictions`, lines of wf_infer --json, with what the model says of them
-/// into `path`, and prints how many are right. The directory of an image names its true class.
+/// into `path`, and prints how many of those with a label are right. A sheet holds the first 200
+/// images; the numbers are of all.
 void draw_contact_sheet(const std::string& predictions, const std::string& path);
 
 }  // namespace wf

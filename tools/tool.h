@@ -3,6 +3,7 @@
 
 #include "weightformer/core/check.h"
 
+#include "checkpoint/git_version.h"
 #include "config/parse_error.h"
 #include "runtime/log.h"
 
@@ -17,9 +18,11 @@ namespace wf {
 
 /// Runs `work`, which may parse the command line by `app`, and turns what it throws into one line
 /// on standard error and an exit code: 2 for bad input and bad commands, 3 for a training that
-/// diverged, 4 when another process of the run is lost, 1 for anything unexpected.
+/// diverged, 4 when another process of the run is lost, 1 for anything unexpected. Gives `app` the
+/// flag --version.
 template <typename Work>
-int run_tool(const CLI::App* app, Work work) {
+int run_tool(CLI::App* app, Work work) {
+  if (app) app->set_version_flag("--version", version_text(), "print the version and exit");
   const auto fail = [](std::string message, int code) {
     message = message.substr(0, message.find('\n'));
     log::status("");
@@ -33,6 +36,9 @@ int run_tool(const CLI::App* app, Work work) {
     return work();
   } catch (const CLI::CallForHelp&) {
     if (app) std::cout << app->help();
+    return 0;
+  } catch (const CLI::CallForVersion&) {
+    std::cout << version_text() << "\n";
     return 0;
   } catch (const CLI::ParseError& problem) {
     return fail(app ? explain(problem, *app, app->remaining()) : problem.what(), Error::kBadInput);

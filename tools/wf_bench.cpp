@@ -77,6 +77,10 @@ int main(int argc, char** argv) {
       std::cout << wf::kHelp << wf::bench_models() << "\n";
       return 0;
     }
+    if (!words.empty() && words[0] == "--version") {
+      std::cout << "weightformer " WF_VERSION "\n";
+      return 0;
+    }
     const auto options = wf::parse_bench_flags(words);
     wf::keep_freed_memory();  // as wf_train and wf_infer do
     at::set_num_threads(static_cast<int>(options.threads));

@@ -4,4 +4,6 @@ namespace wf {
 
 std::string git_version() { return WF_GIT_VERSION; }
 
+std::string version_text() { return "weightformer " WF_VERSION " (" + git_version() + ")"; }
+
 }  // namespace wf

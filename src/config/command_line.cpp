@@ -82,6 +82,7 @@ CommandLine parse_train_arguments(int argc, const char* const* argv) {
     const std::string help = key_help(item.key);  // CLI11 takes a temporary for something else
     switches.push_back(app.add_flag(item.flag, help));
   }
+  app.set_version_flag("--version", "", "print the version and exit");
   app.add_flag("--print-config", print_config, "print the effective configuration and exit");
   app.add_option("--local_rank,--local-rank", ignored,
                  "accepted and ignored: each process has it from torchrun's environment");
@@ -93,6 +94,8 @@ CommandLine parse_train_arguments(int argc, const char* const* argv) {
   } catch (const CLI::CallForHelp&) {
     out.help = app.help();
     return out;
+  } catch (const CLI::CallForVersion&) {
+    throw;  // the programs know their version
   } catch (const CLI::ParseError& problem) {
     throw Error(explain(problem, app, {argv + 1, argv + argc}, key_of_flag));
   }

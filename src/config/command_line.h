@@ -15,7 +15,7 @@ struct CommandLine {
 
 /// Takes the flags of the reference implementation's main.py. Flags override --opts, which override
 /// the file. The returned configuration is validated. Throws wf::Error with a one-line message for
-/// a bad command.
+/// a bad command, and CLI::CallForVersion for --version.
 CommandLine parse_train_arguments(int argc, const char* const* argv);
 
 }  // namespace wf

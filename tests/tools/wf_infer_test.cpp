@@ -74,6 +74,66 @@ TEST_F(WfInfer, AnUnreadablePictureIsNamedTheOthersAreAnsweredAndTheExitCodeIsTw
   EXPECT_NE(end.out.find("grey.jpg\n"), std::string::npos) << end.out;
 }
 
+TEST_F(WfInfer, ADirectoryIsReadAsInTraining) {
+  namespace fs = std::filesystem;
+  const auto model = create_classifier("wfm_nano");
+  fill_parameters(*model);
+  const std::string classes = R"(["bag","coat","c2","c3","c4","c5","c6","c7","c8","c9"])";
+  write_safetensors(folder_ / "named.safetensors", {state_dict(*model), {{"classes", classes}}});
+  fs::create_directories(folder_ / "val/bag/deep/coat");
+  for (const char* file : {"bag/a.bmp", "bag/deep/coat/b.BMP", "c.bmp", "bag/.hidden.jpg"}) {
+    fs::copy(golden_path("images/photo.bmp"), folder_ / (std::string("val/") + file));
+  }
+  write_file(folder_ / "val/notes.txt", "no image");
+  fs::create_symlink("loop", folder_ / "val/loop");
+  const std::vector<std::string> command{program("wf_infer"),
+                                         "--cfg",
+                                         folder_ / "c.yaml",
+                                         "--resume",
+                                         folder_ / "named.safetensors",
+                                         "--json",
+                                         "--images",
+                                         folder_ / "val/bag",
+                                         folder_ / "val"};
+  const auto end = run(command);
+  ASSERT_EQ(end.code, 0) << end.err;
+  EXPECT_NE(end.err.find("val: 3 files skipped, hidden or not an image by its name: "),
+            std::string::npos)
+      << end.err;
+  EXPECT_EQ(std::count(end.err.begin(), end.err.end(), '\n'), 2) << "one warning a directory";
+  std::istringstream lines(end.out);
+  std::vector<nlohmann::json> labels;
+  for (std::string line; std::getline(lines, line);) {
+    labels.push_back(nlohmann::json::parse(line)["label"]);
+  }
+  EXPECT_EQ(labels, (std::vector<nlohmann::json>{"bag", "bag", "bag", "bag", nullptr})) << end.out;
+}
+
+TEST_F(WfInfer, ADirectoryWithoutImagesIsAnError) {
+  std::filesystem::create_directory(folder_ / "empty");
+  const auto end = run({program("wf_infer"), "--cfg", folder_ / "c.yaml", "--resume",
+                        folder_ / "w.safetensors", "--images", folder_ / "empty"});
+  EXPECT_EQ(end.code, 2);
+  EXPECT_EQ(end.err.rfind("error: " + (folder_ / "empty") + ": no images in it", 0), 0u) << end.err;
+}
+
+TEST_F(WfInfer, ImagesThatThePatchesDoNotCoverAreWarnedOf) {
+  const auto infer = [&](int64_t side) {
+    const auto x = torch::zeros({1, 3, side, side});
+    write_safetensors(folder_ / "x.safetensors", {{{"x", x}}, {}});
+    return run({program("wf_infer"), "--model", "wfm_nano", "--weights", folder_ / "w.safetensors",
+                "--input", folder_ / "x.safetensors", "--output", folder_ / "y.safetensors"});
+  };
+  const auto cut = infer(75), whole = infer(64);
+  EXPECT_EQ(cut.code, 0);
+  EXPECT_NE(
+      cut.err.find("images of 75 x 75 pixels: the patches have 16 x 16, so the last 11 rows and "
+                   "11 columns have no effect"),
+      std::string::npos)
+      << cut.err;
+  EXPECT_EQ(whole.err, "");
+}
+
 class WfInferLatents : public ::testing::Test {
  protected:
   void SetUp() override {

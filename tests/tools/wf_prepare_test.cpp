@@ -144,6 +144,35 @@ TEST(WfReport, DrawsTheCurveAndTheSheet) {
   }
 }
 
+TEST(WfReport, LabelsDecideAndImagesWithoutOneAreNotWrong) {
+  const TempDir folder;
+  write_file(folder / "metrics.jsonl", R"({"train_loss": 1, "val_loss": 0.9, "val_acc1": 80.5})");
+  cv::imwrite(folder / "deep.png", cv::Mat(28, 28, CV_8UC1, cv::Scalar(90)));
+  const auto line = [&](const std::string& label) {
+    return "{\"image\": \"" + (folder / "deep.png") + "\", \"label\": " + label +
+           ", \"top\": [{\"class\": \"Brücke\", \"probability\": 0.5}]}\n";
+  };
+  const auto report = [&](const std::string& predictions) {
+    write_file(folder / "p.jsonl", predictions);
+    const auto end = run({program("wf_report"), "--metrics", folder / "metrics.jsonl",
+                          "--predictions", folder / "p.jsonl", "--output", folder / "out"});
+    EXPECT_EQ(end.code, 0) << end.err;
+    return end.out;
+  };
+  const auto right = line("\"Brücke\""), wrong = line("\"bag\""), unlabelled = line("null");
+  EXPECT_NE(report(right + right + wrong).find("says: 2 of 3 right (66.7 %)\n"), std::string::npos);
+  EXPECT_NE(
+      report(right + unlabelled).find("says: 1 of 1 right (100.0 %), 1 images without a label"),
+      std::string::npos);
+  EXPECT_NE(report(unlabelled + unlabelled).find("says of 2 images without a label\n"),
+            std::string::npos);
+  std::string many;
+  for (int i = 0; i < 300; ++i) many += right;
+  EXPECT_NE(report(many).find("says: 300 of 300 right (100.0 %); the sheet has 200\n"),
+            std::string::npos);
+  EXPECT_LT(cv::imread(folder / "out/contact_sheet.png").rows, 5000);
+}
+
 TEST(WfReport, BadInputIsOneLineThatNamesItAndExitCodeTwo) {
   const TempDir folder;
   const auto expect_error = [&](const std::string& metrics, const std::string& predictions,

@@ -1,0 +1,100 @@
+// What wf_train says of a run and of mistakes in its command.
+
+#include "support/process.h"
+#include "support/temp_dir.h"
+#include "support/toy_data.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+
+namespace wf::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+class WfTrainMessages : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    write_file(folder_ / "run.yaml", R"(
+DATA: {IMG_SIZE: 16, BATCH_SIZE: 8, NUM_WORKERS: 0, CACHE_LISTING: false}
+MODEL: {NAME: wfm_nano, PATCH_SIZE: 4, NUM_CLASSES: 2}
+TRAIN: {EPOCHS: 1, WARMUP_EPOCHS: 0}
+AUG: {MIXUP: 0, CUTMIX: 0, AUTO_AUGMENT: none, COLOR_JITTER: 0, REPROB: 0}
+DEVICE: cpu
+)");
+    write_toy_folder(folder_ / "data", /*train=*/16, /*val=*/6, /*side=*/16);
+  }
+  Finished train(const std::vector<std::string>& more = {}) const {
+    std::vector<std::string> words{program("wf_train"), "--cfg",          folder_ / "run.yaml",
+                                   "--data-path",       folder_ / "data", "--output",
+                                   folder_ / "out"};
+    words.insert(words.end(), more.begin(), more.end());
+    return run(words);
+  }
+  void expect_error(const std::vector<std::string>& more, const std::string& message) const {
+    const auto end = train(more);
+    EXPECT_EQ(end.code, 2) << end.err;
+    EXPECT_NE(end.err.find("error: " + message), std::string::npos) << end.err;
+  }
+  TempDir folder_;
+};
+
+TEST_F(WfTrainMessages, ARunBeginsWithTheSizesOfItsDataAndItsTagIsTakenAsTyped) {
+  const auto end = train({"--tag", "exp #2"});
+  ASSERT_EQ(end.code, 0) << end.err;
+  EXPECT_NE(end.err.find("data: 2 classes, 16 training and 6 validation images\n"),
+            std::string::npos)
+      << end.err;
+  EXPECT_EQ(end.err.find("have no effect"), std::string::npos) << end.err;
+  EXPECT_TRUE(fs::exists(folder_ / "out/wfm_nano/exp #2/max_acc.pth"));
+  EXPECT_FALSE(fs::exists(folder_ / "out/wfm_nano/exp"));
+  const auto evaluation =
+      train({"--tag", "eval", "--eval", "--resume", folder_ / "out/wfm_nano/exp #2/max_acc.pth"});
+  ASSERT_EQ(evaluation.code, 0) << evaluation.err;
+  EXPECT_NE(evaluation.err.find("data: 2 classes, 6 validation images\n"), std::string::npos)
+      << evaluation.err;
+}
+
+TEST_F(WfTrainMessages, PixelsThatNoPatchCoversAreWarnedOf) {
+  const auto end = train({"--opts", "DATA.IMG_SIZE", "18"});
+  ASSERT_EQ(end.code, 0) << end.err;
+  EXPECT_NE(
+      end.err.find("DATA.IMG_SIZE: images of 18 x 18 pixels: the patches have 4 x 4, so the last "
+                   "2 rows and 2 columns have no effect"),
+      std::string::npos)
+      << end.err;
+}
+
+TEST_F(WfTrainMessages, AWrongDataDirectoryIsAnsweredWithWhatItLacks) {
+  fs::create_directory(folder_ / "nothing");
+  expect_error({"--data-path", folder_ / "gone"},
+               (folder_ / "gone") + ": no such directory (DATA.DATA_PATH)");
+  expect_error({"--data-path", folder_ / "nothing"},
+               (folder_ / "nothing") + ": holds no train/; expected train/CLASS/*.jpg");
+  expect_error({"--data-path", folder_ / "data/train"},
+               (folder_ / "data/train") + ": holds no train/, only level, upright; expected");
+  fs::remove_all(folder_ / "data/val");
+  expect_error({}, (folder_ / "data") + ": holds no val/, only train; expected");
+}
+
+TEST_F(WfTrainMessages, ACommandThatIsRefusedLeavesNoRunDirectory) {
+  expect_error({"--opts", "MODEL.NAME", "wfm_tinny"}, "unknown model 'wfm_tinny'");
+  expect_error({"--opts", "MODEL.NAME", "../../x"}, "unknown model '../../x'");
+  expect_error({"--output", ""}, "OUTPUT (--output) is empty");
+  EXPECT_FALSE(fs::exists(folder_ / "out"));
+}
+
+TEST(Programs, PrintTheirVersion) {
+  for (const char* name : {"wf_train", "wf_infer", "wf_convert", "wf_prepare", "wf_report",
+                           "wf_pack", "wf_scale", "wf_bench"}) {
+    const auto end = run({program(name), "--version"});
+    EXPECT_EQ(end.code, 0) << name << ": " << end.err;
+    EXPECT_EQ(end.out.rfind("weightformer ", 0), 0u) << name << ": " << end.out;
+    EXPECT_EQ(std::count(end.out.begin(), end.out.end(), '\n'), 1) << name;
+  }
+}
+
+}  // namespace
+}  // namespace wf::testing
