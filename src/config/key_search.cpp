@@ -62,7 +62,7 @@ std::string key_of_flag(const std::string& flag, size_t typos) {
                                     [&](const auto& key) { return matches(ending(key)); });
     return found == keys.end() ? "" : *found;
   };
-  auto key = first([&](const auto& name) { return name == word; });
+  auto key = first([&](const auto& name) { return name == word || name == word + "S"; });
   if (key.empty()) key = first([&](const auto& name) { return ends_with(name, "_" + word); });
   if (key.empty()) key = first([&](const auto& name) { return starts_with(name, word + "_"); });
   if (key.empty() && typos > 0) {
