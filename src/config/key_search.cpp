@@ -38,6 +38,9 @@ std::string nearest_key(const std::string& key) {
   known.insert(known.end(), sections.begin(), sections.end());
   known.emplace_back("BASE");
   const auto meant = upper(key.substr(0, kLongest));
+  for (const auto& name : known) {
+    if (meant.find('.') != std::string::npos && ends_with(name, "." + meant)) return name;
+  }
   std::vector<std::string> alike;
   for (const auto& name : known) {
     if (ending(name) == ending(meant)) alike.push_back(name);
