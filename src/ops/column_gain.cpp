@@ -30,6 +30,11 @@ Pair backward_fallback(const at::Tensor& grad, const at::Tensor& gram, const at:
       });
 }
 
+Pair forward_fallback(const at::Tensor& gram, const at::Tensor& right, double scale) {
+  const auto [gained, norm] = reference::column_gain(gram, right, scale);
+  return {gained.contiguous(), norm.contiguous()};
+}
+
 Pair meta(const at::Tensor& gram, const at::Tensor& right, double) {
   return {meta_like(right), meta_of(gram, {right.sym_size(0), right.sym_size(2)})};
 }
@@ -58,6 +63,17 @@ struct Autograd : torch::autograd::Function<Autograd> {
   }
 };
 
+Pair autograd(const at::Tensor& gram, const at::Tensor& right, double scale) {
+  const auto out = Autograd::apply(gram, right, scale);
+  return {out[0], out[1]};
+}
+
+Pair backward_autograd(const at::Tensor& grad, const at::Tensor& gram, const at::Tensor& right,
+                       const at::Tensor& norm, double scale) {
+  return once_differentiable("column_gain", {grad, gram, right, norm},
+                             [&] { return column_gain_backward(grad, gram, right, norm, scale); });
+}
+
 }  // namespace
 
 Pair column_gain(const at::Tensor& gram, const at::Tensor& right, double scale) {
@@ -85,7 +101,7 @@ TORCH_LIBRARY_FRAGMENT(wf, m) {
       "(Tensor, Tensor)");
 }
 TORCH_LIBRARY_IMPL(wf, CompositeExplicitAutograd, m) {
-  m.impl("column_gain", &reference::column_gain);
+  m.impl("column_gain", &forward_fallback);
   m.impl("column_gain_backward", &backward_fallback);
 }
 TORCH_LIBRARY_IMPL(wf, Meta, m) {
@@ -93,10 +109,8 @@ TORCH_LIBRARY_IMPL(wf, Meta, m) {
   m.impl("column_gain_backward", &backward_meta);
 }
 TORCH_LIBRARY_IMPL(wf, Autograd, m) {
-  m.impl("column_gain", [](const at::Tensor& gram, const at::Tensor& right, double scale) -> Pair {
-    const auto out = Autograd::apply(gram, right, scale);
-    return {out[0], out[1]};
-  });
+  m.impl("column_gain", &autograd);
+  m.impl("column_gain_backward", &backward_autograd);
 }
 
 }  // namespace wf

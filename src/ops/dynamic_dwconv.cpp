@@ -15,18 +15,23 @@
 namespace wf {
 namespace {
 
-at::Tensor call(const DwconvArgs& args) {
-  static const auto op = find_op<decltype(flat_dwconv<nullptr>)>("wf::dynamic_dwconv");
-  return op.call(args.x, args.grid.height, args.grid.width, args.kernel, args.weight, args.bias,
-                 args.options.shift, args.options.scale, args.options.gate, args.options.residual);
+// The operators as the dispatcher calls them. Kernels take numbers for height and width.
+at::Tensor call(const at::Tensor& x, c10::SymInt height, c10::SymInt width,
+                const OptionalTensor& kernel, const at::Tensor& weight, const at::Tensor& bias,
+                const OptionalTensor& shift, const OptionalTensor& scale,
+                const OptionalTensor& gate, bool residual) {
+  static const auto op = find_op<decltype(call)>("wf::dynamic_dwconv");
+  return op.call(x, std::move(height), std::move(width), kernel, weight, bias, shift, scale, gate,
+                 residual);
 }
 
-DwconvGrads call_backward(const at::Tensor& grad, const DwconvArgs& args) {
-  static const auto op =
-      find_op<decltype(flat_dwconv_backward<nullptr>)>("wf::dynamic_dwconv_backward");
-  return op.call(grad, args.x, args.grid.height, args.grid.width, args.kernel, args.weight,
-                 args.bias, args.options.shift, args.options.scale, args.options.gate,
-                 args.options.residual);
+DwconvGrads call_backward(const at::Tensor& grad, const at::Tensor& x, c10::SymInt height,
+                          c10::SymInt width, const OptionalTensor& kernel, const at::Tensor& weight,
+                          const at::Tensor& bias, const OptionalTensor& shift,
+                          const OptionalTensor& scale, const OptionalTensor& gate, bool residual) {
+  static const auto op = find_op<decltype(call_backward)>("wf::dynamic_dwconv_backward");
+  return op.call(grad, x, std::move(height), std::move(width), kernel, weight, bias, shift, scale,
+                 gate, residual);
 }
 
 at::Tensor forward_fallback(const DwconvArgs& args) {
@@ -89,59 +94,61 @@ DwconvGrads backward_fallback(const at::Tensor& grad, const DwconvArgs& args) {
   return dynamic_dwconv_backward_entry(grad, args, &backward_reference);
 }
 
-at::Tensor meta(const DwconvArgs& args) { return meta_like(args.x); }
+at::Tensor meta(const at::Tensor& x, c10::SymInt height, c10::SymInt width, const OptionalTensor&,
+                const at::Tensor&, const at::Tensor&, const OptionalTensor&, const OptionalTensor&,
+                const OptionalTensor&, bool) {
+  check_sym_tokens("dynamic_dwconv", x, {std::move(height), std::move(width)});
+  return meta_like(x);
+}
 
-DwconvGrads backward_meta(const at::Tensor&, const DwconvArgs& args) {
-  const auto& [x, grid, kernel, weight, bias, options] = args;
-  const auto or_none = [&x = x](const OptionalTensor& t) {
+DwconvGrads backward_meta(const at::Tensor&, const at::Tensor& x, c10::SymInt, c10::SymInt,
+                          const OptionalTensor& kernel, const at::Tensor& weight,
+                          const at::Tensor& bias, const OptionalTensor& shift,
+                          const OptionalTensor& scale, const OptionalTensor& gate, bool) {
+  const auto or_none = [&x](const OptionalTensor& t) {
     return t ? meta_like(*t) : meta_of(x, {0}).to(accumulate_type(x.scalar_type()));
   };
-  // As it comes from the kernel: [B, 3, 3, C] in memory.
-  const auto grad_kernel = kernel ? meta_of(*kernel, {kernel->sym_size(0), 9, kernel->sym_size(1)})
-                                        .transpose(1, 2)
-                                        .unflatten(2, {3, 3})
-                                  : or_none(kernel);
-  return {meta_like(x),           grad_kernel,
-          meta_like(weight),      meta_like(bias),
-          or_none(options.shift), or_none(options.scale),
-          or_none(options.gate)};
+  // As they come from the kernel, channels last: [B, 3, 3, C] and [3, 3, C] in memory.
+  const auto c = x.sym_size(2);
+  const auto grad_kernel =
+      kernel ? meta_of(*kernel, {x.sym_size(0), 9, c}).transpose(1, 2).unflatten(2, {3, 3})
+             : or_none(kernel);
+  const auto grad_weight = meta_of(weight, {9, c}).t().reshape_symint({c, 1, 3, 3});
+  return {meta_like(x),   grad_kernel,    grad_weight,  meta_like(bias),
+          or_none(shift), or_none(scale), or_none(gate)};
 }
 
 struct Autograd : torch::autograd::Function<Autograd> {
-  // The tensors stand before the arguments that hold them because apply() looks for them there.
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x,
-                            const OptionalTensor& kernel, const at::Tensor& weight,
-                            const at::Tensor& bias, const OptionalTensor& shift,
-                            const OptionalTensor& scale, const OptionalTensor& gate,
-                            const DwconvArgs& args) {
+                            const SymGrid& grid, const OptionalTensor& kernel,
+                            const at::Tensor& weight, const at::Tensor& bias,
+                            const OptionalTensor& shift, const OptionalTensor& scale,
+                            const OptionalTensor& gate, bool residual) {
     const at::AutoDispatchBelowADInplaceOrView below;
     const auto or_undefined = [](const OptionalTensor& t) { return t.value_or(at::Tensor()); };
     context->save_for_backward({x, or_undefined(kernel), weight, bias, or_undefined(shift),
                                 or_undefined(scale), or_undefined(gate)});
-    context->saved_data["height"] = args.grid.height;
-    context->saved_data["width"] = args.grid.width;
-    context->saved_data["residual"] = args.options.residual;
-    return call(args);
+    context->saved_data["height"] = grid.height;
+    context->saved_data["width"] = grid.width;
+    context->saved_data["residual"] = residual;
+    return call(x, grid.height, grid.width, kernel, weight, bias, shift, scale, gate, residual);
   }
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  const torch::autograd::variable_list& grads) {
     const auto saved = context->get_saved_variables();
+    auto& data = context->saved_data;
     const auto given = [&](size_t i) {
       return saved[i].defined() ? OptionalTensor(saved[i]) : std::nullopt;
     };
-    const auto kernel_given = given(1);
     auto [x, kernel, weight, bias, shift, scale, gate] = call_backward(
-        grads[0], {saved[0],
-                   {context->saved_data["height"].toInt(), context->saved_data["width"].toInt()},
-                   kernel_given,
-                   saved[2],
-                   saved[3],
-                   {given(4), given(5), given(6), context->saved_data["residual"].toBool()}});
+        grads[0], saved[0], data["height"].toSymInt(), data["width"].toSymInt(), given(1), saved[2],
+        saved[3], given(4), given(5), given(6), data["residual"].toBool());
     const auto if_given = [&](size_t i, const at::Tensor& t) {
       return saved[i].defined() ? t : at::Tensor();
     };
     return {x,
+            {},
             if_given(1, kernel),
             weight,
             bias,
@@ -152,9 +159,27 @@ struct Autograd : torch::autograd::Function<Autograd> {
   }
 };
 
-at::Tensor autograd(const DwconvArgs& args) {
-  return Autograd::apply(args.x, args.kernel, args.weight, args.bias, args.options.shift,
-                         args.options.scale, args.options.gate, args);
+at::Tensor autograd(const at::Tensor& x, c10::SymInt height, c10::SymInt width,
+                    const OptionalTensor& kernel, const at::Tensor& weight, const at::Tensor& bias,
+                    const OptionalTensor& shift, const OptionalTensor& scale,
+                    const OptionalTensor& gate, bool residual) {
+  return Autograd::apply(x, SymGrid{std::move(height), std::move(width)}, kernel, weight, bias,
+                         shift, scale, gate, residual);
+}
+
+DwconvGrads backward_autograd(const at::Tensor& grad, const at::Tensor& x, c10::SymInt height,
+                              c10::SymInt width, const OptionalTensor& kernel,
+                              const at::Tensor& weight, const at::Tensor& bias,
+                              const OptionalTensor& shift, const OptionalTensor& scale,
+                              const OptionalTensor& gate, bool residual) {
+  std::vector<at::Tensor> inputs{grad, x, weight, bias};
+  for (const auto* t : {&kernel, &shift, &scale, &gate}) {
+    if (*t) inputs.push_back(**t);
+  }
+  return once_differentiable("dynamic_dwconv", inputs, [&] {
+    return call_backward(grad, x, height, width, kernel, weight, bias, shift, scale, gate,
+                         residual);
+  });
 }
 
 }  // namespace
@@ -162,7 +187,8 @@ at::Tensor autograd(const DwconvArgs& args) {
 at::Tensor dynamic_dwconv(const at::Tensor& x, Grid grid, const OptionalTensor& kernel,
                           const at::Tensor& weight, const at::Tensor& bias,
                           const DwconvOptions& options) {
-  return call({x, grid, kernel, weight, bias, options});
+  return call(x, grid.height, grid.width, kernel, weight, bias, options.shift, options.scale,
+              options.gate, options.residual);
 }
 
 at::Tensor reference::dynamic_dwconv(const at::Tensor& x, Grid grid, const OptionalTensor& kernel,
@@ -190,10 +216,11 @@ at::Tensor reference::dynamic_dwconv(const at::Tensor& x, Grid grid, const Optio
 
 TORCH_LIBRARY_FRAGMENT(wf, m) {
   m.def(
-      "dynamic_dwconv(Tensor x, int height, int width, Tensor? kernel, Tensor weight, Tensor bias, "
-      "Tensor? shift=None, Tensor? scale=None, Tensor? gate=None, bool residual=False) -> Tensor");
+      "dynamic_dwconv(Tensor x, SymInt height, SymInt width, Tensor? kernel, Tensor weight, "
+      "Tensor bias, Tensor? shift=None, Tensor? scale=None, Tensor? gate=None, "
+      "bool residual=False) -> Tensor");
   m.def(
-      "dynamic_dwconv_backward(Tensor grad, Tensor x, int height, int width, Tensor? kernel, "
+      "dynamic_dwconv_backward(Tensor grad, Tensor x, SymInt height, SymInt width, Tensor? kernel, "
       "Tensor weight, Tensor bias, Tensor? shift=None, Tensor? scale=None, Tensor? gate=None, "
       "bool residual=False) -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)");
 }
@@ -202,9 +229,12 @@ TORCH_LIBRARY_IMPL(wf, CompositeExplicitAutograd, m) {
   m.impl("dynamic_dwconv_backward", &flat_dwconv_backward<&backward_fallback>);
 }
 TORCH_LIBRARY_IMPL(wf, Meta, m) {
-  m.impl("dynamic_dwconv", &flat_dwconv<&meta>);
-  m.impl("dynamic_dwconv_backward", &flat_dwconv_backward<&backward_meta>);
+  m.impl("dynamic_dwconv", &meta);
+  m.impl("dynamic_dwconv_backward", &backward_meta);
 }
-TORCH_LIBRARY_IMPL(wf, Autograd, m) { m.impl("dynamic_dwconv", &flat_dwconv<&autograd>); }
+TORCH_LIBRARY_IMPL(wf, Autograd, m) {
+  m.impl("dynamic_dwconv", &autograd);
+  m.impl("dynamic_dwconv_backward", &backward_autograd);
+}
 
 }  // namespace wf

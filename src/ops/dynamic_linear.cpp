@@ -147,6 +147,13 @@ Triple call(const Tensor& x, const Tensor& left, const Tensor& right, const Tens
   return op.call(x, left, right, weight, bias, mode);
 }
 
+Gradients call_backward(const Tensor& grad, const Tensor& x, const Tensor& left,
+                        const Tensor& right, const Tensor& weight, const Tensor& gained,
+                        const Tensor& norm, c10::string_view mode) {
+  static const auto op = find_op<decltype(backward)>("wf::dynamic_linear_backward");
+  return op.call(grad, x, left, right, weight, gained, norm, mode);
+}
+
 struct Autograd : torch::autograd::Function<Autograd> {
   static torch::autograd::variable_list forward(torch::autograd::AutogradContext* context,
                                                 const Tensor& x, const Tensor& left,
@@ -162,11 +169,10 @@ struct Autograd : torch::autograd::Function<Autograd> {
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  const torch::autograd::variable_list& grads) {
-    static const auto op = find_op<decltype(wf::backward)>("wf::dynamic_linear_backward");
     const auto saved = context->get_saved_variables();
     auto [x, left, right, weight, bias] =
-        op.call(grads[0], saved[0], saved[1], saved[2], saved[3], saved[4], saved[5],
-                context->saved_data["mode"].toStringRef());
+        call_backward(grads[0], saved[0], saved[1], saved[2], saved[3], saved[4], saved[5],
+                      context->saved_data["mode"].toStringRef());
     return {x, left, right, weight, bias, {}};
   }
 };
@@ -175,6 +181,14 @@ Triple autograd(const Tensor& x, const Tensor& left, const Tensor& right, const 
                 const Tensor& bias, c10::string_view mode) {
   const auto out = Autograd::apply(x, left, right, weight, bias, std::string(mode));
   return {out[0], out[1], out[2]};
+}
+
+Gradients backward_autograd(const Tensor& grad, const Tensor& x, const Tensor& left,
+                            const Tensor& right, const Tensor& weight, const Tensor& gained,
+                            const Tensor& norm, c10::string_view mode) {
+  return once_differentiable("dynamic_linear", {grad, x, left, right, weight, gained, norm}, [&] {
+    return call_backward(grad, x, left, right, weight, gained, norm, mode);
+  });
 }
 
 template <c10::DeviceType kDevice>
@@ -225,7 +239,10 @@ TORCH_LIBRARY_IMPL(wf, Meta, m) {
   m.impl("dynamic_linear", &meta);
   m.impl("dynamic_linear_backward", &backward_meta);
 }
-TORCH_LIBRARY_IMPL(wf, Autograd, m) { m.impl("dynamic_linear", &autograd); }
+TORCH_LIBRARY_IMPL(wf, Autograd, m) {
+  m.impl("dynamic_linear", &autograd);
+  m.impl("dynamic_linear_backward", &backward_autograd);
+}
 TORCH_LIBRARY_IMPL(wf, AutocastCPU, m) {
   m.impl("dynamic_linear", &autocast<c10::DeviceType::CPU>);
 }

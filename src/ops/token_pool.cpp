@@ -12,6 +12,8 @@ namespace {
 struct TokenPool {
   static constexpr const char* kName = "token_pool";
 
+  static SymGrid result_grid(const SymGrid& grid) { return {grid.height / 2, grid.width / 2}; }
+
   static at::Tensor forward(const at::Tensor& x, Grid grid) {
     return reference::token_pool(x, grid);
   }

@@ -1,7 +1,8 @@
-"""What the operators are tried with; opcheck.py and device_parity.py walk this table.
+"""What the operators are tried with; opcheck.py, compile.py and device_parity.py walk this table.
 
-A case is a function of tensors that calls one operator, and the shapes of those tensors, which are
-filled with normal numbers. The backward operators need no cases: they run when a case is differentiated.
+A case is a function that calls one operator, of the height and width of the token grid and of tensors, and
+the shapes of those tensors, which are filled with normal numbers. The first one is the tokens x, where the
+operator has them. The backward operators need no cases: they run when a case is differentiated.
 """
 
 from typing import Callable, NamedTuple
@@ -25,11 +26,11 @@ class Size(NamedTuple):
 
 class Case(NamedTuple):
     name: str  # of the operator, then what is special about the case
-    call: Callable  # (*tensors) -> the differentiable result
+    call: Callable  # (height, width, *tensors) -> the differentiable result
     shapes: list  # of the tensors
 
 
-def column_gain(left, right):
+def column_gain(h, w, left, right):
     wide = left.double() if left.dtype == torch.float64 else left.float()
     return wf.column_gain(wide @ wide.transpose(1, 2), right, 0.3)[0]
 
@@ -37,7 +38,7 @@ def column_gain(left, right):
 def dwconv_case(size, name, kernel=False, modulated=False, gated=False, residual=False):
     b, h, w, c = size
 
-    def call(x, weight, bias, *rest):
+    def call(h, w, x, weight, bias, *rest):
         rest = list(rest)
         predicted = rest.pop(0) if kernel else None
         shift, scale = (rest.pop(0), rest.pop(0)) if modulated else (None, None)
@@ -55,13 +56,13 @@ def cases(size):
     r, d = max(1, (h // 2) * (w // 2)), 4 * c + c % 2
     linear = [tokens, (b, r, c), (b, r, d), (c, d), (d,)]
     return [
-        Case("token_pool", lambda x: wf.token_pool(x, h, w), [tokens]),
-        Case("grid_pool3", lambda x: wf.grid_pool3(x, h, w), [tokens]),
+        Case("token_pool", lambda h, w, x: wf.token_pool(x, h, w), [tokens]),
+        Case("grid_pool3", lambda h, w, x: wf.grid_pool3(x, h, w), [tokens]),
         Case("column_gain", column_gain, [(b, r, c), (b, r, d)]),
         dwconv_case(size, "static kernel"),
         dwconv_case(size, "dynamic", kernel=True, residual=True),
         dwconv_case(size, "modulated", modulated=True),
         dwconv_case(size, "everything", kernel=True, modulated=True, gated=True, residual=True),
-        Case("dynamic_linear, factored", lambda *t: wf.dynamic_linear(*t, "factored")[0], linear),
-        Case("dynamic_linear, merged", lambda *t: wf.dynamic_linear(*t, "merged")[0], linear),
+        Case("dynamic_linear, factored", lambda h, w, *t: wf.dynamic_linear(*t, "factored")[0], linear),
+        Case("dynamic_linear, merged", lambda h, w, *t: wf.dynamic_linear(*t, "merged")[0], linear),
     ]

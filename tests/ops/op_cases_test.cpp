@@ -52,6 +52,70 @@ TEST_P(OpCases, TakeInputsThatAreNotContiguous) {
   expect_matches(inputs, {4, 6}, "strided");
 }
 
+// Compiled code takes the memory of results for what tensors without data say.
+TEST_P(OpCases, LayOutResultsWithAndWithoutDataAlike) {
+  torch::manual_seed(0);
+  const std::function<at::Tensor(const at::Tensor&)> layouts[]{
+      [](const at::Tensor& t) { return t; },
+      [](const at::Tensor& t) {
+        return t.transpose(0, -1).clone(at::MemoryFormat::Contiguous).transpose(0, -1);
+      },
+      [](const at::Tensor& t) { return t.slice(0, 0, 1).expand_as(t); }};
+  for (const auto type : {at::kFloat, at::kBFloat16}) {
+    const auto options = torch::dtype(type).device(test_device());
+    const auto inputs = GetParam().make_inputs({2, {5, 4}, 8}, options);
+    for (const auto& layout : layouts) {
+      Tensors real, meta;
+      for (const auto& t : inputs) {
+        real.push_back(layout(t));
+        meta.push_back(
+            at::empty_strided(t.sizes(), real.back().strides(), t.options().device(torch::kMeta)));
+      }
+      const auto want = run_with_gradients(op({5, 4}), real);
+      const auto got = run_with_gradients(op({5, 4}), meta);
+      EXPECT_EQ(got.y.strides(), want.y.strides());
+      for (size_t i = 0; i < inputs.size(); ++i) {
+        EXPECT_EQ(got.grads[i].sizes(), want.grads[i].sizes()) << "input " << i;
+        EXPECT_EQ(got.grads[i].strides(), want.grads[i].strides()) << "input " << i;
+      }
+    }
+  }
+}
+
+TEST_P(OpCases, HaveTheRightSecondDerivativesOrRefuseThem) {
+  torch::manual_seed(0);
+  const auto inputs = GetParam().make_inputs({2, {5, 3}, 3}, torch::kDouble);
+  const auto second = [&](const OpCase::Function& function) {
+    Tensors at;
+    for (const auto& t : inputs) at.push_back(t.detach().requires_grad_());
+    const auto y = function(at, {5, 3});
+    // The derivative with respect to it tells, where the operator is linear.
+    at.push_back(output_weights(y).requires_grad_());
+    const Tensors leaves(at.begin(), at.end() - 1);
+    const auto first = torch::autograd::grad({y}, leaves, {at.back()}, true, /*create_graph=*/true);
+    auto sum = torch::zeros({}, torch::kDouble);
+    for (const auto& grad : first) sum = sum + (grad * output_weights(grad)).sum();
+    return torch::autograd::grad({sum}, at, {}, std::nullopt, false, /*allow_unused=*/true);
+  };
+  const auto name = GetParam().name.substr(0, GetParam().name.find(','));
+  Tensors got;
+  try {
+    got = second(GetParam().op);
+  } catch (const Error& error) {
+    EXPECT_EQ(error.what(),
+              "[" + name + "] is once differentiable: for second derivatives use its " +
+                  "formula in plain ATen (wf::reference::" + name + ") or in plain PyTorch");
+    EXPECT_NE(name, "token_pool");
+    EXPECT_NE(name, "grid_pool3");
+    return;
+  }
+  const auto want = second(GetParam().reference);
+  for (size_t i = 0; i < want.size(); ++i) {
+    ASSERT_EQ(got[i].defined(), want[i].defined()) << i;
+    if (got[i].defined()) expect_close(got[i], want[i], 1e-12, "derivative " + std::to_string(i));
+  }
+}
+
 TEST_P(OpCases, TakeAnEmptyBatch) {
   const auto options = torch::device(test_device());
   auto sizes = op({4, 6})(GetParam().make_inputs({1, {4, 6}, 8}, options)).sizes().vec();

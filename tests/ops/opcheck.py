@@ -5,25 +5,13 @@
 Exit code 77: this Python has no torch, or another one than the library was built with.
 """
 
-import os
-import sys
+import library  # noqa: F401, first: it loads the operators or ends the program
+import torch
+from torch._subclasses import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map_only
 
-try:
-    import torch
-except ImportError as problem:
-    print(f"skipped: Python's torch is not there ({problem}); tools/bootstrap.sh without --light installs it")
-    sys.exit(77)
-
-if len(sys.argv) > 2 and not os.path.samefile(torch.__path__[0], sys.argv[2]):
-    print(f"skipped: Python's torch is {torch.__path__[0]}, the library was built with {sys.argv[2]}")
-    sys.exit(77)
-
-from cases import Size, cases  # noqa: E402, it needs torch
-from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
-from torch.utils._pytree import tree_map_only  # noqa: E402
-
-torch.ops.load_library(sys.argv[1])
-torch.manual_seed(0)
+from cases import Size, cases
 
 
 class Recorder(TorchDispatchMode):
@@ -39,15 +27,53 @@ class Recorder(TorchDispatchMode):
         return op(*args, **(kwargs or {}))
 
 
-checked = set()
-for case in cases(Size(2, 5, 4, 8)):
-    leaves = [torch.randn(shape, requires_grad=True) for shape in case.shapes]
+LAYOUTS = {
+    "contiguous": lambda t: t,
+    "transposed": lambda t: t.transpose(0, -1).contiguous().transpose(0, -1),
+    "every other": lambda t: torch.stack([t, t], -1)[..., 0],
+    "expanded": lambda t: t[:1].expand_as(t),
+}
+
+
+def recorded(case, layout, dtype):
+    """The calls of our operators for inputs and a gradient of this layout, as (name, operator, args, kwargs)."""
+    laid = [layout(torch.randn(shape, dtype=dtype)).requires_grad_() for shape in case.shapes]
     with Recorder() as recorder:
-        case.call(*leaves).sum().backward()
+        y = case.call(SIZE.h, SIZE.w, *laid)
+        y.backward(layout(torch.randn_like(y)))
     for op, args, kwargs in recorder.calls:
-        name = op.name().split("::")[1]
-        if name.endswith("_backward"):  # has no derivative
-            args = tree_map_only(torch.Tensor, torch.Tensor.detach, args)
+        yield op.name().split("::")[1], op, *tree_map_only(torch.Tensor, torch.Tensor.detach, (args, kwargs))
+
+
+def described(results):
+    """What compiled code relies on: dtype, shape and strides; a stride along one element does not matter."""
+    return [
+        (t.dtype, tuple(t.shape), tuple(stride for n, stride in zip(t.shape, t.stride()) if n != 1))
+        for t in tree_leaves(results)
+    ]
+
+
+def check_results_without_data(name, op, args, kwargs):
+    """Kernels, formulas and results without data (meta) agree about the memory of their results."""
+    real = described(op(*args, **kwargs))
+    with FakeTensorMode() as mode:
+        fake = described(op(*tree_map_only(torch.Tensor, mode.from_tensor, args), **kwargs))
+    assert fake == real, f"{name}: results without data are {fake}, the kernel's {real}"
+    # What a device without kernels runs.
+    formula = described(op._op_dk(torch._C.DispatchKey.CompositeExplicitAutograd, *args, **kwargs))
+    assert formula == real, f"{name}: the formula's results are {formula}, the kernel's {real}"
+
+
+SIZE = Size(2, 5, 4, 8)
+checked = set()
+for case in cases(SIZE):
+    for layout in LAYOUTS:
+        for dtype in (torch.float32, torch.bfloat16):
+            for name, op, args, kwargs in recorded(case, LAYOUTS[layout], dtype):
+                check_results_without_data(f"{case.name}, {layout}, {dtype}: {name}", op, args, kwargs)
+    for name, op, args, kwargs in recorded(case, LAYOUTS["contiguous"], torch.float32):
+        if not name.endswith("_backward"):
+            args = tree_map_only(torch.Tensor, torch.Tensor.requires_grad_, args)
         torch.library.opcheck(op, args, kwargs)
         checked.add(name)
         print("ok", name, f"({case.name})")

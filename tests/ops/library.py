@@ -1,0 +1,21 @@
+"""import library: this Python's torch with the operators of the library named by the first argument.
+
+The second argument, if given, is the folder of the torch that the library was built with. Ends the program
+with exit code 77, which CTest counts as skipped, if this Python has no torch or another one.
+"""
+
+import os
+import sys
+
+try:
+    import torch
+except ImportError as problem:
+    print(f"skipped: Python's torch is not there ({problem}); tools/bootstrap.sh without --light installs it")
+    sys.exit(77)
+
+if len(sys.argv) > 2 and not os.path.samefile(torch.__path__[0], sys.argv[2]):
+    print(f"skipped: Python's torch is {torch.__path__[0]}, the library was built with {sys.argv[2]}")
+    sys.exit(77)
+
+torch.ops.load_library(sys.argv[1])
+torch.manual_seed(0)
