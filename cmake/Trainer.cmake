@@ -67,6 +67,7 @@ set_source_files_properties(src/checkpoint/git_version.cpp PROPERTIES
 add_library(weightformer_trainer STATIC
   ${wf_trainer_plain_sources}
   src/checkpoint/background_saver.cpp
+  src/checkpoint/best_checkpoint.cpp
   src/checkpoint/checkpoint.cpp
   src/checkpoint/checkpoint_file.cpp
   src/checkpoint/checkpoint_observer.cpp

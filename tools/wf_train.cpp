@@ -54,10 +54,10 @@ static int train(const Run& run) {
   const TaskRequest request{run.env, run.device, run.ranks.get()};
   const auto setup = tasks().at(config.model.type).build(config, request);
   auto state = build_train_state(config, *setup.task, setup.train->batches(), run.env.world);
-  std::optional<FolderLock> lock;
+  std::shared_ptr<FolderLock> lock;
   std::vector<SavedCheckpoint> saved;
   run.ranks->on_root("checkpoint reading", [&] {
-    lock.emplace(run.directory);
+    lock = std::make_shared<FolderLock>(run.directory);
     saved = resume(config, run.directory, *setup.task,
                    setup.train->batches() / config.train.accumulation_steps, state);
   });
@@ -77,7 +77,7 @@ static int train(const Run& run) {
   trainer.add(std::make_shared<ConsoleObserver>(config.print_freq));
   trainer.add(std::make_shared<MetricsObserver>(run.directory + "/metrics.jsonl"));
   trainer.add(std::make_shared<CheckpointObserver>(
-      run.directory, checkpoint_options(config, run.env.world), std::move(saved)));
+      run.directory, checkpoint_options(config, run.env.world), std::move(saved), lock));
   catch_stop_signals(/*announce=*/run.is_root());
   const Stopwatch watch;
   const bool finished = trainer.run() == Outcome::finished;

@@ -2,41 +2,29 @@
 
 #include "weightformer/core/check.h"
 
+#include "core/atomic_file.h"
 #include "core/stopwatch.h"
 #include "runtime/log.h"
 
 #include <algorithm>
 #include <exception>
-#include <filesystem>
 
 namespace wf {
 namespace {
 
-namespace fs = std::filesystem;
-
-// `to` becomes a second name of what was just written to `from`. False where links do not exist.
-bool link_atomically(const std::string& from, const std::string& to) {
-  const std::string temporary = to + ".tmp.link";
-  std::error_code problem;
-  fs::remove(temporary, problem);
-  fs::create_hard_link(from, temporary, problem);
-  if (problem) return false;
-  fs::rename(temporary, to, problem);
-  return !problem;
-}
-
 void write(const SaveJob& job) {
   const Stopwatch watch;
-  if (!job.path.empty()) {
-    job.snapshot->write(job.path);
-    log::info("saved {} in {:.2f} s", job.path, watch.seconds());
-    if (job.written) job.written();
-  }
-  if (job.best_path.empty()) return;
-  if (job.path.empty() || !link_atomically(job.path, job.best_path)) {
+  if (job.prepare) job.prepare();
+  // The best file comes first: otherwise a process that is killed between the two would leave a
+  // checkpoint that knows of a best one which is nowhere.
+  if (!job.best_path.empty()) {
     job.snapshot->write(job.best_path);
+    log::info("saved {} in {:.2f} s", job.best_path, watch.seconds());
   }
-  log::info("saved {} in {:.2f} s", job.best_path, watch.seconds());
+  if (job.path.empty()) return;
+  if (job.best_path.empty() || !link_file(job.best_path, job.path)) job.snapshot->write(job.path);
+  log::info("saved {} in {:.2f} s", job.path, watch.seconds());
+  if (job.written) job.written();
 }
 
 }  // namespace
@@ -89,7 +77,7 @@ void BackgroundSaver::flush() {
   // Not the settings' fault: a launcher that starts the run again does right.
   constexpr int kNotSaved = 1;
   throw Error(str("checkpoint not saved: ", problem_,
-                  ". Make room and give the same command: it goes on from the last one"),
+                  ". Once that is put right, the same command continues from the last one"),
               kNotSaved);
 }
 

@@ -17,6 +17,7 @@ namespace wf {
 struct SaveJob {
   std::shared_ptr<const Snapshot> snapshot;
   std::string path, best_path;    ///< either may be empty
+  std::function<void()> prepare;  ///< called by the writing thread before it writes
   std::function<void()> written;  ///< called by the writing thread once `path` is complete
 };
 

@@ -106,6 +106,7 @@ Value* write_own(Document& d, const TrainState& state, const SaveInfo& info) {
   d.put(out, "serial", d.of(info.serial));
   d.put(out, "git", d.of(git_version()));
   d.put(out, "world_size", d.of(int64_t{info.world}));
+  d.put(out, "best", d.of(info.best));
   d.put(out, "progress", write_progress(d, state.progress));
   // Each fact is a list of its own; "metadata" names them.
   auto* facts = d.put(out, "metadata", d.make(Kind::list));

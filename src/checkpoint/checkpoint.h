@@ -14,6 +14,7 @@ namespace wf {
 struct SaveInfo {
   int64_t serial = 0;  ///< orders the checkpoints of a directory by when they were saved
   int world = 1;       ///< processes that train
+  bool best = false;   ///< whether the validation of these very weights is the best so far
 };
 
 /// All of a run as it is now, copied, so that a thread can write it while training goes on.

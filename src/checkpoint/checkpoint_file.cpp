@@ -123,6 +123,12 @@ void CheckpointFile::require_known_format() const {
 
 int64_t CheckpointFile::serial() const { return own_ ? integer_or(own_->find("serial"), 0) : 0; }
 
+double CheckpointFile::own_best() const {
+  const auto* best = own_ ? own_->find("best") : nullptr;
+  return best && best->is(Kind::boolean) && best->integer != 0 ? progress_.best_metric
+                                                               : Progress::kNone;
+}
+
 Progress CheckpointFile::progress(int64_t steps_per_epoch) const {
   require_known_format();
   auto progress = progress_;

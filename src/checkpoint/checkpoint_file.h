@@ -35,6 +35,9 @@ class CheckpointFile {
 
   /// Orders the checkpoints of a run by when they were saved; 0 for a published one.
   int64_t serial() const;
+  /// What the validation of these very weights reached, where that was the best of the run by then;
+  /// otherwise, and in files of older versions, Progress::kNone.
+  double own_best() const;
   /// Where the run stood. A published file knows its finished epochs alone; `steps_per_epoch`
   /// places them on the schedule.
   Progress progress(int64_t steps_per_epoch) const;

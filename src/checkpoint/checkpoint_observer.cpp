@@ -4,7 +4,7 @@
 
 #include "checkpoint/background_saver.h"
 #include "core/stopwatch.h"
-#include "core/text.h"
+#include "runtime/folder_lock.h"
 #include "runtime/log.h"
 
 #include <algorithm>
@@ -23,9 +23,11 @@ CheckpointOptions checkpoint_options(const Config& config, int world) {
 }
 
 CheckpointObserver::CheckpointObserver(std::string directory, CheckpointOptions options,
-                                       std::vector<SavedCheckpoint> saved)
+                                       std::vector<SavedCheckpoint> saved,
+                                       std::shared_ptr<FolderLock> lock)
     : directory_(std::move(directory)),
       options_(options),
+      lock_(std::move(lock)),
       serial_(saved.empty() ? 0 : saved.back().serial),
       saved_(std::move(saved)),
       saver_(std::make_unique<BackgroundSaver>(options.retry_after)) {}
@@ -38,14 +40,7 @@ bool CheckpointObserver::needs_loss(const StepReport& next) const {
 
 void CheckpointObserver::on_start(const TrainState& state) {
   saved_step_ = state.progress.step;
-  // Incomplete files of a killed process.
-  std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator(directory_, ignored)) {
-    const auto name = entry.path().filename().string();
-    if (name.find(".pth.tmp") != std::string::npos || starts_with(name, "metrics.jsonl.tmp")) {
-      std::filesystem::remove(entry.path(), ignored);
-    }
-  }
+  remove_incomplete_files(directory_);
 }
 
 void CheckpointObserver::on_step(const TrainState& state, const StepReport& report) {
@@ -100,10 +95,12 @@ void CheckpointObserver::save(const std::string& name, bool best, const TrainSta
   const Stopwatch watch;
   SaveJob job;
   const SavedCheckpoint saved{++serial_, state.progress.step,
-                              name.empty() ? "" : directory_ + "/" + name + ".pth"};
-  job.snapshot = std::make_shared<Snapshot>(state, SaveInfo{serial_, options_.world});
+                              name.empty() ? "" : directory_ + "/" + name + ".pth",
+                              best ? state.progress.best_metric : Progress::kNone};
+  job.snapshot = std::make_shared<Snapshot>(state, SaveInfo{serial_, options_.world, best});
   job.path = saved.path;
   if (best) job.best_path = directory_ + "/" + kBestCheckpoint;
+  if (lock_) job.prepare = [lock = lock_] { lock->renew(); };
   job.written = [this, saved] { written(saved); };
   saver_->submit(std::move(job));
   if (!name.empty()) saved_step_ = state.progress.step;

@@ -12,6 +12,7 @@
 namespace wf {
 
 class BackgroundSaver;
+class FolderLock;
 
 struct CheckpointOptions {
   int64_t save_freq = 1;   ///< epochs between checkpoints
@@ -32,9 +33,10 @@ CheckpointOptions checkpoint_options(const Config& config, int world);
 class CheckpointObserver : public Observer {
  public:
   /// `saved`: the checkpoints that are in `directory` now, of list_checkpoints() or resume();
-  /// serial numbers continue theirs.
+  /// serial numbers continue theirs. With the `lock` of the directory it is made again when it was
+  /// moved or deleted.
   CheckpointObserver(std::string directory, CheckpointOptions options,
-                     std::vector<SavedCheckpoint> saved);
+                     std::vector<SavedCheckpoint> saved, std::shared_ptr<FolderLock> lock = {});
   /// Waits for what is being written.
   ~CheckpointObserver() override;
 
@@ -57,6 +59,7 @@ class CheckpointObserver : public Observer {
 
   std::string directory_;
   CheckpointOptions options_;
+  std::shared_ptr<FolderLock> lock_;        // may be null
   int64_t serial_;                          // of the last save
   int64_t saved_step_ = 0;                  // where it stood
   std::vector<SavedCheckpoint> saved_;      // on the disk, the oldest first; the writer's

@@ -2,6 +2,7 @@
 
 #include "weightformer/core/check.h"
 
+#include "checkpoint/best_checkpoint.h"
 #include "checkpoint/pretrained.h"
 #include "config/describe.h"
 #include "core/registry.h"
@@ -54,16 +55,31 @@ void require_same_model(const CheckpointFile& file, const Config& config) {
   }
 }
 
-// A directory's max_acc.pth is the best of what was trained in it.
-void forget_best_of_others(const std::string& file, const std::string& directory,
-                           const MetricSpec& metric, Progress& progress) {
+bool is_in(const std::string& file, const std::string& directory) {
   std::error_code ignored;
   const auto home = std::filesystem::absolute(file).parent_path();
-  if (!progress.has_best() || std::filesystem::equivalent(home, directory, ignored)) return;
+  return std::filesystem::equivalent(home, directory, ignored);
+}
+
+// A directory's max_acc.pth is the best of what was trained in it.
+void forget_best_of_others(const std::string& directory, const MetricSpec& metric,
+                           Progress& progress) {
+  if (!progress.has_best()) return;
   log::info("its best {} was {}; {} starts with a best of its own", metric.label,
             metric.show(progress.best_metric), directory);
   progress.best_metric = Progress::kNone;
   progress.best_weights = 0;
+}
+
+// With TRAIN.AUTO_RESUME false nothing is resumed but `given`; from the run's own directory that is
+// going back.
+std::vector<SavedCheckpoint> list_unless_refused(const std::string& directory,
+                                                 const std::string& given) {
+  WF_CHECK((!given.empty() && is_in(given, directory)) || !has_checkpoints(directory), directory,
+           ": there are checkpoints here, which TRAIN.AUTO_RESUME false would overwrite: leave it "
+           "out to continue from the last one, give the run another --tag to start from the "
+           "beginning, or name one of them with --resume to go back to it");
+  return list_checkpoints(directory);
 }
 
 }  // namespace
@@ -71,9 +87,10 @@ void forget_best_of_others(const std::string& file, const std::string& directory
 std::vector<SavedCheckpoint> resume(const Config& config, const std::string& directory,
                                     const Task& task, int64_t steps_per_epoch, TrainState& state) {
   const auto& given = config.model.resume;
+  remove_incomplete_files(directory);
   auto [saved, file] = config.train.auto_resume
                            ? newest_checkpoint(directory)
-                           : NewestCheckpoint{list_checkpoints(directory), std::nullopt};
+                           : NewestCheckpoint{list_unless_refused(directory, given), {}};
   if (file && !given.empty() && file->path() != given) {
     log::warning("resuming {} of this run, not {} (another --tag would)", file->path(), given);
   }
@@ -85,7 +102,12 @@ std::vector<SavedCheckpoint> resume(const Config& config, const std::string& dir
     task.check_metadata(file->metadata(), file->path());
     file->load_into(state, steps_per_epoch, options);
     warn_of_changed_settings(*file, config, state.schedule);
-    forget_best_of_others(file->path(), directory, task.selection_metric(), state.progress);
+    if (is_in(file->path(), directory)) {
+      restore_best(directory, saved, task.selection_metric(), state.progress);
+      if (!config.train.auto_resume) move_later_checkpoints(directory, file->serial(), saved);
+    } else {
+      forget_best_of_others(directory, task.selection_metric(), state.progress);
+    }
     if (!config.model.pretrained.empty()) {
       log::info("{}: not loaded, since the run is resumed", config.model.pretrained);
     }

@@ -2,6 +2,8 @@
 
 #include "weightformer/core/check.h"
 
+#include "core/registry.h"
+#include "core/text.h"
 #include "runtime/log.h"
 
 #include <algorithm>
@@ -52,7 +54,8 @@ Listing list(const std::vector<std::string>& paths) {
   for (const auto& path : paths) {
     auto file = open_or_note(path, out.problems);
     if (!file) continue;
-    const SavedCheckpoint saved{file->serial(), file->progress(/*steps_per_epoch=*/1).step, path};
+    const SavedCheckpoint saved{file->serial(), file->progress(/*steps_per_epoch=*/1).step, path,
+                                file->own_best()};
     out.saved.push_back(saved);
     if (out.last && saved_before(saved, last)) continue;
     out.last = std::move(file);
@@ -94,6 +97,47 @@ NewestCheckpoint newest_checkpoint(const std::string& directory) {
            ": there are checkpoints here and none of them is valid; give the run another --tag, or "
            "move them away to start from the beginning");
   return {};
+}
+
+bool has_checkpoints(const std::string& directory) {
+  return !names_in(directory).empty() || fs::exists(directory + "/" + kBestCheckpoint);
+}
+
+void move_later_checkpoints(const std::string& directory, int64_t serial,
+                            std::vector<SavedCheckpoint>& saved) {
+  const auto first = std::find_if(saved.begin(), saved.end(),
+                                  [&](const auto& each) { return each.serial > serial; });
+  if (first == saved.end()) return;
+  int number = 1;
+  while (fs::exists(str(directory, "/old_", number))) ++number;
+  const fs::path old = str(directory, "/old_", number);
+  std::error_code problem;
+  fs::create_directory(old, problem);
+  // The run cuts off the lines of what it is going to train again.
+  std::error_code none_there;
+  fs::copy_file(directory + "/metrics.jsonl", old / "metrics.jsonl", none_there);
+  std::vector<std::string> names;
+  for (auto it = first; it != saved.end() && !problem; ++it) {
+    const auto name = fs::path(it->path).filename();
+    names.push_back(name.string());
+    fs::rename(it->path, old / name, problem);
+  }
+  WF_CHECK(!problem, old.string(),
+           ": cannot move the later checkpoints there: ", problem.message());
+  saved.erase(first, saved.end());
+  log::warning("going back: the later checkpoints {} are now in {}", join(names, ", "),
+               old.string());
+}
+
+void remove_incomplete_files(const std::string& directory) {
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(directory, ignored)) {
+    const auto name = entry.path().filename().string();
+    if (name.find(".pth.tmp") != std::string::npos || starts_with(name, "metrics.jsonl.tmp") ||
+        starts_with(name, "config.yaml.tmp")) {
+      fs::remove(entry.path(), ignored);
+    }
+  }
 }
 
 }  // namespace wf

@@ -15,6 +15,7 @@ inline constexpr const char* kBestCheckpoint = "max_acc.pth";
 struct SavedCheckpoint {
   int64_t serial = 0, step = 0;
   std::string path;
+  double own_best = Progress::kNone;  ///< CheckpointFile::own_best()
 };
 
 /// The checkpoints of `directory` ("ckpt_*.pth") that can be parsed, the one saved last at the end.
@@ -32,5 +33,17 @@ struct NewestCheckpoint {
 /// checkpoints at all. Throws wf::Error when there are some and none is valid, since a fresh start
 /// would overwrite them.
 NewestCheckpoint newest_checkpoint(const std::string& directory);
+
+/// Whether `directory` has any checkpoint of a run, valid or not.
+bool has_checkpoints(const std::string& directory);
+
+/// Moves what was saved in `directory` after the checkpoint with `serial` to a new sub-directory
+/// old_N, so that it is neither resumed nor pruned, and takes it off the list `saved`; logs that.
+/// Throws wf::Error when a file cannot be moved.
+void move_later_checkpoints(const std::string& directory, int64_t serial,
+                            std::vector<SavedCheckpoint>& saved);
+
+/// Removes the incomplete files that a killed process left.
+void remove_incomplete_files(const std::string& directory);
 
 }  // namespace wf

@@ -12,6 +12,19 @@
 #include <filesystem>
 
 namespace wf {
+namespace {
+
+// A rename itself is durable only once the directory is flushed.
+void flush_directory_of(const std::string& path) {
+  const auto directory = std::filesystem::path(path).parent_path();
+  const int descriptor =
+      ::open(directory.empty() ? "." : directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return;
+  ::fsync(descriptor);
+  ::close(descriptor);
+}
+
+}  // namespace
 
 AtomicFile::AtomicFile(std::string path)
     : path_(std::move(path)), temporary_(path_ + ".tmp" + std::to_string(::getpid())) {
@@ -43,14 +56,7 @@ void AtomicFile::commit() {
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail("cannot rename the new");
   ::close(descriptor_);
   descriptor_ = -1;
-  // The rename itself is durable only once the folder is flushed.
-  const auto folder = std::filesystem::path(path_).parent_path();
-  const int folder_descriptor =
-      ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder_descriptor >= 0) {
-    ::fsync(folder_descriptor);
-    ::close(folder_descriptor);
-  }
+  flush_directory_of(path_);
 }
 
 void AtomicFile::fail(const std::string& doing) const {
@@ -61,6 +67,17 @@ void write_text_file(const std::string& path, const std::string& text) {
   AtomicFile file(path);
   file.write(text.data(), text.size());
   file.commit();
+}
+
+bool link_file(const std::string& from, const std::string& to) {
+  const std::string temporary = to + ".tmp" + std::to_string(::getpid());
+  ::unlink(temporary.c_str());
+  if (::link(from.c_str(), temporary.c_str()) != 0) return false;
+  const bool renamed = ::rename(temporary.c_str(), to.c_str()) == 0;
+  // Also when it went well: a rename of one name of a file to another of the same does nothing.
+  ::unlink(temporary.c_str());
+  if (renamed) flush_directory_of(to);
+  return renamed;
 }
 
 }  // namespace wf

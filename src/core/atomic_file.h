@@ -27,4 +27,8 @@ class AtomicFile {
 /// Replaces `path` by `text`, atomically.
 void write_text_file(const std::string& path, const std::string& text);
 
+/// Makes `to` a second name of the file `from`, atomically. False where the file system has no hard
+/// links or anything else is in the way; `to` is then as it was.
+bool link_file(const std::string& from, const std::string& to);
+
 }  // namespace wf

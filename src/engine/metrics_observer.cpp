@@ -8,8 +8,10 @@
 #include <nlohmann/json.hpp>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -64,6 +66,7 @@ bool write_all(int file, const std::string& text, bool sync) {
 void MetricsObserver::on_start(const TrainState& state) {
   pending_.clear();
   size_ = 0;
+  inode_ = 0;
   if (!std::filesystem::exists(path_)) return;  // the first start
   std::ifstream in(path_);
   WF_CHECK(in, path_, ": cannot read the lines of earlier epochs");
@@ -111,10 +114,27 @@ void MetricsObserver::on_epoch_end(const TrainState& state, const EpochReport& r
   append(line.dump(), /*sync=*/true);
 }
 
+// In a run directory that was moved or deleted, which is made again, the lines begin anew.
+int MetricsObserver::open_file() {
+  constexpr int kHow = O_WRONLY | O_CREAT | O_CLOEXEC;
+  int file = ::open(path_.c_str(), kHow, 0644);
+  if (file < 0 && errno == ENOENT) {
+    std::error_code problem;
+    std::filesystem::create_directories(std::filesystem::path(path_).parent_path(), problem);
+    file = ::open(path_.c_str(), kHow, 0644);
+  }
+  struct stat is {};
+  if (file < 0 || ::fstat(file, &is) != 0) return file;
+  if (inode_ != 0 && is.st_ino != inode_) size_ = is.st_size;
+  size_ = std::min<int64_t>(size_, is.st_size);
+  inode_ = is.st_ino;
+  return file;
+}
+
 // A failed write must not stop training; the next one cuts off what it left of a line.
 void MetricsObserver::append(const std::string& line, bool sync) {
   pending_ += line + "\n";
-  const int file = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+  const int file = open_file();
   const bool written = file >= 0 && ::ftruncate(file, size_) == 0 &&
                        ::lseek(file, 0, SEEK_END) >= 0 && write_all(file, pending_, sync);
   const std::string problem = written ? "" : std::strerror(errno);

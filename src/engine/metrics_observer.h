@@ -24,11 +24,13 @@ class MetricsObserver : public Observer {
   void on_epoch_end(const TrainState& state, const EpochReport& report) override;
 
  private:
+  int open_file();
   void append(const std::string& line, bool sync);
 
   std::string path_;
   std::string pending_;  // not in the file yet
   int64_t size_ = 0;     // of the file up to the last complete line
+  uint64_t inode_ = 0;   // of the file that was written last; 0: none yet
 };
 
 /// The line that wf_train --eval prints: one JSON object, null for values that are not finite.

@@ -11,12 +11,21 @@ class FolderLock {
  public:
   /// Waits a few seconds for the one that has it, which may be a run that is just being restarted.
   /// Throws wf::Error when it stays.
-  explicit FolderLock(const std::string& folder);
+  explicit FolderLock(std::string folder);
   ~FolderLock();
   FolderLock(const FolderLock&) = delete;
   FolderLock& operator=(const FolderLock&) = delete;
 
+  /// To be called before writing into the folder. When that was moved or deleted, makes it again
+  /// under the same path, locks it and says so in the log. Throws wf::Error when it cannot, or when
+  /// another run is there by now.
+  void renew();
+
  private:
+  int open_file() const;
+  bool is_in_place() const;
+
+  std::string folder_, path_;
   int descriptor_ = -1;
 };
 

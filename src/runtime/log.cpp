@@ -8,9 +8,14 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <mutex>
+#include <string>
+#include <system_error>
+#include <utility>
 
 namespace wf::log {
 namespace {
@@ -36,6 +41,36 @@ spdlog::logger& logger() {
   return *instance;
 }
 
+using FileSink = spdlog::sinks::basic_file_sink_mt;
+
+// The open file; guarded by `terminal`.
+std::string file_path;
+spdlog::sink_ptr file_sink;
+
+spdlog::sink_ptr open_sink(const std::string& path) {
+  auto sink = std::make_shared<FileSink>(path, /*truncate=*/false);
+  sink->set_pattern("%Y-%m-%d %H:%M:%S %l %v");
+  return sink;
+}
+
+// When the file was moved or deleted with its directory and the directory is there again, lines go
+// into a new file of the same name. Hold `terminal`.
+void follow_file() {
+  namespace fs = std::filesystem;
+  std::error_code ignored;
+  if (!file_sink || fs::exists(file_path, ignored) ||
+      !fs::is_directory(fs::path(file_path).parent_path(), ignored)) {
+    return;
+  }
+  try {
+    auto fresh = open_sink(file_path);
+    auto& sinks = logger().sinks();
+    std::replace(sinks.begin(), sinks.end(), file_sink, fresh);
+    file_sink = std::move(fresh);
+  } catch (const spdlog::spdlog_ex&) {  // the old one stays
+  }
+}
+
 spdlog::level::level_enum spdlog_level(Level level) {
   switch (level) {
     case Level::debug:
@@ -55,6 +90,7 @@ spdlog::level::level_enum spdlog_level(Level level) {
 void write(Level level, std::string_view message) {
   const std::lock_guard lock(terminal);
   clear_status();
+  follow_file();
   logger().log(spdlog_level(level), spdlog::string_view_t(message.data(), message.size()));
 }
 
@@ -76,9 +112,10 @@ void record(Level level, std::string_view message) {
 
 void open(const std::string& path) {
   try {
-    auto sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(path, /*truncate=*/false);
-    sink->set_pattern("%Y-%m-%d %H:%M:%S %l %v");
-    logger().sinks().push_back(std::move(sink));
+    const std::lock_guard lock(terminal);
+    file_sink = open_sink(path);
+    file_path = std::filesystem::absolute(path).string();
+    logger().sinks().push_back(file_sink);
   } catch (const spdlog::spdlog_ex& problem) {
     throw Error(str(path, ": cannot open the log file: ", problem.what()));
   }

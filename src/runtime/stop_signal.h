@@ -2,7 +2,9 @@
 
 namespace wf {
 
-/// From now on SIGINT (Ctrl-C) and SIGTERM only ask for a stop; the second one ends the process.
+/// From now on these signals only ask for a stop: SIGINT (Ctrl-C) and SIGTERM, of which the second
+/// ends the process; SIGHUP (the terminal was closed; not under nohup), SIGUSR1 (a batch system
+/// warns) and SIGXFSZ (a file reached `ulimit -f`), which may come again while the run saves.
 /// `announce` tells so on standard error when the first one comes. A pipe that nobody reads any
 /// more (SIGPIPE) does not end it.
 void catch_stop_signals(bool announce = false);

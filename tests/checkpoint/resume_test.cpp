@@ -6,6 +6,7 @@
 #include "checkpoint/checkpoint_observer.h"
 #include "engine/build.h"
 #include "engine/classification/build.h"
+#include "support/errors.h"
 #include "support/file_use.h"
 #include "support/golden.h"
 #include "support/quadratic_task.h"
@@ -68,9 +69,10 @@ TEST(Resume, OpensTheNewestCheckpointOnceAndReadsItsBytesOnce) {
     CheckpointObserver observer(run.path(), {}, std::move(saved));
     observer.on_start(state);
     const auto read = bytes_read() - before;
-    EXPECT_EQ(counter.opens(),
-              (std::map<std::string, int>{
-                  {"ckpt_epoch_1.pth", 1}, {"ckpt_epoch_2.pth", 1}, {"ckpt_epoch_3.pth", 1}}));
+    EXPECT_EQ(counter.opens(), (std::map<std::string, int>{{"ckpt_epoch_1.pth", 1},
+                                                           {"ckpt_epoch_2.pth", 1},
+                                                           {"ckpt_epoch_3.pth", 1},
+                                                           {"max_acc.pth", 1}}));
     EXPECT_GT(read, size / 2) << "the checksums were not computed";
     EXPECT_LT(read, size * 3 / 2) << "the checksums were computed more than once";
   }
@@ -147,17 +149,49 @@ TEST(Resume, ACheckpointOfAnotherModelNamesTheSettingThatChanged) {
   }
 }
 
-TEST(Resume, ADirectoryWhoseCheckpointsAreNotResumedStillCountsThem) {
-  const TempDir run;
+TEST(Resume, WithoutAutoResumeADirectoryWithCheckpointsIsRefused) {
+  const TempDir run, elsewhere;
   auto config = nano_config();
   config.train.auto_resume = false;
   auto state = nano_state(config);
-  save_checkpoint(run / "ckpt_epoch_1.pth", state, {/*serial=*/7});
-  state.progress.epoch = 5;
-  const auto saved = resume(config, run.path(), state);
+  EXPECT_TRUE(resume(config, run.path(), state).empty()) << "a new directory";
+  save_checkpoint(elsewhere / "ckpt_epoch_1.pth", state, {/*serial=*/1});
+  for (const char* name : {"ckpt_epoch_1.pth", "max_acc.pth"}) {
+    write_file(run / name, "valid or not");
+    for (const auto& given : {std::string(), elsewhere / "ckpt_epoch_1.pth"}) {
+      config.model.resume = given;
+      EXPECT_TRUE(has(error_of([&] { resume(config, run.path(), state); }),
+                      run.path() + ": there are checkpoints here, which TRAIN.AUTO_RESUME false "
+                                   "would overwrite"));
+    }
+    std::filesystem::remove(run / name);
+  }
+}
+
+TEST(Resume, WithoutAutoResumeTheRunGoesBackAndNothingThatCameLaterIsLost) {
+  const TempDir run;
+  auto config = nano_config();
+  auto state = nano_state(config);
+  for (int64_t serial = 1; serial <= 3; ++serial) {
+    state.progress.epoch = serial;
+    state.progress.best_metric = 40 - 10.0 * static_cast<double>(serial);
+    const SaveInfo info{serial, /*world=*/1, /*best=*/true};
+    save_checkpoint(run / str("ckpt_epoch_", serial, ".pth"), state, info);
+    save_checkpoint(run / "max_acc.pth", state, info);
+  }
+  write_file(run / "metrics.jsonl", "lines");
+  config.train.auto_resume = false;
+  config.model.resume = run / "ckpt_epoch_1.pth";
+  std::vector<SavedCheckpoint> saved;
+  const auto log = logged([&] { saved = resume(config, run.path(), state); });
+  EXPECT_EQ(state.progress.epoch, 1);
   ASSERT_EQ(saved.size(), 1u);
-  EXPECT_EQ(saved.front().serial, 7);
-  EXPECT_EQ(state.progress.epoch, 5) << "nothing was resumed";
+  EXPECT_EQ(saved.front().serial, 1);
+  EXPECT_TRUE(has(log, "ckpt_epoch_2.pth, ckpt_epoch_3.pth are now in " + (run / "old_1"))) << log;
+  EXPECT_EQ(CheckpointFile(run / "old_1/ckpt_epoch_3.pth").serial(), 3);
+  EXPECT_EQ(read_file(run / "old_1/metrics.jsonl"), "lines");
+  EXPECT_EQ(CheckpointFile(run / "max_acc.pth").serial(), 3);
+  EXPECT_EQ(state.progress.best_metric, 10) << "nothing worse takes the place of max_acc.pth";
 }
 
 }  // namespace
