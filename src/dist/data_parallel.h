@@ -32,7 +32,7 @@ int64_t default_bucket_bytes(int64_t gradient_bytes);
 ///
 /// A step:
 ///
-///     parallel.zero_grad() or optimizer.zero_grad();
+///     optimizer.zero_grad();
 ///     for all micro-batches: loss = f(model.forward(x)); parallel.backward(loss, last);
 ///     optimizer.step();
 ///
