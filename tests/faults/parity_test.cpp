@@ -68,7 +68,9 @@ std::vector<Finished> run_with_other_data(const Training& training, const std::s
       "data=$1; shift; [ $RANK = 0 ] || more=\"--data-path $data\"; "
       "exec \"$@\" $more",
       "sh", data};
-  return Ranks(2, with(script, training.command("other"))).wait();
+  // Starting up may take long on a busy machine.
+  const auto command = training.command("other", {"--opts", "DIST.TIMEOUT_S", "60"});
+  return Ranks(2, with(script, command)).wait();
 }
 
 TEST(SameResult, RanksWithOtherDataAreRefusedInOneLineThatSaysWhatDiffers) {
