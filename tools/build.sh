@@ -29,5 +29,5 @@ if [[ ${#options[@]} -gt 0 ]]; then
   step configure.log "configuring (ten seconds)" cmake --preset release "${options[@]}"
   cp "$chosen" "$logs/configured.txt"
 fi
-step build.log "building (about 6 minutes on two cores the first time, seconds when little changed)" \
+step build.log "building (about 25 minutes on two cores the first time, seconds when little changed)" \
   cmake --build build
