@@ -151,7 +151,7 @@ void visit_train(C& c, V&& v) {
     {"TRAIN.FREEZE", "parameters to freeze: comma-separated names or name prefixes"});
   v(c.train.auto_resume, true,
     {"TRAIN.AUTO_RESUME",
-     "resume from the newest checkpoint in the run directory",
+     "resume from the newest checkpoint in the run directory; false: refused where there are some",
      {},
      Scope::run});
   v(c.train.loss, LossKind::cross_entropy,
