@@ -98,7 +98,7 @@ Value* write_progress(Document& d, const Progress& p) {
 }
 
 // What PyTorch has no place for. Random draws are functions of the seed and the counters, and so is
-// the order of the images: there is no generator to save. Nobody but `wf_convert --list` reads git
+// the order of the images: there is no generator to save. Only `wf_convert --list` reads git
 // and world_size.
 Value* write_own(Document& d, const TrainState& state, const SaveInfo& info) {
   auto* out = d.make(Kind::dict);

@@ -4,8 +4,8 @@
 
 namespace wf {
 
-/// A sample that cannot be read or decoded. Training takes another one in its place, evaluation
-/// counts it as wrong.
+/// A sample that cannot be read or decoded. Training replaces it by another sample;
+/// evaluation counts it as wrong.
 class UnreadableSample : public Error {
  public:
   using Error::Error;

@@ -19,8 +19,8 @@ class Model : public torch::nn::Module {
   /// alone.
   virtual void set_generator(const at::Generator& /*generator*/) {}
 
-  /// What the names of the parameters that depend on the number of classes begin with. These start
-  /// afresh when the weights of another class count are loaded for fine-tuning.
+  /// What the names of the parameters that depend on the number of classes begin with. They are
+  /// re-initialized when weights of another class count are loaded for fine-tuning.
   virtual std::vector<std::string> head_names() const { return {"head."}; }
 
   /// The layer that `parameter` (its name) belongs to, counted from the input, for layer-wise
