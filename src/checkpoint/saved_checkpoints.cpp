@@ -27,7 +27,7 @@ std::vector<std::string> names_in(const std::string& directory) {
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(directory, ignored)) {
     const auto& path = entry.path();
-    if (path.filename().string().rfind("ckpt_", 0) == 0 && path.extension() == ".pth") {
+    if (starts_with(path.filename().string(), "ckpt_") && path.extension() == ".pth") {
       paths.push_back(path.string());
     }
   }

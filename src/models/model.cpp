@@ -1,5 +1,7 @@
 #include "weightformer/models/model.h"
 
+#include "core/text.h"
+
 #include <algorithm>
 #include <charconv>
 
@@ -8,7 +10,7 @@ namespace wf {
 int64_t layer_by_block(const std::string& parameter, const std::vector<std::string>& stem,
                        int64_t depth) {
   const auto begins_with = [&](const std::string& prefix) {
-    return parameter.rfind(prefix, 0) == 0;
+    return starts_with(parameter, prefix);
   };
   if (std::any_of(stem.begin(), stem.end(), begins_with)) return 0;
   const std::string blocks = "blocks.";

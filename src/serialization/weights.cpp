@@ -83,7 +83,7 @@ TensorMap without_prefixes(const TensorMap& tensors) {
 TensorMap with_prefix(const TensorMap& from, const std::string& prefix) {
   TensorMap out;
   for (const auto& [name, tensor] : from) {
-    if (name.rfind(prefix, 0) == 0) out[name.substr(prefix.size())] = tensor;
+    if (starts_with(name, prefix)) out[name.substr(prefix.size())] = tensor;
   }
   return out;
 }
@@ -209,7 +209,7 @@ std::string bare_name(std::string name) {
   while (at < name.size()) {  // from one dot to the next
     if (name.compare(at, compiled.size(), compiled) == 0) {
       name.erase(at, compiled.size());
-    } else if (at == 0 && name.rfind(parallel, 0) == 0) {
+    } else if (at == 0 && starts_with(name, parallel)) {
       name.erase(0, parallel.size());
     } else {
       at = name.find('.', at);
