@@ -140,8 +140,17 @@ void ZipWriter::write(const std::string& bytes) {
 }
 
 void ZipWriter::add(const std::string& name, std::string_view data) {
-  const uint64_t header = at_, size = data.size();
-  const uint32_t crc = checksum(data);
+  begin(name, data.size(), checksum(data));
+  append(data);
+}
+
+void ZipWriter::append(std::string_view data) {
+  file_.write(data.data(), data.size());
+  at_ += data.size();
+}
+
+void ZipWriter::begin(const std::string& name, uint64_t size, uint32_t crc) {
+  const uint64_t header = at_;
   const bool wide = size >= zip64_from_;
   std::string extra;
   if (wide) extra = le(kZip64Extra, 2) + le(16, 2) + le(size, 8) + le(size, 8);
@@ -153,8 +162,6 @@ void ZipWriter::add(const std::string& name, std::string_view data) {
   write(le(kLocalMark, 4) + le(kVersion, 2) + le(0, 2) + le(0, 2) + le(0, 2) + le(kDosDate, 2) +
         le(crc, 4) + le(shown, 4) + le(shown, 4) + le(name.size(), 2) + le(extra.size(), 2) + name +
         extra);
-  file_.write(data.data(), size);
-  at_ += size;
   written_.push_back({name, header, size, crc});
 }
 

@@ -47,6 +47,10 @@ class ZipWriter {
       : file_(file), zip64_from_(zip64_from) {}
 
   void add(const std::string& name, std::string_view data);
+  /// The same in pieces: an entry of `size` bytes whose checksum() is `crc`, then append() until
+  /// all of it is there.
+  void begin(const std::string& name, uint64_t size, uint32_t crc);
+  void append(std::string_view data);
   /// Writes the directory; nothing may be added after.
   void finish();
 

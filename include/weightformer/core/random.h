@@ -27,6 +27,10 @@ class CounterRng {
     for (uint64_t word : key) state_ = mix64(state_ + kStep + mix64(word + kStep));
   }
 
+  /// The n-th number that next() gives, from 1, is mix64(state() + n * kStep).
+  static constexpr uint64_t kStep = 0x9E3779B97F4A7C15ull;
+  uint64_t state() const { return state_; }
+
   uint64_t next() { return mix64(state_ += kStep); }
   /// In [0, 1), 53 bits.
   double uniform() { return static_cast<double>(next() >> 11) * 0x1p-53; }
@@ -43,7 +47,6 @@ class CounterRng {
   }
 
  private:
-  static constexpr uint64_t kStep = 0x9E3779B97F4A7C15ull;
   uint64_t state_ = 0;
 };
 
