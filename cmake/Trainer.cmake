@@ -75,25 +75,47 @@ add_library(weightformer_trainer STATIC
   src/checkpoint/pretrained.cpp
   src/checkpoint/resume.cpp
   src/checkpoint/saved_checkpoints.cpp
+  src/checkpoint/saved_config.cpp
   src/data/batch_memory.cpp
   src/data/device_copy.cpp
   src/data/device_batch.cpp
   src/data/image_reader.cpp
+  src/data/latent_reader.cpp
   src/data/loader.cpp
+  src/data/sources/latents.cpp
   src/data/augment/mixup.cpp
   src/data/augment/soft_targets.cpp
+  src/diffusion/flow_process.cpp
+  src/diffusion/flow_solvers.cpp
+  src/diffusion/gaussian_process.cpp
+  src/diffusion/gaussian_solvers.cpp
+  src/diffusion/guidance.cpp
+  src/diffusion/noise_schedule.cpp
+  src/diffusion/process.cpp
+  src/diffusion/solver.cpp
+  src/diffusion/timestep_law.cpp
   src/dist/data_parallel.cpp
   src/dist/process_group.cpp
   src/dist/rendezvous.cpp
   src/dist/step_exchange.cpp
   ${wf_dist_backends}
   src/engine/build.cpp
+  src/engine/build_data.cpp
   src/engine/classification/build.cpp
   src/engine/classification/classification_task.cpp
   src/engine/classification/evaluation_report.cpp
   src/engine/classification/evaluator.cpp
   src/engine/classification/loss.cpp
   src/engine/classification/predictor.cpp
+  src/engine/diffusion/build.cpp
+  src/engine/diffusion/diffusion_data.cpp
+  src/engine/diffusion/diffusion_task.cpp
+  src/engine/diffusion/loss_by_time.cpp
+  src/engine/diffusion/sample_grid.cpp
+  src/engine/diffusion/sample_run.cpp
+  src/engine/diffusion/sampling.cpp
+  src/engine/metadata.cpp
+  src/engine/throughput.cpp
   src/runtime/stop_signal.cpp
   src/engine/distributed.cpp
   src/engine/console_observer.cpp
@@ -116,7 +138,7 @@ target_link_libraries(weightformer_trainer
   PRIVATE ${OpenCV_LIBS} JPEG::JPEG ZLIB::ZLIB yaml-cpp spdlog::spdlog)
 wf_target_options(weightformer_trainer PCH REUSE)
 
-foreach(tool wf_train wf_infer wf_convert wf_prepare wf_report wf_pack wf_scale)
+foreach(tool wf_train wf_infer wf_convert wf_prepare wf_report wf_pack wf_sample wf_scale)
   add_executable(${tool} tools/${tool}.cpp)
   target_include_directories(${tool} PRIVATE ${WF_INTERNAL_INCLUDES})
   target_include_directories(${tool} SYSTEM PRIVATE "${WF_NLOHMANN_INCLUDE}")
@@ -128,5 +150,6 @@ target_sources(wf_infer PRIVATE tools/image_files.cpp tools/infer_images.cpp too
 target_sources(wf_pack PRIVATE tools/pack_contents.cpp)
 target_sources(wf_prepare PRIVATE tools/fashion_mnist.cpp)
 target_sources(wf_report PRIVATE tools/contact_sheet.cpp tools/learning_curve.cpp)
+target_sources(wf_sample PRIVATE tools/sample_files.cpp tools/sample_grid_file.cpp tools/sample_model.cpp)
 target_sources(wf_scale PRIVATE tools/scaling.cpp tools/scaling_table.cpp)
 target_link_libraries(wf_prepare PRIVATE ZLIB::ZLIB)

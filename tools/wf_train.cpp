@@ -34,7 +34,7 @@ static int evaluate_or_time(const Run& run) {
   const TaskRequest request{run.env, run.device, run.ranks.get(), /*train=*/false, saved};
   const auto task = tasks().at(config.model.type).build(config, request).task;
   if (weights) weights->load_into(*task->model());
-  const ValidationContext context{*run.ranks, run.device, build_amp(config)};
+  const auto context = run.validation_context();
   if (config.throughput_mode) {
     const auto [speed, batch] = task->throughput(context);
     log::info("throughput: {:.1f} images/s at batch {}", speed, batch);
@@ -65,15 +65,15 @@ static int train(const Run& run) {
   Trainer trainer(state, *setup.task, *setup.train,
                   build_trainer_options(config, run.device, run.ranks));
   if (trainer.done()) {
-    log::warning(
-        "nothing to train: the run ended at epoch {}, step {}; raise TRAIN.EPOCHS or "
-        "TRAIN.STEPS, or start from its weights with --pretrained and another --tag",
-        state.progress.epoch, state.progress.step);
+    warn_nothing_to_train(state.progress);
     run.ranks->on_root("end", [] {});  // no rank exits before the others know
     return 0;
   }
   // Not earlier: a run that was refused above must not change what the directory says of its own.
   if (run.is_root()) write_text_file(run.directory + "/config.yaml", dump_yaml(config));
+  for (auto& event : setup.task->events(run.validation_context(), run.directory)) {
+    trainer.every(event.steps, std::move(event.run));
+  }
   trainer.add(std::make_shared<ConsoleObserver>(config.print_freq));
   trainer.add(std::make_shared<MetricsObserver>(run.directory + "/metrics.jsonl"));
   trainer.add(std::make_shared<CheckpointObserver>(

@@ -33,7 +33,7 @@ std::vector<std::string> names_in_order(const torch::nn::Module& module) {
   return names;
 }
 
-// EMA weights and the gradient scaler, in runs that have them.
+// EMA weights, tensors of the task and the gradient scaler, in runs that have them.
 void write_extras(TensorTree& tree, Value* root, const TrainState& state) {
   for (size_t i = 0; i < state.emas.size(); ++i) {
     const auto weights = state.emas[i]->state();
@@ -42,6 +42,11 @@ void write_extras(TensorTree& tree, Value* root, const TrainState& state) {
       if (weights.count(name)) names.push_back(name);
     }
     tree.document.put(root, ema_key(i), tree.of(names, weights));
+  }
+  if (!state.task_state.empty()) {
+    std::vector<std::string> names;
+    for (const auto& item : state.task_state) names.push_back(item.first);
+    tree.document.put(root, kTaskKey, tree.of(names, state.task_state));
   }
   if (state.scaler) {
     tree.document.put(root, "scaler", write_scaler(tree.document, state.scaler->state()));

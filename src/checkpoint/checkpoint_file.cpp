@@ -169,7 +169,7 @@ void CheckpointFile::load_into(TrainState& state, int64_t steps_per_epoch,
   state.progress = stood;
 }
 
-// EMA weights and the gradient scaler, in runs that have them.
+// EMA weights, tensors of the task and the gradient scaler, in runs that have them.
 void CheckpointFile::read_extras(TrainState& state) {
   const auto& root = file_.root();
   for (size_t i = 0; i < state.emas.size(); ++i) {
@@ -186,6 +186,7 @@ void CheckpointFile::read_extras(TrainState& state) {
     log::warning("{}: has more EMAs than the {} of TRAIN.EMA_DECAY; the others end here", path(),
                  state.emas.size());
   }
+  read_task_state(state);
   const auto* scaler = root.find("scaler");
   if (!state.scaler || !scaler) return;
   const auto *scale = scaler->find("scale"), *tracker = scaler->find("_growth_tracker");
@@ -193,6 +194,22 @@ void CheckpointFile::read_extras(TrainState& state) {
   state.scaler->load_state({{"scale", torch::full({1}, scale->real)},
                             {"growth_tracker", torch::full({1}, tracker->integer, torch::kInt)}},
                            path());
+}
+
+// Without them the run would go on with other numbers than an unbroken one.
+void CheckpointFile::read_task_state(TrainState& state) {
+  if (state.task_state.empty()) return;
+  const auto* saved = file_.root().find(kTaskKey);
+  const auto tensors = saved ? file_.tensors(*saved) : TensorMap{};
+  const torch::NoGradGuard no_grad;
+  for (auto& [name, tensor] : state.task_state) {
+    const auto found = tensors.find(name);
+    WF_CHECK(found != tensors.end() && found->second.sizes() == tensor.sizes(), path(),
+             ": a run with these settings keeps '", name, "' ", tensor.sizes(),
+             " in its checkpoints, and it is not in this one: resume with the settings it was made "
+             "with, or take the weights alone with --pretrained");
+    tensor.copy_(found->second);
+  }
 }
 
 }  // namespace wf

@@ -19,6 +19,9 @@ inline constexpr int64_t kCheckpointFormat = 3;
 /// Where the EMA weights are, from 0: "model_ema", "model_ema_2", …
 std::string ema_key(size_t index);
 
+/// Where the tensors of the task are, TrainState::task_state.
+inline constexpr const char* kTaskKey = "task";
+
 /// A training checkpoint on disk, of this program or of the published trainer, opened once for all
 /// that is asked of it.
 class CheckpointFile {
@@ -57,6 +60,7 @@ class CheckpointFile {
 
  private:
   void read_extras(TrainState& state);
+  void read_task_state(TrainState& state);
 
   TensorFile file_;
   const pickle::Value* own_ = nullptr;  // what only this program writes

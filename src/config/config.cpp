@@ -68,9 +68,9 @@ void validate(const Config& config) {
   WF_CHECK(train.steps == 0 || train.cooldown_epochs == 0, at("TRAIN.COOLDOWN_EPOCHS"), " is ",
            train.cooldown_epochs, ", and ", at("TRAIN.STEPS"), " is ", train.steps,
            ": set it to 0");
-  WF_CHECK(train.steps > 0 || train.warmup_epochs < train.epochs, at("TRAIN.WARMUP_EPOCHS"), " is ",
-           train.warmup_epochs, ", which leaves nothing of ", at("TRAIN.EPOCHS"), ", ",
-           train.epochs, "; set TRAIN.WARMUP_EPOCHS lower");
+  WF_CHECK(train.steps > 0 || train.warmup_steps > 0 || train.warmup_epochs < train.epochs,
+           at("TRAIN.WARMUP_EPOCHS"), " is ", train.warmup_epochs, ", which leaves nothing of ",
+           at("TRAIN.EPOCHS"), ", ", train.epochs, "; set TRAIN.WARMUP_EPOCHS lower");
   const bool has_min_lr = train.lr_scheduler.name == LrScheduleKind::cosine;
   WF_CHECK(!has_min_lr || train.min_lr <= train.base_lr, at("TRAIN.MIN_LR"), " is ", train.min_lr,
            ", above ", at("TRAIN.BASE_LR"), ", ", train.base_lr);

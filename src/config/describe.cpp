@@ -1,7 +1,9 @@
 #include "config/describe.h"
 
 #include "config/values.h"
+#include "core/text.h"
 
+#include <algorithm>
 #include <charconv>
 #include <sstream>
 
@@ -89,6 +91,17 @@ std::string list_settings(const Config& config, const std::set<Scope>& scopes) {
   std::ostringstream out;
   visit(config, [&](const auto& field, const auto&, const Key& key) {
     if (scopes.count(key.scope)) out << key.name << ": " << text_of(field) << "\n";
+  });
+  return out.str();
+}
+
+std::string list_settings(const Config& config, const std::vector<std::string>& prefixes) {
+  std::ostringstream out;
+  visit(config, [&](const auto& field, const auto&, const Key& key) {
+    const auto begins = [&](const std::string& prefix) { return starts_with(key.name, prefix); };
+    if (std::any_of(prefixes.begin(), prefixes.end(), begins)) {
+      out << key.name << ": " << text_of(field) << "\n";
+    }
   });
   return out.str();
 }

@@ -16,6 +16,9 @@ std::string dump_yaml(const Config& config);
 /// "TRAIN.EPOCHS: 300" for each key of `scopes`, one per line.
 std::string list_settings(const Config& config, const std::set<Scope>& scopes);
 
+/// The same for the keys that begin with one of `prefixes`: "SAMPLE.".
+std::string list_settings(const Config& config, const std::vector<std::string>& prefixes);
+
 /// "TRAIN.EPOCHS 300 → 310" for each key of `scopes` whose values differ, in order.
 std::vector<std::string> differences(const Config& before, const Config& now,
                                      const std::set<Scope>& scopes);

@@ -51,7 +51,8 @@ void visit_data(C& c, V&& v) {
      Scope::machine});
   v(c.data.dataset, DatasetKind::imagenet,
     {"DATA.DATASET",
-     "imagenet: any image directory, zip or packed file; cifar100: its binary format"});
+     "imagenet: any image directory, zip or packed file; cifar100: its binary format; latents: "
+     "encoded images for wfm_dit, see diffusion.md"});
   v(c.data.img_size, 224, {"DATA.IMG_SIZE", "input resolution, pixels", between(1, 16384)});
   v(c.data.interpolation, InterpolationMode::bicubic,
     {"DATA.INTERPOLATION",
@@ -87,7 +88,8 @@ void visit_data(C& c, V&& v) {
 
 template <typename C, typename V>
 void visit_model(C& c, V&& v) {
-  v(c.model.type, "wfm", {"MODEL.TYPE", "task and model family; wfm: image classification"});
+  v(c.model.type, "wfm",
+    {"MODEL.TYPE", "task and model family; wfm: image classification; wfm_dit: image generation"});
   v(c.model.name, "wfm_tiny", {"MODEL.NAME", "model name"});
   v(c.model.resume, "",
     {"MODEL.RESUME", "checkpoint to resume from or to evaluate", {}, Scope::machine});
@@ -122,6 +124,9 @@ void visit_train(C& c, V&& v) {
      at_least(0)});
   v(c.train.warmup_epochs, 20,
     {"TRAIN.WARMUP_EPOCHS", "warm-up epochs (linear), included in EPOCHS", at_least(0)});
+  v(c.train.warmup_steps, 0,
+    {"TRAIN.WARMUP_STEPS", "warm-up steps, in place of WARMUP_EPOCHS; 0: WARMUP_EPOCHS decides",
+     at_least(0)});
   v(c.train.cooldown_epochs, 0,
     {"TRAIN.COOLDOWN_EPOCHS", "epochs after EPOCHS, at the last learning rate", at_least(0)});
   v(c.train.weight_decay, 0.05,
@@ -145,6 +150,9 @@ void visit_train(C& c, V&& v) {
     {"TRAIN.EMA_DECAY",
      "EMA decay per optimizer step (0.9999), or a list of several EMAs; 0 disables EMA",
      from_to_below(0, 1)});
+  v(c.train.ema_std, std::vector<double>{},
+    {"TRAIN.EMA_STD", "relative width (0.05) of an EMA with a power-function profile, or a list",
+     between(0, 0.28)});
   v(c.train.layer_decay, 1.0,
     {"TRAIN.LAYER_DECAY", "layer-wise learning-rate decay; 1 disables it", between(0.01, 1)});
   v(c.train.freeze, "",
@@ -221,6 +229,80 @@ void visit_aug(C& c, V&& v) {
 }
 
 template <typename C, typename V>
+void visit_diffusion(C& c, V&& v) {
+  auto& d = c.diffusion;
+  v(d.process, ProcessKind::gaussian,
+    {"DIFFUSION.PROCESS",
+     "wfm_dit: gaussian (DDPM) or flow (flow matching on the linear path between data and noise)"});
+  v(d.steps, 1000, {"DIFFUSION.STEPS", "gaussian: steps of the process", between(2, 100000)});
+  v(d.betas, BetaKind::linear, {"DIFFUSION.BETAS", "gaussian: noise schedule"});
+  v(d.prediction, PredictionKind::epsilon,
+    {"DIFFUSION.PREDICTION", "gaussian: what the network predicts: epsilon (the noise), v or x0"});
+  v(d.learn_sigma, true,
+    {"DIFFUSION.LEARN_SIGMA", "gaussian: the network also predicts the variance"});
+  v(d.min_snr_gamma, 0.0,
+    {"DIFFUSION.MIN_SNR_GAMMA", "gaussian: gamma of the min-SNR loss weight; 0: no weight",
+     at_least(0)});
+  v(d.timesteps, TimestepLawKind::uniform,
+    {"DIFFUSION.TIMESTEPS", "distribution of the training times"});
+  v(d.timestep_mean, 0.0, {"DIFFUSION.TIMESTEP_MEAN", "logit_normal, lognormal: mean"});
+  v(d.timestep_std, 1.0,
+    {"DIFFUSION.TIMESTEP_STD", "logit_normal, lognormal: standard deviation", at_least(0)});
+  v(d.shift, 1.0,
+    {"DIFFUSION.SHIFT", "shift s of the training times: t -> s t / (1 + (s - 1) t)",
+     between(1e-3, 1e3)});
+  v(d.label_drop, 0.1,
+    {"DIFFUSION.LABEL_DROP",
+     "probability of training a sample with the null class, for classifier-free guidance",
+     between(0, 1)});
+  v(d.channels, 4,
+    {"DIFFUSION.CHANNELS",
+     "channels of the data: 4 for latents of Stable Diffusion's VAE; images: "
+     "1 (gray) or 3",
+     between(1, 1024)});
+  v(d.val_samples, 2048,
+    {"DIFFUSION.VAL_SAMPLES", "samples that the validation loss is computed on, at most",
+     at_least(1)});
+}
+
+template <typename C, typename V>
+void visit_sample(C& c, V&& v) {
+  auto& s = c.sample;
+  v(s.every, 0,
+    {"SAMPLE.EVERY", "wfm_dit: optimizer steps between grids of samples in training; 0: none",
+     at_least(0), Scope::run});
+  v(s.sampler, SolverKind::ddpm,
+    {"SAMPLE.SAMPLER",
+     "ddpm, ddim or dpmpp_2m for a gaussian process; euler, heun or sde for a "
+     "flow",
+     {},
+     Scope::run});
+  v(s.steps, 250, {"SAMPLE.STEPS", "steps of the sampler", between(1, 100000), Scope::run});
+  v(s.eta, 0.0,
+    {"SAMPLE.ETA", "ddim: 0 is deterministic, 1 adds the noise of DDPM", between(0, 1),
+     Scope::run});
+  v(s.shift, 1.0,
+    {"SAMPLE.SHIFT", "flow: shift of the sampling times, see DIFFUSION.SHIFT", between(1e-3, 1e3),
+     Scope::run});
+  v(s.clip, false,
+    {"SAMPLE.CLIP", "gaussian: clamp the predicted data to [-1, 1] in every step", {}, Scope::run});
+  v(s.scale, 4.0,
+    {"SAMPLE.SCALE", "scale of classifier-free guidance; 1: none", at_least(0), Scope::run});
+  v(s.interval, Pair{0.0, 1.0},
+    {"SAMPLE.INTERVAL", "fractions of the process between which guidance is on", between(0, 1),
+     Scope::run});
+  v(s.guided_channels, GuidedChannels::three,
+    {"SAMPLE.GUIDED_CHANNELS",
+     "channels that guidance changes: three (the first three, as published for DiT) or all",
+     {},
+     Scope::run});
+  v(s.columns, 8, {"SAMPLE.COLUMNS", "samples of a class in a grid", between(1, 100), Scope::run});
+  v(s.batch_size, 64,
+    {"SAMPLE.BATCH_SIZE", "samples drawn at a time", between(1, 65536), Scope::run});
+  v(s.seed, 0, {"SAMPLE.SEED", "random seed of the samples", at_least(0), Scope::run});
+}
+
+template <typename C, typename V>
 void visit_dist(C& c, V&& v) {
   v(c.dist.timeout_s, 600.0,
     {"DIST.TIMEOUT_S", "collective timeout, seconds", between(0.1, 86400), Scope::run});
@@ -280,6 +362,8 @@ void visit(C& c, V&& v) {
   visit_train(c, v);
   visit_schedule_and_optimizer(c, v);
   visit_aug(c, v);
+  visit_diffusion(c, v);
+  visit_sample(c, v);
   visit_dist(c, v);
   visit_run(c, v);
 }

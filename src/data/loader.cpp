@@ -153,6 +153,7 @@ class Loader::Impl {
     try {
       target.batch = target.builder->finish();
       target.batch.indices = std::move(target.indices);
+      target.batch.epoch = epoch_;
       target.builder.reset();
     } catch (...) {
       problem = std::current_exception();

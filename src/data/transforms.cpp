@@ -43,12 +43,17 @@ Image window(const ImageView& image, int top, int left, int size) {
   return out;
 }
 
-Image to_square(const ImageView& image, int side, Interpolation interpolation) {
-  Image out{side, side, std::vector<uint8_t>(static_cast<size_t>(side) * side * 3)};
-  resize_into(image,
-              {whole_box(image.height, image.width), side, side, {0, 0, side, side}, interpolation},
-              out.pixels.data());
+Image resized(const ImageView& image, int height, int width, Interpolation interpolation) {
+  Image out{height, width, std::vector<uint8_t>(static_cast<size_t>(height) * width * 3)};
+  resize_into(
+      image,
+      {whole_box(image.height, image.width), height, width, {0, 0, height, width}, interpolation},
+      out.pixels.data());
   return out;
+}
+
+Image to_square(const ImageView& image, int side, Interpolation interpolation) {
+  return resized(image, side, side, interpolation);
 }
 
 // The box at the side of the result; the filter sees nothing outside it, as in torchvision.
@@ -144,6 +149,20 @@ class Evaluation : public Transform {
   TransformOptions options_;
 };
 
+class CenterCrop : public Transform {
+ public:
+  explicit CenterCrop(const TransformOptions& options) : options_(options) {}
+  int size() const override { return options_.size; }
+  Sample sample(Picture& picture, CounterRng& rng) const override {
+    Sample out{center_crop(picture.whole(), options_.size), {}};
+    if (rng.uniform() < options_.hflip) flip_horizontally(out.image);
+    return out;
+  }
+
+ private:
+  TransformOptions options_;
+};
+
 }  // namespace
 
 void Transform::operator()(const Image& image, CounterRng& rng, float* out) const {
@@ -222,6 +241,24 @@ Image eval_crop(const ImageView& image, const TransformOptions& options) {
                options.interpolation},
               out.pixels.data());
   return out;
+}
+
+Image center_crop(const ImageView& image, int size) {
+  Image halved;
+  ImageView view = image;
+  while (std::min(view.height, view.width) >= 2 * size) {
+    halved = resized(view, view.height / 2, view.width / 2, Interpolation::box);
+    view = halved;
+  }
+  const double scale = static_cast<double>(size) / std::min(view.height, view.width);
+  const auto side = [&](int pixels) { return static_cast<int>(std::nearbyint(pixels * scale)); };
+  const auto small = resized(view, side(view.height), side(view.width), Interpolation::bicubic);
+  return window(small, (small.height - size) / 2, (small.width - size) / 2, size);
+}
+
+std::unique_ptr<Transform> make_center_crop_transform(const TransformOptions& options) {
+  WF_CHECK(options.size > 0, "transform: the size must be positive, got ", options.size);
+  return std::make_unique<CenterCrop>(options);
 }
 
 std::unique_ptr<Transform> make_train_transform(const TransformOptions& options) {

@@ -65,6 +65,15 @@ void write_planes(const Image& image, uint8_t* out);
 /// square if need be, random crop with padding. Throws wf::Error for an unknown policy.
 std::unique_ptr<Transform> make_train_transform(const TransformOptions& options);
 
+/// Images for generation: see center_crop(), then a horizontal flip with probability
+/// options.hflip.
+std::unique_ptr<Transform> make_center_crop_transform(const TransformOptions& options);
+
+/// The center of `image`, size x size, as ADM and DiT cut it out of ImageNet (center_crop_arr in
+/// guided-diffusion's image_datasets.py): halved with a box filter while the shorter side is at
+/// least twice `size`, then resized to it with a bicubic one.
+Image center_crop(const ImageView& image, int size);
+
 /// See eval_crop().
 std::unique_ptr<Transform> make_eval_transform(const TransformOptions& options);
 

@@ -15,7 +15,7 @@ struct ProcessOptions {
   BetaKind betas = BetaKind::linear;
   int64_t steps = 1000;
   PredictionKind prediction = PredictionKind::epsilon;
-  bool learn_sigma = true;  ///< the network also predicts where the variance lies in its range
+  bool learn_sigma = true;   ///< the network also predicts where the variance lies in its range
   double min_snr_gamma = 0;  ///< weight of the loss (Hang et al. 2023); 0: none
 };
 

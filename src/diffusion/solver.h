@@ -10,10 +10,11 @@ namespace wf {
 struct SolverOptions {
   SolverKind kind = SolverKind::ddpm;
   int64_t steps = 250;
-  double eta = 0;          ///< ddim: 0 is deterministic, 1 is DDPM
-  double shift = 1;        ///< of the times of a flow, see TimestepLawOptions
-  bool clip = false;       ///< clamp predicted data to [-1, 1] (gaussian)
-  double last_step = 0.04; ///< sde: time at which the last step, to the mean, begins
+  double eta = 0;           ///< ddim: 0 is deterministic, 1 is DDPM
+  bool strided = true;      ///< ddim: every n-th step ("ddimN"); false: evenly spaced ones ("N")
+  double shift = 1;         ///< of the times of a flow, see TimestepLawOptions
+  bool clip = false;        ///< clamp predicted data to [-1, 1] (gaussian)
+  double last_step = 0.04;  ///< sde: time at which the last step, to the mean, begins
 };
 
 class Solver {

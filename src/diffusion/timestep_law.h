@@ -36,10 +36,9 @@ class TimestepLaw {
   /// Whether update() does anything.
   virtual bool learns() const { return false; }
 
-  /// The history, for a checkpoint: [steps, 11] float64, ten losses and their count; undefined for
-  /// a law without one. set_history() throws wf::Error for another shape.
+  /// What update() keeps, for a checkpoint: [steps, 11] float64, the last ten losses of each step
+  /// and their count. Shares memory: a resumed run writes into it. Undefined for a law without one.
   virtual at::Tensor history() const { return {}; }
-  virtual void set_history(const at::Tensor& history) { (void)history; }
 };
 
 std::unique_ptr<TimestepLaw> make_timestep_law(const TimestepLawOptions& options);

@@ -61,10 +61,12 @@ LrScheduleOptions build_schedule(const Config& config, int64_t batches_per_epoch
   schedule.warmup_lr = train.warmup_lr * scale;
   schedule.min_lr = train.min_lr * scale;
   schedule.total_steps = train.steps > 0 ? train.steps : train.epochs * steps;
-  schedule.warmup_steps = train.warmup_epochs * steps;
-  WF_CHECK(train.steps == 0 || schedule.warmup_steps < train.steps, "TRAIN.WARMUP_EPOCHS ",
-           train.warmup_epochs, " is ", schedule.warmup_steps, " steps, and TRAIN.STEPS is ",
-           train.steps, ": set TRAIN.WARMUP_EPOCHS lower");
+  schedule.warmup_steps = train.warmup_steps ? train.warmup_steps : train.warmup_epochs * steps;
+  const bool by_steps = train.steps > 0 || train.warmup_steps > 0;  // see also validate()
+  WF_CHECK(!by_steps || schedule.warmup_steps < schedule.total_steps, "the warm-up has ",
+           schedule.warmup_steps, " steps (TRAIN.WARMUP_EPOCHS ", train.warmup_epochs,
+           ", TRAIN.WARMUP_STEPS ", train.warmup_steps, "), and the run ", schedule.total_steps,
+           ": set it lower");
   schedule.decay_steps = train.lr_scheduler.decay_epochs * steps;
   schedule.decay_rate = train.lr_scheduler.decay_rate;
   return schedule;
@@ -92,9 +94,13 @@ TrainState build_train_state(const Config& config, const Task& task, int64_t bat
   for (const double decay : train.ema_decay) {
     state.emas.push_back(std::make_unique<Ema>(*state.model, decay));
   }
+  for (const double std : train.ema_std) {
+    state.emas.push_back(std::make_unique<Ema>(*state.model, EmaRule::power(std)));
+  }
   state.schedule = build_schedule(config, batches_per_epoch, world);
   state.progress.epoch = train.start_epoch;
   state.progress.step = train.start_epoch * (batches_per_epoch / train.accumulation_steps);
+  state.task_state = task.state();
   state.metadata = task.metadata();
   state.config = config;
   return state;

@@ -86,6 +86,7 @@ void MetricsObserver::on_step(const TrainState&, const StepReport& report) {
   line["step"] = report.step;
   line["epoch"] = report.epoch;
   line["loss"] = report.window_loss;
+  put(line, "", report.metrics, /*with_counts=*/true);
   line["lr"] = report.lr;
   line["grad_norm"] = report.grad_norm;
   line["images_per_s"] = report.images_per_s;

@@ -22,6 +22,15 @@ void open_directory(const std::string& directory, int rank) {
 
 }  // namespace
 
+ValidationContext Run::validation_context() const { return {*ranks, device, build_amp(config)}; }
+
+void warn_nothing_to_train(const Progress& progress) {
+  log::warning(
+      "nothing to train: the run ended at epoch {}, step {}; raise TRAIN.EPOCHS or TRAIN.STEPS, or "
+      "start from its weights with --pretrained and another --tag",
+      progress.epoch, progress.step);
+}
+
 Run start_run(const Config& config, const LaunchEnv& env) {
   WF_CHECK(env.world == 1 || !config.throughput_mode, "WORLD_SIZE=", env.world,
            ": --throughput times a single process");

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "weightformer/config/config.h"
+#include "weightformer/engine/task.h"
 
 #include "dist/launch_env.h"
 #include "engine/distributed.h"
@@ -21,7 +22,11 @@ struct Run {
   std::string directory;  ///< OUTPUT/NAME/TAG
 
   bool is_root() const { return ranks->is_root(); }
+  ValidationContext validation_context() const;
 };
+
+/// Says that the run was over before it began, and what to do.
+void warn_nothing_to_train(const Progress& progress);
 
 /// Creates the run directory and opens the log in it, chooses device and threads, meets the other
 /// ranks, and seeds the default generator, from which fresh weights are drawn. Throws wf::Error.

@@ -205,13 +205,18 @@ bool Trainer::train_epoch(EpochReport& report) {
     report.data_wait = at.data_wait = train_.wait_seconds() / seconds;
     at.seconds_left = static_cast<double>(at.batches - at.batch) *
                       (static_cast<double>(count) / at.step_batches) / at.images_per_s;
-    if (step->measured) sums.reduce();  // so that an observer can save here
+    if (step->measured) reduce(sums);  // so that an observer can save here
     report_step(*step, at);
     run_events();
     if (options_.distributed->stop()) break;
   }
-  sums.reduce();
+  reduce(sums);
   return !options_.distributed->stop() && !stop_cancelled_validation_;
+}
+
+void Trainer::reduce(EpochSums& sums) {
+  sums.reduce();
+  task_.reduce(*options_.distributed);
 }
 
 // Where the run will be after the step that comes next, whether or not there is one.
@@ -247,6 +252,7 @@ void Trainer::report_step(const Step& step, StepReport at) {
     at.window_loss = (progress.loss_sum - progress.window_sum) /
                      static_cast<double>(progress.loss_count - progress.window_count);
     at.grad_norm = step.grad_norm.item<double>();
+    at.metrics = task_.step_metrics();
     progress.window_sum = progress.loss_sum;
     progress.window_count = progress.loss_count;
     log_straggler();
@@ -299,6 +305,7 @@ std::optional<Trainer::Step> Trainer::next_step() {
   step.lr = learning_rate(state_.schedule, state_.progress.step - 1);
   update(step);
   options_.distributed->end_step();
+  task_.after_step(*options_.distributed);
   return step;
 }
 
@@ -329,7 +336,7 @@ void Trainer::update(Step& step) {
   clip_gradients(groups, step.grad_norm, options_.clip_grad);
   state_.optimizer->step(step.lr, found_inf);
   if (state_.scaler) state_.scaler->update(*found_inf);
-  for (const auto& ema : state_.emas) ema->update();
+  for (const auto& ema : state_.emas) ema->update(state_.progress.step + 1);
 }
 
 void Trainer::require_finite(const Step& step) const {

@@ -29,9 +29,10 @@ DiTImpl::DiTImpl(const DiTOptions& options) : options(options) {
   x_embedder =
       register_module("x_embedder", PatchEmbed(PatchEmbedOptions(patch, options.channels(), dim)));
   t_embedder = register_module("t_embedder", TimestepEmbedder(TimestepEmbedderOptions(dim)));
-  y_embedder = register_module(
-      "y_embedder",
-      LabelEmbedder(LabelEmbedderOptions(options.num_classes(), dim).drop(options.label_drop())));
+  y_embedder =
+      register_module("y_embedder", LabelEmbedder(LabelEmbedderOptions(options.num_classes(), dim)
+                                                      .drop(options.label_drop())
+                                                      .drops_itself(options.drops_labels())));
   blocks = register_module("blocks", torch::nn::ModuleList());
   for (int64_t i = 0; i < options.depth(); ++i) {
     blocks->push_back(DiTBlock(DiTBlockOptions(dim, i).dynamic_linear(options.dynamic_linear())));

@@ -34,7 +34,9 @@ void LabelEmbedderImpl::check(const at::Tensor& labels) const {
 
 at::Tensor LabelEmbedderImpl::forward(const at::Tensor& labels) {
   if (labels.is_cpu()) check(labels);
-  if (!is_training() || options.drop() == 0) return embedding_table->forward(labels);
+  if (!is_training() || options.drop() == 0 || !options.drops_itself()) {
+    return embedding_table->forward(labels);
+  }
   const auto draws = generator_or_default(generator, labels.device());
   const auto forgotten = at::empty(labels.sizes(), labels.options().dtype(at::kBool))
                              .bernoulli_(options.drop(), draws);

@@ -4,10 +4,37 @@
 
 #include <torch/torch.h>
 
+#include <cmath>
+
 namespace wf {
 
-Ema::Ema(const torch::nn::Module& model, double decay) : decay_(decay) {
+EmaRule::EmaRule(double decay) : decay_(decay) {
   WF_CHECK(decay >= 0 && decay < 1, "Ema: the decay must be in [0, 1), got ", decay);
+}
+
+// The standard deviation of t^gamma on [0, 1] is sqrt((g + 1) / ((g + 2)^2 (g + 3))), which falls
+// as gamma grows.
+EmaRule EmaRule::power(double std) {
+  WF_CHECK(std > 0 && std <= 0.28, "Ema: the width of a power function must be in (0, 0.28], got ",
+           std);
+  double low = 0, high = 1;
+  const auto width = [](double g) { return std::sqrt((g + 1) / ((g + 2) * (g + 2) * (g + 3))); };
+  while (width(high) > std) high *= 2;
+  for (int i = 0; i < 200; ++i) {
+    const double middle = (low + high) / 2;
+    (width(middle) > std ? low : high) = middle;
+  }
+  EmaRule rule(0);
+  rule.exponent_ = (low + high) / 2;
+  return rule;
+}
+
+double EmaRule::decay(int64_t step) const {
+  if (exponent_ < 0) return decay_;
+  return std::pow(1 - 1 / static_cast<double>(step), exponent_ + 1);
+}
+
+Ema::Ema(const torch::nn::Module& model, EmaRule rule) : rule_(rule) {
   for (const auto& item : model.named_parameters()) {
     names_.push_back(item.key());
     weights_.push_back(item.value().detach());
@@ -15,9 +42,9 @@ Ema::Ema(const torch::nn::Module& model, double decay) : decay_(decay) {
   }
 }
 
-void Ema::update() {
+void Ema::update(int64_t step) {
   const torch::NoGradGuard no_grad;
-  at::_foreach_lerp_(averages_, weights_, 1 - decay_);
+  at::_foreach_lerp_(averages_, weights_, 1 - rule_.decay(step));
 }
 
 void Ema::reset() {

@@ -168,7 +168,7 @@ TEST(Ema, FollowsTheWeightsAndExchangesPlacesWithThem) {
     const torch::NoGradGuard no_grad;
     layer->weight.add_(4);
   }
-  ema.update();
+  ema.update(1);
   const auto average = start * 0.75 + (start + 4) * 0.25;
   EXPECT_TRUE(torch::allclose(ema.state()["weight"], average));
   const void* place = layer->weight.data_ptr();
@@ -185,6 +185,31 @@ TEST(Ema, FollowsTheWeightsAndExchangesPlacesWithThem) {
   EXPECT_THROW(other.load_state({}, "test"), Error);
   ema.reset();
   EXPECT_TRUE(torch::equal(ema.state()["weight"], layer->weight));
+}
+
+TEST(EmaRule, OfAPowerFunctionHasTheWidthItIsNamedFor) {
+  // The exponents of Karras et al. 2024: 6.94 for a width of 0.10, 16.97 for 0.05.
+  EXPECT_NEAR(EmaRule::power(0.10).decay(100), std::pow(0.99, 7.94), 1e-4);
+  EXPECT_NEAR(EmaRule::power(0.05).decay(100), std::pow(0.99, 17.97), 1e-4);
+  constexpr int64_t kSteps = 2000;
+  for (const double width : {0.05, 0.1, 0.25}) {
+    const auto rule = EmaRule::power(width);
+    EXPECT_EQ(rule.decay(1), 0);  // the fresh weights are forgotten at once
+    std::vector<double> weights;  // of each step in the average
+    for (int64_t step = 1; step <= kSteps; ++step) {
+      for (auto& weight : weights) weight *= rule.decay(step);
+      weights.push_back(1 - rule.decay(step));
+    }
+    double sum = 0, mean = 0, square = 0;
+    for (int64_t i = 0; i < kSteps; ++i) {
+      const double t = static_cast<double>(i + 1) / kSteps;
+      sum += weights[i];
+      mean += weights[i] * t;
+      square += weights[i] * t * t;
+    }
+    EXPECT_NEAR(sum, 1, 1e-9);
+    EXPECT_NEAR(std::sqrt(square - mean * mean), width, 0.002);
+  }
 }
 
 TEST(Optimizer, StateOfAnotherModelIsRefused) {

@@ -1,6 +1,7 @@
 // Dependencies point left only:
 //   core ← {serialization, config} · core ← ops ← nn ← models · ops ← kernels · core ← runtime
-//   {runtime, config, models, data, optim, dist} ← engine ← checkpoint ← tools
+//   {core, config} ← diffusion
+//   {runtime, config, models, data, optim, dist, diffusion} ← engine ← checkpoint ← tools
 
 #include "support/sources.h"
 
@@ -35,7 +36,9 @@ const std::map<std::string, Modules>& layering() {
     m["config"] = {"core", "config"};
     for (const char* module : {"data", "dist"}) m[module] = {"core", "config", "runtime", module};
     m["optim"] = {"core", "config", "optim"};
-    m["engine"] = m["models"] + m["data"] + m["dist"] + m["optim"] + Modules{"engine"};
+    m["diffusion"] = {"core", "config", "diffusion"};  // a denoiser is a function there
+    m["engine"] =
+        m["models"] + m["data"] + m["dist"] + m["optim"] + m["diffusion"] + Modules{"engine"};
     m["checkpoint"] = m["engine"] + m["serialization"] + Modules{"checkpoint"};
     m["tools"] = m["checkpoint"] + Modules{"tools"};
     return m;

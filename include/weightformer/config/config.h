@@ -1,6 +1,7 @@
 // The settings of a run. Keys, defaults, allowed values, help and scopes are in src/config/keys.h.
 #pragma once
 
+#include "weightformer/config/diffusion_enums.h"
 #include "weightformer/config/enums.h"
 
 #include <array>
@@ -43,10 +44,10 @@ struct OptimizerConfig {
 };
 
 struct TrainConfig {
-  int64_t start_epoch, epochs, steps, warmup_epochs, cooldown_epochs;
+  int64_t start_epoch, epochs, steps, warmup_epochs, warmup_steps, cooldown_epochs;
   int64_t accumulation_steps;
   double weight_decay, base_lr, warmup_lr, min_lr, clip_grad, layer_decay, bce_threshold;
-  std::vector<double> ema_decay;  ///< one for each EMA
+  std::vector<double> ema_decay, ema_std;  ///< one for each EMA, those with a decay first
   LossKind loss;
   LrScaling lr_scaling;
   bool auto_resume, use_checkpoint;
@@ -65,6 +66,25 @@ struct AugConfig {
   MixupMode mixup_mode;
   int64_t recount, repeated;
   std::optional<Pair> cutmix_minmax;
+};
+
+struct DiffusionConfig {
+  ProcessKind process;
+  int64_t steps, channels, val_samples;
+  BetaKind betas;
+  PredictionKind prediction;
+  TimestepLawKind timesteps;
+  double timestep_mean, timestep_std, shift, min_snr_gamma, label_drop;
+  bool learn_sigma;
+};
+
+struct SampleConfig {
+  SolverKind sampler;
+  int64_t every, steps, columns, batch_size, seed;
+  double scale, eta, shift;
+  Pair interval;
+  GuidedChannels guided_channels;
+  bool clip;
 };
 
 struct TestConfig {
@@ -88,6 +108,8 @@ struct Config {
   ModelConfig model;
   TrainConfig train;
   AugConfig aug;
+  DiffusionConfig diffusion;
+  SampleConfig sample;
   TestConfig test;
   DistConfig dist;
   bool amp, eval_mode, throughput_mode;

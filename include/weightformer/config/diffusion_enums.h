@@ -40,10 +40,10 @@ constexpr auto enum_names(TimestepLawKind) {
 /// SAMPLE.SAMPLER. ddpm, ddim, dpmpp_2m belong to a gaussian process; euler, heun, sde to a flow.
 enum class SolverKind { ddpm, ddim, dpmpp_2m, euler, heun, sde };
 constexpr auto enum_names(SolverKind) {
-  return std::array{std::pair{"ddpm", SolverKind::ddpm},   std::pair{"ddim", SolverKind::ddim},
-                    std::pair{"dpmpp_2m", SolverKind::dpmpp_2m},
-                    std::pair{"euler", SolverKind::euler}, std::pair{"heun", SolverKind::heun},
-                    std::pair{"sde", SolverKind::sde}};
+  return std::array{
+      std::pair{"ddpm", SolverKind::ddpm},         std::pair{"ddim", SolverKind::ddim},
+      std::pair{"dpmpp_2m", SolverKind::dpmpp_2m}, std::pair{"euler", SolverKind::euler},
+      std::pair{"heun", SolverKind::heun},         std::pair{"sde", SolverKind::sde}};
 }
 
 /// SAMPLE.GUIDED_CHANNELS: the channels that classifier-free guidance changes. three: the first

@@ -8,10 +8,11 @@
 namespace wf {
 
 /// DATA.DATASET.
-enum class DatasetKind { imagenet, cifar100 };
+enum class DatasetKind { imagenet, cifar100, latents };
 constexpr auto enum_names(DatasetKind) {
   return std::array{std::pair{"imagenet", DatasetKind::imagenet},
-                    std::pair{"cifar100", DatasetKind::cifar100}};
+                    std::pair{"cifar100", DatasetKind::cifar100},
+                    std::pair{"latents", DatasetKind::latents}};
 }
 
 /// DATA.INTERPOLATION: the resize filter. random: bilinear or bicubic, drawn for each training

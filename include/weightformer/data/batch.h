@@ -21,6 +21,7 @@ struct Batch {
   at::Tensor inputs;
   at::Tensor labels;             ///< [B] int64; -1 where a sample of an evaluation is unreadable
   std::vector<int64_t> indices;  ///< [B], sample numbers in the dataset
+  int64_t epoch = 0;             ///< in which the loader made the batch
   std::vector<BatchErasure> erased;
   at::Tensor noise;  ///< [N] float32, the values of `erased`
 

@@ -10,6 +10,7 @@
 #include <c10/core/Device.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -20,6 +21,7 @@
 namespace wf {
 
 class Distributed;
+struct TrainState;
 
 /// The random numbers of one micro-batch on one rank, a function of (seed, micro-batch, rank): a
 /// resumed run repeats them and no state has to be saved.
@@ -30,6 +32,12 @@ class StepRng {
 
   /// Numbers on the host for one purpose; each purpose has its own `name`.
   CounterRng stream(uint64_t name) const { return CounterRng{seed_, name, draw_}; }
+  /// Numbers for sample `i` of `batch`, a function of (seed, name, epoch, sample): the same for any
+  /// batch size and number of ranks.
+  CounterRng sample_stream(uint64_t name, const Batch& batch, int64_t i) const {
+    return CounterRng{seed_, name, static_cast<uint64_t>(batch.epoch),
+                      static_cast<uint64_t>(batch.indices[i])};
+  }
   /// For tensors on the device. The model draws from it too (stochastic depth, dropout).
   const at::Generator& generator() const { return generator_; }
 
@@ -49,6 +57,12 @@ struct ValidationContext {
 struct Throughput {
   double images_per_s = 0;
   int64_t batch = 0;  ///< images in the batch that was timed
+};
+
+/// What a task does in training every `steps` optimizer steps, on all ranks: see Trainer::every().
+struct TaskEvent {
+  int64_t steps;
+  std::function<void(const TrainState&)> run;
 };
 
 /// Facts that a checkpoint and the run that resumes it must agree on, as lists of words:
@@ -77,6 +91,27 @@ class Task {
 
   /// The metric that selects the best checkpoint, one of those that validate() returns.
   virtual const MetricSpec& selection_metric() const = 0;
+
+  /// After each optimizer step, on every rank.
+  virtual void after_step(Distributed& ranks) { (void)ranks; }
+
+  /// Adds up over the ranks what loss() has counted for step_metrics(). Every rank calls it when
+  /// the loss of a step is measured and when training pauses.
+  virtual void reduce(Distributed& ranks) { (void)ranks; }
+  /// Metrics of the training steps since the last call, up to the last reduce(). On every rank;
+  /// rank 0 shows its own.
+  virtual Metrics step_metrics() { return {}; }
+
+  /// Tensors that a checkpoint holds besides the weights, by name. They share memory with the task:
+  /// a resumed run writes into them.
+  virtual std::map<std::string, at::Tensor> state() const { return {}; }
+
+  /// What happens every so many steps; `directory` is that of the run.
+  virtual std::vector<TaskEvent> events(const ValidationContext& context,
+                                        const std::string& directory) {
+    (void)context, (void)directory;
+    return {};
+  }
 
   virtual Metadata metadata() const { return {}; }
   /// Throws wf::Error naming `source` when a checkpoint with `saved` must not be continued.

@@ -10,6 +10,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -71,11 +72,12 @@ struct TrainState {
   std::shared_ptr<Model> model;
   std::unique_ptr<Optimizer> optimizer;
   std::unique_ptr<GradScaler> scaler;      ///< null unless the precision is float16
-  std::vector<std::unique_ptr<Ema>> emas;  ///< one for each decay of TRAIN.EMA_DECAY
+  std::vector<std::unique_ptr<Ema>> emas;  ///< TRAIN.EMA_DECAY, then TRAIN.EMA_STD
   LrScheduleOptions schedule;
   Progress progress;
-  Metadata metadata;  ///< of the task, for the run that resumes
-  Config config;      ///< in force
+  std::map<std::string, at::Tensor> task_state;  ///< Task::state(): shares memory with the task
+  Metadata metadata;                             ///< of the task, for the run that resumes
+  Config config;                                 ///< in force
 };
 
 }  // namespace wf

@@ -67,7 +67,8 @@ class Trainer {
     bool measured = false;  // an observer asked for the loss: the device may be waited for
   };
   class EpochSums;
-  bool train_epoch(EpochReport& report);    // false: stopped
+  bool train_epoch(EpochReport& report);  // false: stopped
+  void reduce(EpochSums& sums);
   bool validate(ValidationReport& report);  // false: stopped
   bool validate_inside_epoch();             // false: stopped
   std::optional<Metrics> validate_weights(const ValidationContext& context, int64_t weights);
@@ -88,18 +89,13 @@ class Trainer {
   void notify_observers(const std::string& what, const std::function<void(Observer&)>& call);
   void finish_epoch(EpochReport& report);
 
-  struct Event {
-    int64_t steps;
-    std::function<void(const TrainState&)> run;
-  };
-
   TrainState& state_;
   Task& task_;
   Loader& train_;
   TrainerOptions options_;
   at::Generator generator_;
   std::vector<std::shared_ptr<Observer>> observers_;
-  std::vector<Event> events_;
+  std::vector<TaskEvent> events_;
   bool stop_cancelled_validation_ = false;  // inside an epoch
 };
 

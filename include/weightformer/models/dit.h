@@ -22,8 +22,9 @@ struct DiTOptions {
   TORCH_ARG(int64_t, latent_size) = 32;  ///< what it is trained on; any size can be denoised
   TORCH_ARG(int64_t, channels) = 4;      ///< of the latents
   TORCH_ARG(int64_t, num_classes) = 1000;
-  TORCH_ARG(double, label_drop) = 0.1;  ///< see LabelEmbedderOptions; above 0 there is "no class"
-  TORCH_ARG(bool, learn_sigma) = true;  ///< the output also says the variance
+  TORCH_ARG(double, label_drop) = 0.1;   ///< see LabelEmbedderOptions; above 0 there is "no class"
+  TORCH_ARG(bool, drops_labels) = true;  ///< see LabelEmbedderOptions::drops_itself
+  TORCH_ARG(bool, learn_sigma) = true;   ///< the output also says the variance
   TORCH_ARG(std::string, dynamic_linear) = "auto";  ///< see ops/dynamic_linear.h
   /// Training keeps the input of each block alone and computes the rest again in the backward pass.
   TORCH_ARG(bool, recompute) = false;

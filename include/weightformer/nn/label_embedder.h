@@ -12,6 +12,8 @@ struct LabelEmbedderOptions {
   TORCH_ARG(int64_t, classes);
   TORCH_ARG(int64_t, dim);      ///< C
   TORCH_ARG(double, drop) = 0;  ///< probability of forgetting a label in training, in [0, 1]
+  /// false: the caller drops labels, by giving the null class; `drop` only says that there is one.
+  TORCH_ARG(bool, drops_itself) = true;
 };
 
 /// A table of one vector a class, and, when labels are dropped, one more that means "no class"

@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -12,15 +13,33 @@ class Module;
 
 namespace wf {
 
+/// How fast an average forgets.
+class EmaRule {
+ public:
+  /// The same decay in every step, in [0, 1), as in timm's ModelEma and DiT.
+  EmaRule(double decay);  // NOLINT: a number alone is a decay
+
+  /// The power-function profile of Karras et al. 2024 ("Analyzing and Improving the Training
+  /// Dynamics of Diffusion Models", section 3): the average's standard deviation in time is `std`
+  /// of the time trained so far, in (0, 0.28].
+  static EmaRule power(double std);
+
+  /// The decay of step `step`, from 1.
+  double decay(int64_t step) const;
+
+ private:
+  double decay_ = 0;
+  double exponent_ = -1;  // gamma of a power function; negative: constant
+};
+
 /// The exponential moving average of a model's weights: average ← decay·average + (1-decay)·weight
-/// after each step (Polyak averaging, as timm's ModelEma and DiT use it). Starts at the weights.
+/// after each step (Polyak averaging). Starts at the weights.
 class Ema {
  public:
-  Ema(const torch::nn::Module& model, double decay);
+  Ema(const torch::nn::Module& model, EmaRule rule);
 
-  double decay() const { return decay_; }
-
-  void update();
+  /// After optimizer step `step`, from 1.
+  void update(int64_t step);
 
   /// Starts over from the weights as they are now.
   void reset();
@@ -35,7 +54,7 @@ class Ema {
   void load_state(const std::map<std::string, at::Tensor>& state, const std::string& source);
 
  private:
-  double decay_;
+  EmaRule rule_;
   std::vector<std::string> names_;
   std::vector<at::Tensor> weights_, averages_;
 };

@@ -24,6 +24,16 @@ double cubic(double x) {
   return 0;
 }
 
+double box(double x) { return x > -0.5 && x <= 0.5 ? 1 : 0; }
+
+struct Filter {
+  double (*value)(double);
+  double support;  // zero beyond it
+};
+
+// By Interpolation.
+constexpr Filter kFilters[] = {{triangle, 1}, {cubic, 2}, {box, 0.5}};
+
 // One axis of a resize.
 struct Axis {
   int in;                // pixels there are
@@ -39,10 +49,10 @@ struct Axis {
 };
 
 ResizeWeights make_weights(const Axis& axis) {
-  const bool bicubic = axis.interpolation == Interpolation::bicubic;
+  const auto& filter = kFilters[static_cast<int>(axis.interpolation)];
   const double scale = axis.length / axis.out;
   const double filter_scale = std::max(scale, 1.0);
-  const double support = (bicubic ? 2.0 : 1.0) * filter_scale;
+  const double support = filter.support * filter_scale;
   ResizeWeights weights;
   weights.stride = (static_cast<int>(std::ceil(support)) * 2 + 1 + 3) / 4 * 4;
   weights.windows.resize(axis.out);
@@ -56,7 +66,7 @@ ResizeWeights make_weights(const Axis& axis) {
     double sum = 0;
     for (int k = 0; k < count; ++k) {
       const double x = (k + first - center + 0.5) / filter_scale;
-      row[k] = bicubic ? cubic(x) : triangle(x);
+      row[k] = filter.value(x);
       sum += row[k];
     }
     for (int k = 0; k < count; ++k) {

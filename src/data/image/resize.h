@@ -4,7 +4,7 @@
 
 namespace wf {
 
-enum class Interpolation { bilinear, bicubic };
+enum class Interpolation { bilinear, bicubic, box };
 
 /// A part of a picture, in whole pixels.
 struct Box {

@@ -94,6 +94,12 @@ std::shared_ptr<Dataset> open_dataset(const DataSourceOptions& options, const st
   return pictures;
 }
 
+bool has_split(const DataSourceOptions& options, const std::string& split) {
+  if (options.dataset == DatasetKind::cifar100) return true;
+  const std::string place = options.path + "/" + split;
+  return options.zip ? there(place + ".zip") : there(place + ".wfpack") || there(place);
+}
+
 std::vector<std::string> empty_classes(const Dataset& pictures) {
   std::vector<bool> used(pictures.classes().size());
   for (int64_t i = 0; i < pictures.size(); ++i) used[pictures.label(i)] = true;

@@ -25,6 +25,9 @@ struct DataSourceOptions {
 std::shared_ptr<Dataset> open_dataset(const DataSourceOptions& options, const std::string& split,
                                       std::vector<std::string> classes = {});
 
+/// Whether there is a set `split`.
+bool has_split(const DataSourceOptions& options, const std::string& split);
+
 /// Classes without a picture.
 std::vector<std::string> empty_classes(const Dataset& pictures);
 

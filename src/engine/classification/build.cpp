@@ -3,14 +3,11 @@
 #include "weightformer/core/check.h"
 
 #include "data/image_reader.h"
-#include "data/sources/describe_dataset.h"
-#include "data/sources/open_dataset.h"
 #include "data/sources/real_labels.h"
+#include "engine/build_data.h"
 #include "engine/classification/classification_task.h"
-#include "engine/distributed.h"
 #include "runtime/log.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace wf {
@@ -35,49 +32,6 @@ RandomErasingOptions erasing_options(const AugConfig& aug) {
   options.count = static_cast<int>(aug.recount);
   options.fill = aug.remode;
   return options;
-}
-
-// Ranks that train must take the same number of steps, so their parts are even.
-std::unique_ptr<Loader> make_loader(const Config& config, std::shared_ptr<const Dataset> dataset,
-                                    std::unique_ptr<Transform> transform, bool train,
-                                    const TaskRequest& request) {
-  LoaderOptions options;
-  options.batch_size = config.data.batch_size;
-  options.workers = static_cast<int>(config.data.num_workers);
-  options.train = train;
-  options.drop_last = train;
-  options.seed = static_cast<uint64_t>(config.seed);
-  options.device = request.device;
-  options.pin_memory = config.data.pin_memory;
-  const int64_t repeats = train ? std::max<int64_t>(1, config.aug.repeated) : 1;
-  const Sampler sampler(dataset->size(), /*shuffle=*/train, options.seed, request.env.rank,
-                        request.env.world, repeats, /*even=*/train);
-  auto reader = make_image_reader(std::move(dataset), std::move(transform),
-                                  /*bytes=*/options.device.is_cuda());
-  return std::make_unique<Loader>(std::move(reader), sampler, options);
-}
-
-DataSourceOptions data_source(const DataConfig& data, const LaunchEnv& env) {
-  WF_CHECK(!data.data_path.empty(),
-           "DATA.DATA_PATH is not set: give --data-path DIRECTORY, which holds train/CLASS/* and "
-           "val/CLASS/*");
-  DataSourceOptions source;
-  source.path = data.data_path;
-  source.dataset = data.dataset;
-  source.zip = data.zip_mode;
-  source.cache_listing = data.cache_listing;
-  source.cache.mode = data.cache_mode;
-  source.cache.rank = env.rank;
-  source.cache.world = env.world;
-  return source;
-}
-
-// Ranks with other class directories would train on other labels, and without the same number of
-// images they would wait for each other's gradients forever.
-void require_same_on_all_ranks(const std::string& what, const Dataset& images, Distributed* ranks) {
-  if (!ranks || ranks->world() == 1) return;
-  ranks->require_equal(what, describe_dataset(images),
-                       "give all ranks the same data (DATA.DATA_PATH)");
 }
 
 }  // namespace
@@ -173,7 +127,8 @@ TaskSetup build_classification(const Config& config, const TaskRequest& request)
     require_same_on_all_ranks("training set", *dataset, request.ranks);
     options.classes = dataset->classes();
     train_images = dataset->size();
-    train = make_loader(config, dataset, std::move(transform), true, request);
+    auto reader = make_image_reader(dataset, std::move(transform), request.device.is_cuda());
+    train = build_loader(config, std::move(reader), /*train=*/true, request);
   }
   const auto dataset = open_dataset(source, "val", options.classes);
   require_same_on_all_ranks("validation set", *dataset, request.ranks);
@@ -188,7 +143,8 @@ TaskSetup build_classification(const Config& config, const TaskRequest& request)
   if (!config.data.real_labels.empty()) {
     options.real_labels = real_labels(*dataset, config.data.real_labels);
   }
-  auto validation = make_loader(config, dataset, build_eval_transform(config), false, request);
+  auto reader = make_image_reader(dataset, build_eval_transform(config), request.device.is_cuda());
+  auto validation = build_loader(config, std::move(reader), /*train=*/false, request);
   auto task = std::make_unique<ClassificationTask>(build_classifier(config, request.device),
                                                    std::move(validation), std::move(options));
   return {std::move(task), std::move(train)};

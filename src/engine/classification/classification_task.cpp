@@ -5,6 +5,9 @@
 #include "data/device_batch.h"
 #include "engine/classification/evaluation_report.h"
 #include "engine/distributed.h"
+#include "engine/eval_mode.h"
+#include "engine/metadata.h"
+#include "engine/throughput.h"
 #include "runtime/log.h"
 
 #include <torch/torch.h>
@@ -62,14 +65,14 @@ Evaluation ClassificationTask::run(const ValidationContext& context, bool confus
 }
 
 Throughput ClassificationTask::throughput(const ValidationContext& context) {
-  EvaluateOptions options;
-  options.device = context.device;
-  options.amp = context.amp;
+  const torch::InferenceMode inference;
+  const EvalMode mode(*classifier_);
   Batch batch;
   validation_->start(0);
   WF_CHECK(validation_->next(batch), "the validation set has no images");
   const auto images = model_input(batch, context.device);
-  return {wf::throughput(*classifier_, images, options), batch.size()};
+  const auto forward = [&] { classifier_->forward(images); };
+  return {samples_per_second(forward, batch.size(), context.device, context.amp), batch.size()};
 }
 
 static Metrics metrics_of(const Evaluation& result) {
@@ -100,19 +103,8 @@ Metrics ClassificationTask::evaluate(const ValidationContext& context,
   return metrics_of(result);
 }
 
-// With a directory renamed or a map in another order, labels would silently change their meaning.
 void ClassificationTask::check_metadata(const Metadata& saved, const std::string& source) const {
-  const auto found = saved.find("classes");
-  const auto& now = options_.classes;
-  // When the count differs, the shape of the head says so; old files have no names.
-  if (found == saved.end() || found->second.size() != now.size()) return;
-  for (size_t i = 0; i < now.size(); ++i) {
-    WF_CHECK(
-        found->second[i] == now[i], source, ": class ", i, " was '", found->second[i],
-        "' and is now '", now[i],
-        "' in the training data; continue with the same classes, or start from the weights with "
-        "--pretrained and another --tag");
-  }
+  require_same_classes(saved, options_.classes, source);
 }
 
 }  // namespace wf

@@ -4,6 +4,7 @@
 
 #include "core/stopwatch.h"
 #include "data/device_batch.h"
+#include "engine/eval_mode.h"
 #include "nn/autocast.h"
 
 #include <torch/torch.h>
@@ -12,21 +13,6 @@
 
 namespace wf {
 namespace {
-
-// Puts a model in evaluation mode and back.
-class EvalMode {
- public:
-  explicit EvalMode(torch::nn::Module& module) : module_(module), before_(module.is_training()) {
-    module_.eval();
-  }
-  ~EvalMode() { module_.train(before_); }
-  EvalMode(const EvalMode&) = delete;
-  EvalMode& operator=(const EvalMode&) = delete;
-
- private:
-  torch::nn::Module& module_;
-  bool before_;
-};
 
 // What an evaluation counts. It stays on the device: one wait at the end instead of one a batch.
 class Sums {
@@ -141,24 +127,6 @@ Evaluation evaluate(Classifier& model, Loader& loader, const EvaluateOptions& op
   }
   sums.write(result);
   return result;
-}
-
-double throughput(Classifier& model, const at::Tensor& images, const EvaluateOptions& options,
-                  int warmup, int timed) {
-  const torch::InferenceMode inference;
-  const EvalMode mode(model);
-  const auto input = images.to(options.device);
-  const auto run = [&](int times) {
-    for (int i = 0; i < times; ++i) {
-      const Autocast autocast(options.amp, options.device.type());
-      model.forward(input);
-    }
-    if (options.device.is_cuda()) torch::cuda::synchronize(options.device.index());
-  };
-  run(warmup);
-  const Stopwatch watch;
-  run(timed);
-  return static_cast<double>(timed) * images.size(0) / watch.seconds();
 }
 
 }  // namespace wf

@@ -38,8 +38,4 @@ struct EvaluateOptions {
 /// One exact pass over `loader`, with the model in evaluation mode (it is put back afterwards).
 Evaluation evaluate(Classifier& model, Loader& loader, const EvaluateOptions& options);
 
-/// Images per second of the forward pass alone on one batch: `warmup` runs, then `timed` ones.
-double throughput(Classifier& model, const at::Tensor& images, const EvaluateOptions& options,
-                  int warmup = 50, int timed = 30);
-
 }  // namespace wf

@@ -1,0 +1,44 @@
+// Images that a VAE has encoded already, as people keep them on disk.
+#pragma once
+
+#include "weightformer/core/random.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace wf {
+
+/// Labelled latents by number. Thread-safe for reading.
+class Latents {
+ public:
+  virtual ~Latents() = default;
+
+  virtual int64_t size() const = 0;
+  virtual std::string name(int64_t i) const = 0;  ///< the file of sample `i`, for messages
+
+  /// Writes latent `i`, [channels, side, side], as a model is trained on it, and returns its label.
+  /// Where a mean and a standard deviation are stored, a draw from `rng`, or the mean when that is
+  /// null. Throws wf::Error for a file that is damaged, has another shape, numbers that are not
+  /// finite or a label below 0.
+  virtual int64_t read(int64_t i, CounterRng* rng, float* out) const = 0;
+
+  int64_t channels() const { return channels_; }
+  int64_t side() const { return side_; }
+
+ protected:
+  int64_t channels_ = 0, side_ = 0;
+};
+
+/// The latents in `directory`, by what is there:
+///   NAME_features/ (or features/) and NAME_labels/ (labels/): fast-DiT's one .npy file for each
+///     image, [1, C, S, S] float32 and already scaled, labels [1] int64; paired in bytewise order
+///     of the names, as its CustomDataset does (train.py);
+///   dataset.json {"labels": [["00000/img-mean-std-00000000.npy", 7], …]}: EDM2's and REPA's files
+///     [2 C, S, S], mean and standard deviation, times 0.18215 as in REPA;
+///   latents.npy [N, C, S, S], already scaled, and labels.npy [N] int64.
+/// Throws wf::Error in one line when it is none of these or the parts do not fit together.
+std::shared_ptr<const Latents> open_latents(const std::string& directory);
+
+}  // namespace wf

@@ -1,0 +1,54 @@
+#include "engine/build_data.h"
+
+#include "weightformer/core/check.h"
+
+#include "data/sources/describe_dataset.h"
+#include "engine/distributed.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace wf {
+
+DataSourceOptions data_source(const DataConfig& data, const LaunchEnv& env) {
+  WF_CHECK(!data.data_path.empty(),
+           "DATA.DATA_PATH is not set: give --data-path DIRECTORY, which holds train/CLASS/* and "
+           "val/CLASS/*");
+  DataSourceOptions source;
+  source.path = data.data_path;
+  source.dataset = data.dataset;
+  source.zip = data.zip_mode;
+  source.cache_listing = data.cache_listing;
+  source.cache.mode = data.cache_mode;
+  source.cache.rank = env.rank;
+  source.cache.world = env.world;
+  return source;
+}
+
+// Ranks that train must take the same number of steps, so their parts are even.
+std::unique_ptr<Loader> build_loader(const Config& config,
+                                     std::shared_ptr<const SampleReader> reader, bool train,
+                                     const TaskRequest& request) {
+  LoaderOptions options;
+  options.batch_size = config.data.batch_size;
+  options.workers = static_cast<int>(config.data.num_workers);
+  options.train = train;
+  options.drop_last = train;
+  options.seed = static_cast<uint64_t>(config.seed);
+  options.device = request.device;
+  options.pin_memory = config.data.pin_memory;
+  const int64_t repeats = train ? std::max<int64_t>(1, config.aug.repeated) : 1;
+  const Sampler sampler(reader->size(), /*shuffle=*/train, options.seed, request.env.rank,
+                        request.env.world, repeats, /*even=*/train);
+  return std::make_unique<Loader>(std::move(reader), sampler, options);
+}
+
+// Ranks with other class directories would train on other labels, and without the same number of
+// images they would wait for each other's gradients forever.
+void require_same_on_all_ranks(const std::string& what, const Dataset& images, Distributed* ranks) {
+  if (!ranks || ranks->world() == 1) return;
+  ranks->require_equal(what, describe_dataset(images),
+                       "give all ranks the same data (DATA.DATA_PATH)");
+}
+
+}  // namespace wf

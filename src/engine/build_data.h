@@ -1,0 +1,28 @@
+// From the configuration to the images and loaders that tasks share.
+#pragma once
+
+#include "weightformer/config/config.h"
+#include "weightformer/data/loader.h"
+
+#include "data/sources/open_dataset.h"
+#include "engine/tasks.h"
+
+#include <memory>
+#include <string>
+
+namespace wf {
+
+/// DATA.* as the place that images come from. Throws wf::Error when DATA.DATA_PATH is not set.
+DataSourceOptions data_source(const DataConfig& data, const LaunchEnv& env);
+
+/// Batches of this rank's part of `reader`. Training: shuffled, and every rank has as many batches,
+/// without the last few samples that do not fill one.
+std::unique_ptr<Loader> build_loader(const Config& config,
+                                     std::shared_ptr<const SampleReader> reader, bool train,
+                                     const TaskRequest& request);
+
+/// Throws wf::Error on every rank when the ranks do not have the same images under the same names.
+/// `ranks` may be null.
+void require_same_on_all_ranks(const std::string& what, const Dataset& images, Distributed* ranks);
+
+}  // namespace wf

@@ -1,0 +1,224 @@
+#include "engine/diffusion/build.h"
+
+#include "weightformer/core/check.h"
+
+#include "data/image_reader.h"
+#include "data/latent_reader.h"
+#include "engine/build_data.h"
+#include "engine/diffusion/diffusion_data.h"
+#include "engine/diffusion/diffusion_task.h"
+#include "engine/distributed.h"
+#include "runtime/log.h"
+
+#include <filesystem>
+#include <utility>
+
+namespace wf {
+namespace {
+
+DiTOptions model_options(const Config& config) {
+  const auto& settings = config.model;
+  auto options = dit_options(settings.name);
+  options.num_classes(settings.num_classes)
+      .channels(config.diffusion.channels)
+      .latent_size(config.data.img_size)
+      .label_drop(config.diffusion.label_drop)
+      .drops_labels(false)  // the task does, by sample
+      .learn_sigma(process_options(config.diffusion).learn_sigma)
+      .recompute(config.train.use_checkpoint);
+  // 0: that of the named model.
+  if (settings.dim) options.dim(settings.dim);
+  if (settings.depth) options.depth(settings.depth);
+  if (settings.patch_size) options.patch_size(settings.patch_size);
+  return options;
+}
+
+TimestepLawOptions timestep_options(const DiffusionConfig& diffusion) {
+  TimestepLawOptions options;
+  options.kind = diffusion.timesteps;
+  options.mean = diffusion.timestep_mean;
+  options.std = diffusion.timestep_std;
+  options.shift = diffusion.shift;
+  options.steps = diffusion.steps;
+  return options;
+}
+
+// What a checkpoint and the settings must agree on: other weights would come of it.
+Metadata process_facts(const DiffusionConfig& diffusion) {
+  if (diffusion.process == ProcessKind::flow) return {{"process", {"flow"}}};
+  return {{"process",
+           {"gaussian", str(diffusion.steps), name_of(diffusion.betas),
+            name_of(diffusion.prediction), diffusion.learn_sigma ? "learn_sigma" : "fixed sigma"}}};
+}
+
+TransformOptions transform_options(const Config& config, bool flip) {
+  TransformOptions options;
+  options.size = static_cast<int>(config.data.img_size);
+  options.hflip = flip ? config.aug.hflip : 0;
+  return options;
+}
+
+std::shared_ptr<const SampleReader> image_reader(const Config& config,
+                                                 std::shared_ptr<const Dataset> dataset,
+                                                 bool flip) {
+  return make_image_reader(std::move(dataset),
+                           make_center_crop_transform(transform_options(config, flip)),
+                           /*bytes=*/true);
+}
+
+// The samples of a run, whatever they are.
+struct Readers {
+  std::shared_ptr<const SampleReader> train, validation;
+  std::vector<std::string> classes;
+};
+
+void require_classes(const std::string& source, int64_t count, int64_t expected) {
+  WF_CHECK(count == expected, source, " has ", count, " classes and MODEL.NUM_CLASSES is ",
+           expected, ": set it with --opts MODEL.NUM_CLASSES ", count);
+}
+
+Readers open_images(const Config& config, const TaskRequest& request) {
+  const auto source = data_source(config.data, request.env);
+  Readers out;
+  const auto numbering = request.saved.find("classes");
+  if (numbering != request.saved.end()) out.classes = numbering->second;
+  std::shared_ptr<const Dataset> train, validation;
+  const bool has_validation = has_split(source, "val");
+  if (request.train || !has_validation) {
+    train = open_dataset(source, "train", out.classes);
+    require_same_on_all_ranks("training set", *train, request.ranks);
+    out.classes = train->classes();
+    out.train = image_reader(config, train, /*flip=*/true);
+  }
+  if (has_validation) {
+    validation = open_dataset(source, "val", out.classes);
+    require_same_on_all_ranks("validation set", *validation, request.ranks);
+  } else {
+    log::info("{}: no validation images, so the validation loss is that of training images",
+              source.path);
+  }
+  const auto& held_out = validation ? validation : train;
+  out.classes = held_out->classes();
+  require_classes(source.path, static_cast<int64_t>(out.classes.size()), config.model.num_classes);
+  out.validation = image_reader(config, held_out, /*flip=*/false);
+  return out;
+}
+
+// Latents of the training set and, where there is a directory val/ beside train/, of a held-out
+// one.
+Readers open_encoded(const Config& config, const TaskRequest& request) {
+  const auto& path = config.data.data_path;
+  WF_CHECK(!path.empty(), "DATA.DATA_PATH is not set: give --data-path DIRECTORY of the latents");
+  const auto open = [&](const std::string& directory, bool draw) {
+    auto latents = open_latents(directory);
+    WF_CHECK(
+        latents->channels() == config.diffusion.channels && latents->side() == config.data.img_size,
+        directory, ": latents of [", latents->channels(), ", ", latents->side(), ", ",
+        latents->side(), "]: set DIFFUSION.CHANNELS ", latents->channels(), " and DATA.IMG_SIZE ",
+        latents->side());
+    if (request.ranks && request.ranks->world() > 1) {
+      request.ranks->require_equal("latents",
+                                   str(latents->size(), " of ", latents->channels(), " channels"),
+                                   "give all ranks the same data (DATA.DATA_PATH)");
+    }
+    return make_latent_reader(std::move(latents), config.model.num_classes, draw);
+  };
+  const bool split = std::filesystem::exists(path + "/train");
+  const auto train = split ? path + "/train" : path;
+  const bool held_out = split && std::filesystem::exists(path + "/val");
+  Readers out;
+  if (request.train) out.train = open(train, /*draw=*/true);
+  out.validation = open(held_out ? path + "/val" : train, /*draw=*/false);
+  if (!held_out) {
+    log::info("{}: no val/ beside train/, so the validation loss is that of training samples",
+              path);
+  }
+  return out;
+}
+
+Readers open_samples(const Config& config, const TaskRequest& request) {
+  const bool latents = config.data.dataset == DatasetKind::latents;
+  return latents ? open_encoded(config, request) : open_images(config, request);
+}
+
+}  // namespace
+
+std::shared_ptr<DiTImpl> build_dit(const Config& config, c10::Device device) {
+  auto model = std::make_shared<DiTImpl>(model_options(config));
+  model->to(device);
+  return model;
+}
+
+ProcessOptions process_options(const DiffusionConfig& diffusion) {
+  ProcessOptions options;
+  options.kind = diffusion.process;
+  options.betas = diffusion.betas;
+  options.steps = diffusion.steps;
+  options.prediction = diffusion.prediction;
+  options.learn_sigma = diffusion.process == ProcessKind::gaussian && diffusion.learn_sigma;
+  options.min_snr_gamma = diffusion.min_snr_gamma;
+  return options;
+}
+
+SamplingOptions sampling_options(const Config& config, c10::Device device) {
+  const auto& sample = config.sample;
+  SamplingOptions options;
+  options.process = process_options(config.diffusion);
+  options.solver.kind = sample.sampler;
+  options.solver.steps = sample.steps;
+  options.solver.eta = sample.eta;
+  options.solver.shift = sample.shift;
+  options.solver.clip = sample.clip;
+  options.guidance.scale = config.diffusion.label_drop > 0 ? sample.scale : 1;
+  options.guidance.channels = sample.guided_channels;
+  options.guidance.low = sample.interval[0];
+  options.guidance.high = sample.interval[1];
+  options.height = options.width = config.data.img_size;
+  options.seed = static_cast<uint64_t>(sample.seed);
+  options.batch_size = sample.batch_size;
+  options.device = device;
+  return options;
+}
+
+void check_diffusion(const Config& config) {
+  const auto& model = config.model;
+  const auto patch = model.patch_size ? model.patch_size : dit_options(model.name).patch_size();
+  const bool images = config.data.dataset != DatasetKind::latents;
+  WF_CHECK(config.data.img_size % patch == 0, "DATA.IMG_SIZE ", config.data.img_size,
+           " is not a multiple of the patch size, ", patch, ": set MODEL.PATCH_SIZE");
+  WF_CHECK(!images || config.diffusion.channels == 1 || config.diffusion.channels == 3,
+           "DIFFUSION.CHANNELS ", config.diffusion.channels,
+           ": images have 1 or 3; latents are named by DATA.DATASET latents");
+  make_process(process_options(config.diffusion));  // throws for settings that do not fit
+  if (config.sample.every > 0) {
+    make_solver(process_options(config.diffusion), sampling_options(config, c10::kCPU).solver);
+  }
+}
+
+TaskSetup build_diffusion(const Config& config, const TaskRequest& request) {
+  auto readers = open_samples(config, request);
+  DiffusionOptions options;
+  options.process = process_options(config.diffusion);
+  options.timesteps = timestep_options(config.diffusion);
+  options.label_drop = config.diffusion.label_drop;
+  options.device = request.device;
+  options.seed = static_cast<uint64_t>(config.seed);
+  options.classes = std::move(readers.classes);
+  options.facts = process_facts(config.diffusion);
+  options.grid.every = config.sample.every;
+  options.grid.columns = config.sample.columns;
+  options.grid.latents = config.data.dataset == DatasetKind::latents;
+  options.grid.sampling = sampling_options(config, request.device);
+  auto held_out = evenly_spaced(std::move(readers.validation), config.diffusion.val_samples);
+  log::info("{}: {} training samples, validation loss on {}", config.data.data_path,
+            readers.train ? readers.train->size() : 0, held_out->size());
+  auto validation = build_loader(config, std::move(held_out), /*train=*/false, request);
+  std::unique_ptr<Loader> train;
+  if (request.train)
+    train = build_loader(config, std::move(readers.train), /*train=*/true, request);
+  auto task = std::make_unique<DiffusionTask>(build_dit(config, request.device),
+                                              std::move(validation), std::move(options));
+  return {std::move(task), std::move(train)};
+}
+
+}  // namespace wf

@@ -1,0 +1,30 @@
+// From the configuration to image generation.
+#pragma once
+
+#include "weightformer/config/config.h"
+#include "weightformer/models/dit.h"
+
+#include "engine/diffusion/sampling.h"
+#include "engine/tasks.h"
+
+#include <memory>
+
+namespace wf {
+
+/// MODEL.* and DIFFUSION.* as a denoiser with fresh weights on `device`.
+std::shared_ptr<DiTImpl> build_dit(const Config& config, c10::Device device);
+
+/// DIFFUSION.*
+ProcessOptions process_options(const DiffusionConfig& diffusion);
+
+/// SAMPLE.*, for data of DATA.IMG_SIZE.
+SamplingOptions sampling_options(const Config& config, c10::Device device);
+
+/// Throws wf::Error for an unknown model and for settings that do not fit each other.
+void check_diffusion(const Config& config);
+
+/// The task of MODEL.TYPE wfm_dit on DATA_PATH/train and, for the validation loss, DATA_PATH/val;
+/// without one, on samples of the training set.
+TaskSetup build_diffusion(const Config& config, const TaskRequest& request);
+
+}  // namespace wf

@@ -1,0 +1,26 @@
+// From what a loader hands out to the data that a diffusion model is trained on.
+#pragma once
+
+#include "weightformer/data/batch.h"
+#include "weightformer/data/sample_reader.h"
+
+#include <c10/core/Device.h>
+
+#include <memory>
+
+namespace wf {
+
+/// [B, channels, H, W] float32 on `device`. Bytes of images become x / 127.5 - 1, as DiT and its
+/// VAE expect them; of gray images (channels 1) the first of three equal planes is taken. Latents
+/// stay what they are.
+at::Tensor diffusion_input(const Batch& batch, int64_t channels, c10::Device device);
+
+/// Drops the samples of an evaluation that could not be read.
+void keep_readable(Batch& batch);
+
+/// Every (size / count)-th sample of `reader`, `count` in all; `reader` itself when it has no more.
+/// Names and numbers are those of the subset.
+std::shared_ptr<const SampleReader> evenly_spaced(std::shared_ptr<const SampleReader> reader,
+                                                  int64_t count);
+
+}  // namespace wf

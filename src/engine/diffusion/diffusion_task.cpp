@@ -1,0 +1,247 @@
+#include "engine/diffusion/diffusion_task.h"
+
+#include "weightformer/core/check.h"
+
+#include "core/counter_noise.h"
+#include "core/registry.h"
+#include "core/stopwatch.h"
+#include "engine/diffusion/diffusion_data.h"
+#include "engine/diffusion/loss_by_time.h"
+#include "engine/diffusion/sample_grid.h"
+#include "engine/distributed.h"
+#include "engine/eval_mode.h"
+#include "engine/metadata.h"
+#include "engine/throughput.h"
+#include "nn/autocast.h"
+#include "runtime/log.h"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+namespace wf {
+namespace {
+
+// Streams that keep the draws of a sample apart, those of training and those of validation.
+constexpr uint64_t kTime = 0x74696d65, kNoise = 0x6e6f697365, kDrop = 0x64726f70;
+constexpr uint64_t kValidationTime = 0x7674696d65, kValidationNoise = 0x766e6f697365;
+
+constexpr int64_t kGridRows = 10;
+
+}  // namespace
+
+const MetricSpec DiffusionTask::kLoss{"loss", "val loss", "{:.4f}", Better::lower};
+const MetricSpec DiffusionTask::kSamples{"samples",      "samples", "{:.0f}", Better::higher,
+                                         /*count=*/true, "samples"};
+const MetricSpec DiffusionTask::kLossByTime[4] = {{"loss_t1", "t < 1/4", "{:.4f}", Better::lower},
+                                                  {"loss_t2", "t < 1/2", "{:.4f}", Better::lower},
+                                                  {"loss_t3", "t < 3/4", "{:.4f}", Better::lower},
+                                                  {"loss_t4", "t < 1", "{:.4f}", Better::lower}};
+
+DiffusionTask::DiffusionTask(std::shared_ptr<DiTImpl> model, std::unique_ptr<Loader> validation,
+                             DiffusionOptions options)
+    : Task(model),
+      dit_(std::move(model)),
+      validation_(std::move(validation)),
+      options_(std::move(options)),
+      process_(make_process(options_.process)),
+      law_(make_timestep_law(options_.timesteps)),
+      by_time_(std::make_unique<LossByTime>(options_.device)) {
+  WF_CHECK(process_->output_channels(dit_->options.channels()) == dit_->out_channels(),
+           "the network has ", dit_->out_channels(), " output channels, and the process needs ",
+           process_->output_channels(dit_->options.channels()));
+}
+
+DiffusionTask::~DiffusionTask() = default;
+
+Denoiser DiffusionTask::denoiser() const {
+  return [this](const at::Tensor& x, const at::Tensor& t, const at::Tensor& labels) {
+    return dit_->forward(x, t, labels).to(torch::kFloat);
+  };
+}
+
+// What is drawn for the samples of a batch.
+struct DiffusionTask::Draws {
+  Draws(const DiffusionTask& task, const at::Tensor& x0, const Batch& batch)
+      : task(task), x0(x0), labels(batch.labels.clone()) {
+    u = torch::empty({batch.size()}, torch::kDouble);
+    weights = torch::empty({batch.size()}, torch::kFloat);
+    t = torch::empty({batch.size()}, torch::kFloat);
+  }
+
+  void set(int64_t i, const TimestepDraw& draw, const CounterRng& noise) {
+    u.data_ptr<double>()[i] = draw.u;
+    weights.data_ptr<float>()[i] = static_cast<float>(draw.weight);
+    t.data_ptr<float>()[i] = static_cast<float>(task.process_->time_at(draw.u));
+    noise_keys.push_back(noise);
+  }
+
+  // Losses of the samples.
+  at::Tensor losses() const {
+    const auto device = x0.device();
+    const auto noise = counter_normal(noise_keys, x0.sizes().slice(1), device);
+    return task.process_
+        ->loss(task.denoiser(), x0, noise, t.to(device, /*non_blocking=*/true),
+               labels.to(device, /*non_blocking=*/true))
+        .total;
+  }
+
+  const DiffusionTask& task;
+  at::Tensor x0;                     // [B, C, H, W]
+  at::Tensor u, weights, t, labels;  // [B], on the host
+  std::vector<CounterRng> noise_keys;
+};
+
+at::Tensor DiffusionTask::loss(const Batch& batch, const StepRng& rng) {
+  Draws draws(*this, diffusion_input(batch, dit_->options.channels(), options_.device), batch);
+  for (int64_t i = 0; i < batch.size(); ++i) {
+    draws.set(i, law_->draw(rng.sample_stream(kTime, batch, i)),
+              rng.sample_stream(kNoise, batch, i));
+    if (rng.sample_stream(kDrop, batch, i).uniform() < options_.label_drop) {
+      draws.labels.data_ptr<int64_t>()[i] = dit_->no_class();
+    }
+  }
+  const auto losses = draws.losses();
+  const auto seen = losses.detach();
+  by_time_->add(draws.u, seen);
+  if (law_->learns()) {
+    step_u_.push_back(draws.u);
+    step_losses_.push_back(seen);
+  }
+  return (losses * draws.weights.to(losses.device(), /*non_blocking=*/true)).mean();
+}
+
+// Every rank learns from the losses of all, in the same order.
+void DiffusionTask::after_step(Distributed& ranks) {
+  if (!law_->learns()) return;
+  const auto own =
+      torch::stack({torch::cat(step_u_), torch::cat(step_losses_).cpu().to(torch::kDouble)});
+  step_u_.clear();
+  step_losses_.clear();
+  auto all = torch::zeros({ranks.world(), 2, own.size(1)}, torch::kDouble);
+  // A loss that overflowed would poison the sum; infinity never stands in one.
+  all[ranks.rank()].copy_(own.nan_to_num(-1, -1, -1));
+  ranks.sum(all);
+  const auto u = all.select(1, 0).flatten(), losses = all.select(1, 1).flatten();
+  const auto finite = losses.ge(0);
+  law_->update(u.masked_select(finite), losses.masked_select(finite));
+}
+
+void DiffusionTask::reduce(Distributed& ranks) { by_time_->reduce(ranks); }
+
+Metrics DiffusionTask::step_metrics() {
+  Metrics metrics;
+  by_time_->take(kLossByTime, metrics);
+  return metrics;
+}
+
+std::map<std::string, at::Tensor> DiffusionTask::state() const {
+  std::map<std::string, at::Tensor> state{{"loss_by_time", by_time_->window()}};
+  const auto history = law_->history();
+  if (history.defined()) state["timestep_history"] = history;
+  return state;
+}
+
+std::optional<Metrics> DiffusionTask::validate(const ValidationContext& context) {
+  const torch::NoGradGuard no_grad;
+  const EvalMode mode(*dit_);
+  LossByTime by_time(options_.device);
+  auto unfinished = torch::zeros({1}, torch::kDouble);
+  Batch batch;
+  validation_->start(0);
+  while (validation_->next(batch)) {
+    if (context.cancelled && context.cancelled()) {
+      unfinished.fill_(1);
+      break;
+    }
+    keep_readable(batch);
+    if (batch.size() == 0) continue;
+    const Autocast autocast(context.amp, options_.device.type());
+    Draws draws(*this, diffusion_input(batch, dit_->options.channels(), options_.device), batch);
+    for (int64_t i = 0; i < batch.size(); ++i) {
+      const auto sample = static_cast<uint64_t>(batch.indices[i]);
+      const double u = CounterRng{options_.seed, kValidationTime, sample}.uniform();
+      draws.set(i, {u, 1}, CounterRng{options_.seed, kValidationNoise, sample});
+    }
+    by_time.add(draws.u, draws.losses());
+  }
+  context.ranks.sum(unfinished);
+  by_time.reduce(context.ranks);
+  if (unfinished.item<double>() > 0) return std::nullopt;
+  Metrics metrics;
+  metrics.add(kLoss, by_time.mean());
+  metrics.add(kSamples, by_time.count());
+  by_time.take(kLossByTime, metrics);
+  return metrics;
+}
+
+Metrics DiffusionTask::evaluate(const ValidationContext& context, const std::string&) {
+  return validate(context).value_or(Metrics());
+}
+
+Throughput DiffusionTask::throughput(const ValidationContext& context) {
+  const torch::InferenceMode inference;
+  const EvalMode mode(*dit_);
+  const auto& shape = options_.grid.sampling;
+  const int64_t batch = shape.batch_size;
+  const auto x =
+      torch::zeros({batch, dit_->options.channels(), shape.height, shape.width}, options_.device);
+  const auto t = torch::zeros({batch}, options_.device);
+  const auto labels = torch::zeros({batch}, torch::dtype(torch::kLong).device(options_.device));
+  const auto forward = [&] { dit_->forward(x, t, labels); };
+  return {samples_per_second(forward, batch, options_.device, context.amp), batch};
+}
+
+std::vector<TaskEvent> DiffusionTask::events(const ValidationContext& context,
+                                             const std::string& directory) {
+  if (options_.grid.every == 0) return {};
+  options_.grid.sampling.amp = context.amp;
+  return {{options_.grid.every, [this, context, directory](const TrainState& state) {
+             const EmaScope ema(state.emas.empty() ? nullptr : state.emas[0].get());
+             write_grid(context, str(directory, "/samples/step_", state.progress.step, ".png"));
+           }}};
+}
+
+// Each rank draws its part of the samples.
+void DiffusionTask::write_grid(const ValidationContext& context, const std::string& path) {
+  const auto& grid = options_.grid;
+  const int64_t classes = dit_->options.num_classes(), rows = std::min(classes, kGridRows);
+  const Stopwatch watch;
+  std::vector<int64_t> indices, labels;
+  const int64_t count = rows * grid.columns;
+  for (int64_t i = context.ranks.rank(); i < count; i += context.ranks.world()) {
+    indices.push_back(i);
+    labels.push_back(i / grid.columns * classes / rows);
+  }
+  const auto own = SampleGenerator(dit_, grid.sampling).draw(indices, labels);
+  const auto shape = own.sizes();
+  auto all = torch::zeros({count, shape[1], shape[2], shape[3]});
+  all.index_copy_(0, torch::tensor(indices, torch::kLong), own);
+  context.ranks.sum(all);
+  context.ranks.on_root("grid of samples", [&] {
+    std::filesystem::create_directories(std::filesystem::path(path).parent_path());
+    write_png(path, tile(grid.latents ? preview_latents(all) : to_bytes(all), grid.columns));
+    log::info("samples in {} s: {}", std::lround(watch.seconds()), path);
+  });
+}
+
+Metadata DiffusionTask::metadata() const {
+  auto facts = options_.facts;
+  if (!options_.classes.empty()) facts["classes"] = options_.classes;
+  return facts;
+}
+
+void DiffusionTask::check_metadata(const Metadata& saved, const std::string& source) const {
+  require_same_classes(saved, options_.classes, source);
+  for (const auto& [name, words] : options_.facts) {
+    const auto found = saved.find(name);
+    if (found == saved.end()) continue;
+    WF_CHECK(found->second == words, source, ": trained with the ", name, " ",
+             join(found->second, ", "), ", and the settings now say ", join(words, ", "),
+             ": set DIFFUSION.* back, or give the run another --tag");
+  }
+}
+
+}  // namespace wf

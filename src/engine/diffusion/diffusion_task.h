@@ -1,0 +1,81 @@
+#pragma once
+
+#include "weightformer/data/loader.h"
+#include "weightformer/engine/task.h"
+#include "weightformer/models/dit.h"
+
+#include "diffusion/process.h"
+#include "diffusion/timestep_law.h"
+#include "engine/diffusion/sampling.h"
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace wf {
+
+class LossByTime;
+
+/// The grids of samples that a run draws of itself: one row for each class, at most ten.
+struct GridOptions {
+  int64_t every = 0;  ///< optimizer steps; 0: none
+  int64_t columns = 8;
+  SamplingOptions sampling;
+  bool latents = false;  ///< the data are no images
+};
+
+struct DiffusionOptions {
+  ProcessOptions process;
+  TimestepLawOptions timesteps;
+  double label_drop = 0.1;
+  c10::Device device = c10::kCPU;
+  uint64_t seed = 0;
+  std::vector<std::string> classes;  ///< names, in the order of the labels; may be empty
+  Metadata facts;                    ///< of the process, which a checkpoint must agree on
+  GridOptions grid;
+};
+
+/// Class-conditional image generation: a denoiser in a diffusion process, as DiT and fast-DiT train
+/// it, over latents or pixels. Time, noise and dropped label of a training sample are functions of
+/// (seed, epoch, sample), so that the loss does not depend on batch size or ranks beyond rounding.
+/// Validated by the loss on fixed draws, functions of (seed, sample).
+class DiffusionTask : public Task {
+ public:
+  static const MetricSpec kLoss, kSamples;
+  static const MetricSpec kLossByTime[4];  ///< quarters of the process, from the data to the noise
+
+  DiffusionTask(std::shared_ptr<DiTImpl> model, std::unique_ptr<Loader> validation,
+                DiffusionOptions options);
+  ~DiffusionTask() override;
+
+  at::Tensor loss(const Batch& batch, const StepRng& rng) override;
+  void after_step(Distributed& ranks) override;
+  void reduce(Distributed& ranks) override;
+  Metrics step_metrics() override;
+  std::map<std::string, at::Tensor> state() const override;
+  std::optional<Metrics> validate(const ValidationContext& context) override;
+  const MetricSpec& selection_metric() const override { return kLoss; }
+  std::vector<TaskEvent> events(const ValidationContext& context,
+                                const std::string& directory) override;
+  Metadata metadata() const override;
+  void check_metadata(const Metadata& saved, const std::string& source) const override;
+  Throughput throughput(const ValidationContext& context) override;
+  Metrics evaluate(const ValidationContext& context, const std::string& directory) override;
+
+ private:
+  struct Draws;
+  Denoiser denoiser() const;
+  void write_grid(const ValidationContext& context, const std::string& path);
+
+  std::shared_ptr<DiTImpl> dit_;
+  std::unique_ptr<Loader> validation_;
+  DiffusionOptions options_;
+  std::unique_ptr<DiffusionProcess> process_;
+  std::unique_ptr<TimestepLaw> law_;
+  std::unique_ptr<LossByTime> by_time_;
+  std::vector<at::Tensor> step_u_, step_losses_;  // of this rank since the last step
+};
+
+}  // namespace wf

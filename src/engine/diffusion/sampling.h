@@ -1,0 +1,61 @@
+// Samples from a trained denoiser.
+#pragma once
+
+#include "weightformer/models/dit.h"
+
+#include "diffusion/guidance.h"
+#include "diffusion/solver.h"
+
+#include <c10/core/Device.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace wf {
+
+struct SamplingOptions {
+  ProcessOptions process;
+  SolverOptions solver;
+  GuidanceOptions guidance;
+  int64_t height = 32, width = 32;  ///< of the data that the network denoises
+  uint64_t seed = 0;
+  int64_t batch_size = 64;  ///< samples at a time; their noise does not depend on it
+  /// Fill the last batch up, so that every sample is computed in a batch of the same size: matrix
+  /// products of another size may differ in the last bits.
+  bool fixed_batch = false;
+  c10::Device device = c10::kCPU;
+  std::optional<at::ScalarType> amp;  ///< dtype of autocast
+};
+
+/// The label of sample `index`, drawn from (seed, index).
+int64_t random_label(uint64_t seed, int64_t index, int64_t classes);
+
+/// Draws samples. Sample `index` is a function of (weights, seed, index, label, options): not of
+/// the other samples, the number of ranks or restarts.
+class SampleGenerator {
+ public:
+  SampleGenerator(std::shared_ptr<DiTImpl> model, const SamplingOptions& options);
+
+  /// Samples with these numbers and labels, [N, C, H, W] float32 on the CPU; data in [-1, 1] for
+  /// images. The model is in evaluation mode meanwhile. `on_step`, when given, is called after each
+  /// step of the solver with the steps done and to do over all batches, and may throw to stop.
+  at::Tensor draw(const std::vector<int64_t>& indices, const std::vector<int64_t>& labels,
+                  const std::function<void(int64_t, int64_t)>& on_step = {}) const;
+
+ private:
+  at::Tensor draw_batch(const std::vector<int64_t>& indices, const std::vector<int64_t>& labels,
+                        const std::function<void(int64_t)>& on_step) const;
+
+  std::shared_ptr<DiTImpl> model_;
+  SamplingOptions options_;
+  std::unique_ptr<Solver> solver_;
+};
+
+/// Data in [-1, 1] as bytes, [N, C, H, W] uint8: 127.5 x + 128, clamped and truncated, as DiT's
+/// published sampling scripts do it.
+at::Tensor to_bytes(const at::Tensor& samples);
+
+}  // namespace wf

@@ -1,0 +1,25 @@
+#include "engine/throughput.h"
+
+#include "core/stopwatch.h"
+#include "nn/autocast.h"
+
+#include <torch/torch.h>
+
+namespace wf {
+
+double samples_per_second(const std::function<void()>& forward, int64_t batch, c10::Device device,
+                          std::optional<at::ScalarType> amp, int warmup, int timed) {
+  const auto run = [&](int times) {
+    for (int i = 0; i < times; ++i) {
+      const Autocast autocast(amp, device.type());
+      forward();
+    }
+    if (device.is_cuda()) torch::cuda::synchronize(device.index());
+  };
+  run(warmup);
+  const Stopwatch watch;
+  run(timed);
+  return static_cast<double>(timed * batch) / watch.seconds();
+}
+
+}  // namespace wf
