@@ -1,9 +1,18 @@
 #!/usr/bin/env bash
 # From nothing to a trained model and pictures of what it says, in output/demo/.
 #
-#   tools/demo.sh [--light] [CMake options]
+#   tools/demo.sh [--dit] [--light] [CMake options]
+#
+# --dit: then trains a small image generator on the same data, draws from it, and asks the classifier
+# what the samples show.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+dit=false
+if [[ ${1:-} == --dit ]]; then
+  dit=true
+  shift
+fi
 
 train=60000 # pictures to learn from
 val=2000    # pictures of the test set, held out
@@ -41,3 +50,21 @@ build/bin/wf_report --metrics "$run/metrics.jsonl" --predictions "$out/predictio
 accuracy=$(sed -n 's/.*"val_acc1": *\([0-9.]*\).*/\1/p' "$out/accuracy.json")
 say "accuracy: $accuracy % of the $val held-out pictures are named right ($out/accuracy.json)"
 say "look at $out/learning_curve.png and $out/contact_sheet.png"
+$dit || exit 0
+
+cfg=cfg/demo/fashion_mnist_dit.yaml
+generator=output/dit_s_2/demo
+out=output/demo/dit
+say "training a small WeightFormer-DiT (8 to 12 minutes on two cores)"
+begin=$SECONDS
+build/bin/wf_train --cfg "$cfg" --data-path "$data" --tag demo
+say "that took $((SECONDS - begin)) s; drawing ten samples of each class, then fifty (a minute)"
+build/bin/wf_sample --resume "$generator/max_acc.pth" --output "$out" --per-class 10
+build/bin/wf_sample --resume "$generator/max_acc.pth" --output "$out/judged" --per-class 50 --png --seed 1
+say "asking the classifier what they show (seconds)"
+ln -sfn images "$out/judged/val"
+build/bin/wf_train --cfg cfg/demo/fashion_mnist.yaml --data-path "$out/judged" --tag demo-judge \
+  --eval --resume "$run/max_acc.pth" | tee "$out/recognized.json"
+recognized=$(sed -n 's/.*"val_acc1": *\([0-9.]*\).*/\1/p' "$out/recognized.json")
+say "$recognized % of 500 samples are recognized as the class that they were drawn for"
+say "look at $out/grid.png: one row for each class"
