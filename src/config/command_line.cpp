@@ -67,7 +67,8 @@ std::vector<std::string> words_for_cli11(int argc, const char* const* argv) {
 }  // namespace
 
 CommandLine parse_train_arguments(int argc, const char* const* argv) {
-  CLI::App app("Trains, evaluates or times a WeightFormer: a classifier or an image generator.", "wf_train");
+  CLI::App app("Trains, evaluates or times a WeightFormer: a classifier or an image generator.",
+               "wf_train");
   std::string cfg, ignored;
   std::vector<std::string> opts, values(std::size(kKeyFlags));
   bool print_config = false;

@@ -57,14 +57,14 @@ at::Tensor diffusion_input(const Batch& batch, int64_t channels, c10::Device dev
 }
 
 void keep_readable(Batch& batch) {
-  const auto readable = batch.labels.ge(0);
+  const auto readable = batch.labels.cpu().ge(0);
   if (readable.all().item<bool>()) return;
-  const auto kept = readable.nonzero().flatten();
+  const auto kept = readable.nonzero().flatten().to(batch.labels.device());
   std::vector<int64_t> indices;
   for (int64_t i = 0; i < batch.size(); ++i) {
     if (readable[i].item<bool>()) indices.push_back(batch.indices[i]);
   }
-  batch.inputs = batch.inputs.index_select(0, kept.to(batch.inputs.device()));
+  batch.inputs = batch.inputs.index_select(0, kept);
   batch.labels = batch.labels.index_select(0, kept);
   batch.indices = std::move(indices);
 }

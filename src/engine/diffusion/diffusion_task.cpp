@@ -65,10 +65,11 @@ Denoiser DiffusionTask::denoiser() const {
 // What is drawn for the samples of a batch.
 struct DiffusionTask::Draws {
   Draws(const DiffusionTask& task, const at::Tensor& x0, const Batch& batch)
-      : task(task), x0(x0), labels(batch.labels.clone()) {
+      : task(task), x0(x0), labels(batch.labels) {
     u = torch::empty({batch.size()}, torch::kDouble);
     weights = torch::empty({batch.size()}, torch::kFloat);
     t = torch::empty({batch.size()}, torch::kFloat);
+    dropped = torch::zeros({batch.size()}, torch::kBool);
   }
 
   void set(int64_t i, const TimestepDraw& draw, const CounterRng& noise) {
@@ -82,15 +83,17 @@ struct DiffusionTask::Draws {
   at::Tensor losses() const {
     const auto device = x0.device();
     const auto noise = counter_normal(noise_keys, x0.sizes().slice(1), device);
-    return task.process_
-        ->loss(task.denoiser(), x0, noise, t.to(device, /*non_blocking=*/true),
-               labels.to(device, /*non_blocking=*/true))
-        .total;
+    const auto here = [&](const at::Tensor& host) {
+      return host.to(device, /*non_blocking=*/true);
+    };
+    const auto kept = here(labels).masked_fill(here(dropped), task.dit_->no_class());
+    return task.process_->loss(task.denoiser(), x0, noise, here(t), kept).total;
   }
 
   const DiffusionTask& task;
-  at::Tensor x0;                     // [B, C, H, W]
-  at::Tensor u, weights, t, labels;  // [B], on the host
+  at::Tensor x0;                      // [B, C, H, W]
+  at::Tensor labels;                  // [B], on the device of the batch
+  at::Tensor u, weights, t, dropped;  // [B], on the host
   std::vector<CounterRng> noise_keys;
 };
 
@@ -99,9 +102,8 @@ at::Tensor DiffusionTask::loss(const Batch& batch, const StepRng& rng) {
   for (int64_t i = 0; i < batch.size(); ++i) {
     draws.set(i, law_->draw(rng.sample_stream(kTime, batch, i)),
               rng.sample_stream(kNoise, batch, i));
-    if (rng.sample_stream(kDrop, batch, i).uniform() < options_.label_drop) {
-      draws.labels.data_ptr<int64_t>()[i] = dit_->no_class();
-    }
+    draws.dropped.data_ptr<bool>()[i] =
+        rng.sample_stream(kDrop, batch, i).uniform() < options_.label_drop;
   }
   const auto losses = draws.losses();
   const auto seen = losses.detach();
