@@ -126,17 +126,20 @@ class HeaderText {
   size_t at_ = 0;
 };
 
-// Elements of `shape`; nothing when there are more than fit in `most`.
+// Counts the elements of `shape`; false when there are more than `most`. Also of an empty array, as
+// its other sizes become strides.
 bool fits(const std::vector<int64_t>& shape, uint64_t most, uint64_t& count) {
-  count = 1;
+  constexpr uint64_t kLargest = uint64_t{1} << 62;
+  uint64_t product = 1;
+  bool empty = false;
   for (const auto size : shape) {
-    if (size == 0) return count = 0, true;
+    empty = empty || size == 0;
+    if (size == 0) continue;
+    if (product > kLargest / static_cast<uint64_t>(size)) return false;
+    product *= static_cast<uint64_t>(size);
   }
-  for (const auto size : shape) {
-    if (count > most / static_cast<uint64_t>(size)) return false;
-    count *= static_cast<uint64_t>(size);
-  }
-  return true;
+  count = empty ? 0 : product;
+  return count <= most;
 }
 
 }  // namespace

@@ -144,12 +144,21 @@ void ZipWriter::add(const std::string& name, std::string_view data) {
   append(data);
 }
 
+void ZipWriter::require_complete() const {
+  WF_CHECK(missing_ == 0, "zip archive: ", missing_, " bytes of ", written_.back().name,
+           " are missing");
+}
+
 void ZipWriter::append(std::string_view data) {
+  WF_CHECK(data.size() <= missing_, "zip archive: an entry of more bytes than it was begun with");
+  missing_ -= data.size();
   file_.write(data.data(), data.size());
   at_ += data.size();
 }
 
 void ZipWriter::begin(const std::string& name, uint64_t size, uint32_t crc) {
+  require_complete();
+  missing_ = size;
   const uint64_t header = at_;
   const bool wide = size >= zip64_from_;
   std::string extra;
@@ -166,6 +175,7 @@ void ZipWriter::begin(const std::string& name, uint64_t size, uint32_t crc) {
 }
 
 void ZipWriter::finish() {
+  require_complete();
   const uint64_t start = at_;
   for (const auto& entry : written_) {
     const bool wide_size = entry.size >= zip64_from_, wide_header = entry.header >= zip64_from_;

@@ -48,7 +48,7 @@ class ZipWriter {
 
   void add(const std::string& name, std::string_view data);
   /// The same in pieces: an entry of `size` bytes whose checksum() is `crc`, then append() until
-  /// all of it is there.
+  /// all of it is there. Throws wf::Error when it is more, or less by the next entry or finish().
   void begin(const std::string& name, uint64_t size, uint32_t crc);
   void append(std::string_view data);
   /// Writes the directory; nothing may be added after.
@@ -56,6 +56,7 @@ class ZipWriter {
 
  private:
   void write(const std::string& bytes);
+  void require_complete() const;
 
   struct Written {
     std::string name;
@@ -64,6 +65,7 @@ class ZipWriter {
   };
   AtomicFile& file_;
   uint64_t zip64_from_, at_ = 0;
+  uint64_t missing_ = 0;  // bytes of the entry that is being written
   std::vector<Written> written_;
 };
 

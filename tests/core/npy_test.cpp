@@ -91,6 +91,10 @@ TEST_F(Npy, RefusesDamagedFiles) {
   huge.replace(huge.find("(4, 4)"), 6, "(4611686018427387904, 4)");
   write(huge);
   EXPECT_TRUE(has(problem(), "cut short")) << problem();
+  auto empty = whole;
+  empty.replace(empty.find("(4, 4)"), 6, "(0, 4611686018427387904, 4)");
+  write(empty);
+  EXPECT_TRUE(has(problem(), "cut short")) << problem();
   write("no array");
   EXPECT_TRUE(has(problem(), "not a .npy file")) << problem();
 }
@@ -107,6 +111,7 @@ TEST_F(NpyAndNumpy, AnArchiveInPiecesIsOneThatNumpyOpens) {
   zip.begin("arr_0.npy", header.size() + 600, crc);
   for (const auto part : {std::string_view(header), first, rest}) zip.append(part);
   zip.finish();
+  EXPECT_TRUE(has(error_of([&] { zip.append("more"); }), "more bytes than it was begun with"));
   file.commit();
   python(
       "a = np.load(path)['arr_0']\nassert a.shape == (100, 6) and (a.ravel() == np.arange(600) % "

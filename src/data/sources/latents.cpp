@@ -26,6 +26,8 @@ constexpr float kScale = 0.18215f;  // of Stable Diffusion's VAE
 const float* floats(const MappedFile& file, const NpyHeader& header) {
   WF_CHECK(header.type == at::kFloat, file.path(), ": latents of type ", header.type,
            ", expected float32");
+  WF_CHECK(header.data % sizeof(float) == 0, file.path(),
+           ": its header is not padded to a multiple of 4 bytes; save it with numpy.save");
   return reinterpret_cast<const float*>(file.bytes().data() + header.data);
 }
 
@@ -69,6 +71,10 @@ class FastDitLatents : public Latents {
     WF_CHECK(names_.size() == label_names_.size(), features_, " has ", names_.size(), " files and ",
              labels_, " has ", label_names_.size(),
              ": every latent needs its label; extract them again");
+    for (size_t i = 0; i < names_.size(); ++i) {
+      WF_CHECK(names_[i] == label_names_[i], features_, "/", names_[i], " would get the label of ",
+               label_names_[i], ": every latent needs its label; extract them again");
+    }
     const MappedFile first(name(0));
     const auto shape = latent_shape(parse_npy(first.bytes(), first.path()), first.path());
     channels_ = shape[0];

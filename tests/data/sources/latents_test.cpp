@@ -117,6 +117,9 @@ TEST_F(LatentsTest, AreRefusedInOneLineWhenTheyAreNotWhatTheySeem) {
   EXPECT_EQ(problem(), "");
   fs::remove(directory_ / "imagenet256_labels/1.npy");
   EXPECT_TRUE(has(problem(), "every latent needs its label")) << problem();
+  save("imagenet256_labels/7.npy", torch::full({1}, 1, torch::kLong));
+  EXPECT_TRUE(has(problem(), "1.npy would get the label of 2.npy")) << problem();
+  fs::remove(directory_ / "imagenet256_labels/7.npy");
   save("imagenet256_labels/1.npy", torch::full({1}, -2, torch::kLong));
   EXPECT_TRUE(has(problem(), "1.npy: the label -2")) << problem();
   save("imagenet256_labels/1.npy", torch::full({1}, 1.0));
