@@ -221,11 +221,13 @@ TEST_F(WfSample, KilledAndStartedAgainOnOtherRanksItWritesTheSameBytes) {
                                       "--batch-size", "3",  "--steps", "20"};
   ASSERT_EQ(sample("whole", many).code, 0);
   const auto whole = read_file(directory_ / "whole/samples.npz");
-  const auto python =
-      run({WF_PYTHON, "-c",
-           "import numpy as np\na = np.load('" + (directory_ / "whole/samples.npz") +
-               "')['arr_0']\nassert a.shape == (40, 4, 8, 8), a.shape"});
-  EXPECT_EQ(python.code, 0) << python.err;
+  if (run({WF_PYTHON, "-c", "import numpy"}).code == 0) {  // not there in a light installation
+    const auto python =
+        run({WF_PYTHON, "-c",
+             "import numpy as np\na = np.load('" + (directory_ / "whole/samples.npz") +
+                 "')['arr_0']\nassert a.shape == (40, 4, 8, 8), a.shape"});
+    EXPECT_EQ(python.code, 0) << python.err;
+  }
 
   std::vector<std::string> words{program("wf_sample"), "--resume", file("run", "max_acc.pth"),
                                  "--output", directory_ / "broken"};
