@@ -71,7 +71,7 @@ void draw_grid(const SampleModelRequest& request, const SampleModel& model,
   };
   const auto samples = generator.draw(indices, labels, progress);
   const bool latents = model.config.data.dataset == DatasetKind::latents;
-  const auto images = latents ? preview_latents(samples) : to_bytes(samples);
+  const auto images = displayed(samples, latents);
   write_png(files.directory + "/grid.png", tile(images, files.per_class),
             settings_text(request, model, 0, labels.front()));
   for (size_t i = 0; files.single && i < indices.size(); ++i) {

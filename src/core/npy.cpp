@@ -155,12 +155,12 @@ NpyHeader parse_npy(std::string_view file, const std::string& path) {
   WF_CHECK(length <= file.size() - begin, path, ": .npy file cut short inside its header");
   auto header = HeaderText(file.substr(begin, length), path).parse();
   header.data = begin + length;
-  const uint64_t room = file.size() - header.data, width = c10::elementSize(header.type);
+  const uint64_t available = file.size() - header.data, width = c10::elementSize(header.type);
   uint64_t count = 0;
-  WF_CHECK(fits(header.shape, room / width, count), path, ": .npy file cut short: an array ",
-           at::IntArrayRef(header.shape), " of ", width, "-byte numbers, and ", room,
+  WF_CHECK(fits(header.shape, available / width, count), path, ": .npy file cut short: an array ",
+           at::IntArrayRef(header.shape), " of ", width, "-byte numbers, and ", available,
            " bytes are there");
-  WF_CHECK(count * width == room, path, ": .npy file with ", room - count * width,
+  WF_CHECK(count * width == available, path, ": .npy file with ", available - count * width,
            " bytes behind its array");
   return header;
 }

@@ -9,8 +9,8 @@
 namespace wf {
 
 /// Batches of latents, [B, C, S, S] float32. `draw`: where a mean and a standard deviation are
-/// stored, each epoch draws anew, a function of (seed, epoch, sample); otherwise the mean. A label
-/// that is not below `classes` throws wf::Error.
+/// stored, a draw from that normal distribution, a function of (seed, epoch, sample); otherwise the
+/// mean. A label that is not below `classes` throws wf::Error.
 std::shared_ptr<const SampleReader> make_latent_reader(std::shared_ptr<const Latents> latents,
                                                        int64_t classes, bool draw);
 

@@ -1,6 +1,7 @@
 #include "diffusion/flow_solvers.h"
 
 #include "diffusion/flow_process.h"
+#include "diffusion/timestep_law.h"
 
 #include <torch/torch.h>
 
@@ -15,7 +16,7 @@ std::vector<double> times(int64_t intervals, double end, double shift) {
   std::vector<double> out;
   for (int64_t i = 0; i <= intervals; ++i) {
     const double t = 1 + (end - 1) * static_cast<double>(i) / static_cast<double>(intervals);
-    out.push_back(shift * t / (1 + (shift - 1) * t));
+    out.push_back(shifted_time(t, shift));
   }
   return out;
 }
@@ -25,7 +26,7 @@ class FlowSolver : public Solver {
   FlowSolver(const SolverOptions& options, std::vector<double> times)
       : options_(options), times_(std::move(times)) {}
 
-  int64_t evaluations() const override { return static_cast<int64_t>(times_.size()) - 1; }
+  int64_t evaluations() const override { return intervals(); }
 
   at::Tensor sample(const Denoiser& denoise, at::Tensor x, const at::Tensor& labels,
                     const StepNoise& noise,
@@ -36,7 +37,7 @@ class FlowSolver : public Solver {
           torch::full({x.size(0)}, FlowProcess::kModelTime * t, x.options().dtype(torch::kFloat));
       return denoise(at_x, time, labels);
     };
-    for (int64_t i = 0; i < evaluations_in_time(); ++i) {
+    for (int64_t i = 0; i < intervals(); ++i) {
       x = step(velocity, x, i, noise);
       if (on_step) on_step(i + 1);
     }
@@ -47,8 +48,8 @@ class FlowSolver : public Solver {
   using Velocity = std::function<at::Tensor(const at::Tensor&, double)>;
   virtual at::Tensor step(const Velocity& velocity, const at::Tensor& x, int64_t i,
                           const StepNoise& noise) const = 0;
-  bool last(int64_t i) const { return i + 1 == evaluations_in_time(); }
-  int64_t evaluations_in_time() const { return static_cast<int64_t>(times_.size()) - 1; }
+  bool last(int64_t i) const { return i + 1 == intervals(); }
+  int64_t intervals() const { return static_cast<int64_t>(times_.size()) - 1; }
 
   SolverOptions options_;
   std::vector<double> times_;
@@ -68,7 +69,7 @@ class Euler : public FlowSolver {
 class Heun : public FlowSolver {
  public:
   using FlowSolver::FlowSolver;
-  int64_t evaluations() const override { return 2 * evaluations_in_time() - 1; }
+  int64_t evaluations() const override { return 2 * intervals() - 1; }
 
  protected:
   at::Tensor step(const Velocity& velocity, const at::Tensor& x, int64_t i,

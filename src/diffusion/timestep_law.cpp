@@ -20,11 +20,10 @@ class FixedLaw : public TimestepLaw {
   explicit FixedLaw(const TimestepLawOptions& options) : options_(options) {}
 
   TimestepDraw draw(CounterRng rng) const override {
-    double u = options_.kind == TimestepLawKind::uniform
-                   ? rng.uniform()
-                   : 1 / (1 + std::exp(-(options_.mean + options_.std * rng.normal())));
-    u = options_.shift * u / (1 + (options_.shift - 1) * u);
-    return {std::clamp(u, 0.0, kLast), 1};
+    const double u = options_.kind == TimestepLawKind::uniform
+                         ? rng.uniform()
+                         : 1 / (1 + std::exp(-(options_.mean + options_.std * rng.normal())));
+    return {std::clamp(shifted_time(u, options_.shift), 0.0, kLast), 1};
   }
   void update(const at::Tensor&, const at::Tensor&) override {}
 

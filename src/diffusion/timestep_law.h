@@ -14,9 +14,13 @@ namespace wf {
 struct TimestepLawOptions {
   TimestepLawKind kind = TimestepLawKind::uniform;
   double mean = 0, std = 1;  ///< of the normal in logit_normal and lognormal
-  double shift = 1;          ///< u -> shift * u / (1 + (shift - 1) * u)
+  double shift = 1;          ///< see shifted_time()
   int64_t steps = 1000;      ///< loss_aware: of the process
 };
+
+/// Moves times towards 1 for a shift above 1, towards 0 for one below, as the `shift` of diffusers'
+/// FlowMatchEulerDiscreteScheduler does.
+inline double shifted_time(double t, double shift) { return shift * t / (1 + (shift - 1) * t); }
 
 struct TimestepDraw {
   double u;       ///< fraction of the process, in [0, 1)

@@ -41,6 +41,11 @@ std::vector<int64_t> latent_shape(const NpyHeader& header, const std::string& pa
   return shape;
 }
 
+std::vector<int64_t> latent_shape(const std::string& path) {
+  const MappedFile file(path);
+  return latent_shape(parse_npy(file.bytes(), path), path);
+}
+
 void require_finite(const float* values, int64_t count, const std::string& path) {
   const bool finite = std::all_of(values, values + count, [](float v) { return std::isfinite(v); });
   WF_CHECK(finite, path, ": holds numbers that are not finite; encode this image again");
@@ -61,22 +66,32 @@ std::vector<std::string> sorted_names(const std::string& directory) {
   return names;
 }
 
+// The numbers of a latent in a file of its own, [channels, side, side].
+const float* latent_in(const MappedFile& file, int64_t channels, int64_t side) {
+  const auto header = parse_npy(file.bytes(), file.path());
+  const auto shape = latent_shape(header, file.path());
+  WF_CHECK(shape[0] == channels && shape[1] == side, file.path(), ": a latent ",
+           at::IntArrayRef(shape), " among those of [", channels, ", ", side, ", ", side, "]");
+  const float* values = floats(file, header);
+  require_finite(values, channels * side * side, file.path());
+  return values;
+}
+
 class FastDitLatents : public Latents {
  public:
   FastDitLatents(std::string features, std::string labels)
       : features_(std::move(features)), labels_(std::move(labels)) {
     names_ = sorted_names(features_);
-    label_names_ = sorted_names(labels_);
+    const auto label_names = sorted_names(labels_);
     WF_CHECK(!names_.empty(), features_, ": holds no .npy file");
-    WF_CHECK(names_.size() == label_names_.size(), features_, " has ", names_.size(), " files and ",
-             labels_, " has ", label_names_.size(),
+    WF_CHECK(names_.size() == label_names.size(), features_, " has ", names_.size(), " files and ",
+             labels_, " has ", label_names.size(),
              ": every latent needs its label; extract them again");
     for (size_t i = 0; i < names_.size(); ++i) {
-      WF_CHECK(names_[i] == label_names_[i], features_, "/", names_[i], " would get the label of ",
-               label_names_[i], ": every latent needs its label; extract them again");
+      WF_CHECK(names_[i] == label_names[i], features_, "/", names_[i], " would get the label of ",
+               label_names[i], ": every latent needs its label; extract them again");
     }
-    const MappedFile first(name(0));
-    const auto shape = latent_shape(parse_npy(first.bytes(), first.path()), first.path());
+    const auto shape = latent_shape(name(0));
     channels_ = shape[0];
     side_ = shape[1];
   }
@@ -86,15 +101,9 @@ class FastDitLatents : public Latents {
 
   int64_t read(int64_t i, CounterRng*, float* out) const override {
     const MappedFile file(name(i));
-    const auto header = parse_npy(file.bytes(), file.path());
-    const auto shape = latent_shape(header, file.path());
-    WF_CHECK(shape[0] == channels_ && shape[1] == side_, file.path(), ": a latent ",
-             at::IntArrayRef(shape), " among those of [", channels_, ", ", side_, ", ", side_, "]");
-    const int64_t count = channels_ * side_ * side_;
-    const float* values = floats(file, header);
-    require_finite(values, count, file.path());
-    std::copy(values, values + count, out);
-    const auto path = labels_ + "/" + label_names_[i];
+    const float* values = latent_in(file, channels_, side_);
+    std::copy(values, values + channels_ * side_ * side_, out);
+    const auto path = labels_ + "/" + names_[i];
     const auto label = read_npy(path);
     WF_CHECK(label.numel() == 1 && label.scalar_type() == at::kLong, path, ": an array ",
              label.sizes(), " of ", label.scalar_type(), ", expected one label, int64");
@@ -103,7 +112,7 @@ class FastDitLatents : public Latents {
 
  private:
   std::string features_, labels_;
-  std::vector<std::string> names_, label_names_;
+  std::vector<std::string> names_;  // of latents and labels alike
 };
 
 class MeanAndStd : public Latents {
@@ -122,9 +131,8 @@ class MeanAndStd : public Latents {
       samples_.emplace_back(entry[0].get<std::string>(),
                             checked_label(entry[1].get<int64_t>(), path));
     }
-    const MappedFile first(name(0));
-    const auto shape = latent_shape(parse_npy(first.bytes(), first.path()), first.path());
-    WF_CHECK(shape[0] % 2 == 0, first.path(), ": ", shape[0],
+    const auto shape = latent_shape(name(0));
+    WF_CHECK(shape[0] % 2 == 0, name(0), ": ", shape[0],
              " channels, expected a mean and a standard deviation for each");
     channels_ = shape[0] / 2;
     side_ = shape[1];
@@ -135,14 +143,8 @@ class MeanAndStd : public Latents {
 
   int64_t read(int64_t i, CounterRng* rng, float* out) const override {
     const MappedFile file(name(i));
-    const auto header = parse_npy(file.bytes(), file.path());
-    const auto shape = latent_shape(header, file.path());
-    WF_CHECK(shape[0] == 2 * channels_ && shape[1] == side_, file.path(), ": an array ",
-             at::IntArrayRef(shape), " among those of [", 2 * channels_, ", ", side_, ", ", side_,
-             "]");
+    const float* mean = latent_in(file, 2 * channels_, side_);
     const int64_t count = channels_ * side_ * side_;
-    const float* mean = floats(file, header);
-    require_finite(mean, 2 * count, file.path());
     for (int64_t k = 0; k < count; ++k) {
       const float noise = rng ? static_cast<float>(rng->normal()) : 0;
       out[k] = kScale * (mean[k] + mean[count + k] * noise);

@@ -224,7 +224,7 @@ void DiffusionTask::write_grid(const ValidationContext& context, const std::stri
   context.ranks.sum(all);
   context.ranks.on_root("grid of samples", [&] {
     std::filesystem::create_directories(std::filesystem::path(path).parent_path());
-    write_png(path, tile(grid.latents ? preview_latents(all) : to_bytes(all), grid.columns));
+    write_png(path, tile(displayed(all, grid.latents), grid.columns));
     log::info("samples in {} s: {}", std::lround(watch.seconds()), path);
   });
 }

@@ -3,6 +3,7 @@
 #include "weightformer/core/check.h"
 
 #include "core/atomic_file.h"
+#include "engine/diffusion/sampling.h"
 
 #include <opencv2/imgcodecs.hpp>
 #include <torch/torch.h>
@@ -59,8 +60,9 @@ void write_png(const std::string& path, const at::Tensor& image, const std::stri
   file.commit();
 }
 
-at::Tensor preview_latents(const at::Tensor& latents) {
-  const auto shown = latents.narrow(1, 0, latents.size(1) >= 3 ? 3 : 1);
+at::Tensor displayed(const at::Tensor& samples, bool latents) {
+  if (!latents) return to_bytes(samples);
+  const auto shown = samples.narrow(1, 0, samples.size(1) >= 3 ? 3 : 1);
   const auto least = shown.amin({0, 2, 3}, /*keepdim=*/true);
   const auto most = shown.amax({0, 2, 3}, /*keepdim=*/true);
   return ((shown - least) / (most - least).clamp_min(1e-6) * 255).to(torch::kByte);

@@ -14,8 +14,8 @@ at::Tensor tile(const at::Tensor& images, int64_t columns);
 /// `settings`, unless empty, becomes a text chunk "weightformer" of the file. Throws wf::Error.
 void write_png(const std::string& path, const at::Tensor& image, const std::string& settings = "");
 
-/// Latents as an image to look at, without a decoder: the first three channels (or the first), each
-/// scaled to its own range. [N, C, H, W] float32 → [N, 1 or 3, H, W] uint8.
-at::Tensor preview_latents(const at::Tensor& latents);
+/// Samples as images to look at: [N, C, H, W] float32 → [N, 1 or 3, H, W] uint8. `latents` are
+/// shown without a decoder: the first three channels (or the first), each scaled to its own range.
+at::Tensor displayed(const at::Tensor& samples, bool latents);
 
 }  // namespace wf
