@@ -11,7 +11,6 @@ namespace wf {
 namespace {
 
 constexpr int64_t kPublishedChannels = 3;
-constexpr double kModelTime = 1000;  // the network's time at the noise
 
 }  // namespace
 
@@ -22,9 +21,9 @@ Denoiser guided(Denoiser denoise, const GuidanceOptions& options) {
   return [denoise = std::move(denoise), options](const at::Tensor& x, const at::Tensor& t,
                                                  const at::Tensor& labels) {
     // All samples have the same time, so the first decides; on a GPU this waits for the device.
-    const bool whole = options.low <= 0 && options.high >= 1;
-    if (!whole) {
-      const double at = t[0].item<double>() / kModelTime;
+    const bool everywhere = options.low <= 0 && options.high >= 1;
+    if (!everywhere) {
+      const double at = t[0].item<double>() / options.noise_time;
       if (at < options.low || at > options.high) return denoise(x, t, labels);
     }
     const auto none = torch::full_like(labels, options.null_class);

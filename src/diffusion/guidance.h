@@ -13,8 +13,8 @@ struct GuidanceOptions {
   /// Fractions of the process between which guidance is on (Kynkäänniemi et al. 2024). Outside,
   /// only the conditional half is computed.
   double low = 0, high = 1;
-  int64_t data_channels =
-      4;  ///< C; further channels of the output are those of the conditional half
+  double noise_time = 1000;   ///< the network's time at fraction 1, see noise_time()
+  int64_t data_channels = 4;  ///< C; further channels are those of the conditional half
   int64_t null_class = 1000;
 };
 

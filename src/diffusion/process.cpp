@@ -10,4 +10,9 @@ std::unique_ptr<DiffusionProcess> make_process(const ProcessOptions& options) {
   return std::make_unique<GaussianProcess>(options);
 }
 
+double noise_time(const ProcessOptions& options) {
+  if (options.kind == ProcessKind::flow) return FlowProcess::kModelTime;
+  return static_cast<double>(options.steps);
+}
+
 }  // namespace wf

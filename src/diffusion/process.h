@@ -44,4 +44,8 @@ class DiffusionProcess {
 
 std::unique_ptr<DiffusionProcess> make_process(const ProcessOptions& options);
 
+/// The network's time where the data is pure noise: the number of steps of a gaussian process,
+/// 1000 for a flow.
+double noise_time(const ProcessOptions& options);
+
 }  // namespace wf

@@ -1,4 +1,5 @@
 #include "diffusion/guidance.h"
+#include "diffusion/process.h"
 
 #include "support/fill.h"
 
@@ -76,6 +77,25 @@ TEST(Guidance, ComputesTheConditionalHalfAloneOutsideItsInterval) {
     EXPECT_TRUE(torch::allclose(denoise(in.x, in.t, in.y), mixed(in, on ? 2 : 1, 3))) << t;
   }
   EXPECT_EQ(toy.rows, (std::vector<int64_t>{3, 6, 6, 6, 3}));
+}
+
+TEST(Guidance, MeasuresItsIntervalInFractionsOfTheProcess) {
+  Inputs in;
+  Toy toy;
+  auto interval = options(2);
+  interval.low = 0.25;
+  interval.high = 0.75;
+  ProcessOptions process;
+  process.steps = 200;
+  interval.noise_time = noise_time(process);
+  const auto denoise = guided(std::ref(toy), interval);
+  for (const double t : {199.0, 150.0, 100.0, 50.0, 49.0}) {
+    in.t.fill_(t);
+    denoise(in.x, in.t, in.y);
+  }
+  EXPECT_EQ(toy.rows, (std::vector<int64_t>{3, 6, 6, 6, 3}));
+  process.kind = ProcessKind::flow;
+  EXPECT_EQ(noise_time(process), 1000);
 }
 
 TEST(Guidance, OfGrayImagesHasOneChannel) {

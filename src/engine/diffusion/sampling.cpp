@@ -26,6 +26,7 @@ SampleGenerator::SampleGenerator(std::shared_ptr<DiTImpl> model, const SamplingO
     : model_(std::move(model)),
       options_(options),
       solver_(make_solver(options.process, options.solver)) {
+  options_.guidance.noise_time = noise_time(options.process);
   options_.guidance.data_channels = model_->options.channels();
   options_.guidance.null_class = model_->no_class();
   WF_CHECK(

@@ -115,6 +115,22 @@ TEST(SampleGenerator, ASampleDependsOnSeedIndexAndLabelAlone) {
       torch::allclose(SampleGenerator(f.model, options).draw({17}, {2})[0], all[5], 1e-2, 1e-2));
 }
 
+TEST(SampleGenerator, GuidesInTheIntervalOfAProcessOfAnyLength) {
+  Fixture f;
+  SamplingOptions options;
+  options.process.steps = 100;
+  options.height = options.width = 8;
+  options.solver.steps = 5;
+  const auto draw = [&](double scale, double low) {
+    options.guidance.scale = scale;
+    options.guidance.low = low;
+    return SampleGenerator(f.model, options).draw({0}, {1});
+  };
+  const auto unguided = draw(1, 0), everywhere = draw(3, 0), first_half = draw(3, 0.5);
+  EXPECT_FALSE(torch::allclose(first_half, unguided, 1e-2, 1e-2));
+  EXPECT_FALSE(torch::allclose(first_half, everywhere, 1e-2, 1e-2));
+}
+
 TEST(SampleGenerator, RoundsAsThePublishedScripts) {
   const auto bytes = to_bytes(torch::tensor({-2.0, -1.0, 0.0, 0.5 / 127.5, 1.0, 2.0}));
   EXPECT_TRUE(torch::equal(bytes.to(torch::kLong), torch::tensor({0, 0, 128, 128, 255, 255})));
