@@ -17,7 +17,7 @@ class Listing {
  public:
   void show(const Value& value, const std::string& path) {
     constexpr int64_t kMostLines = 100'000;
-    if (lines_ > kMostLines) return;
+    if (lines_ > kMostLines || ++visits_ > kMostLines) return;
     const bool container = value.is(Kind::list) || value.is(Kind::tuple) || value.is(Kind::set);
     if (value.is(Kind::dict) || (container && !all_plain(value))) {
       const size_t step = value.is(Kind::dict) ? 2 : 1;
@@ -68,7 +68,7 @@ class Listing {
         return "not read: " + value.text;
     }
   }
-  int64_t lines_ = 0;
+  int64_t lines_ = 0, visits_ = 0;
 };
 
 }  // namespace

@@ -13,6 +13,7 @@ constexpr size_t kMostBytes = size_t{64} << 20;
 // Bounds the memory that a small hostile file can ask for. A checkpoint of 5,000 tensors with its
 // optimizer has 300,000 values.
 constexpr size_t kMostValues = 1'000'000;
+constexpr size_t kTextPerValue = 64;  // bytes of copied text that count as one value
 
 }  // namespace
 
@@ -59,6 +60,11 @@ Value* Machine::make(Kind kind, std::string_view text) {
   auto* value = make(kind);
   value->text = text;
   return value;
+}
+
+Value* Machine::copy_text(Kind kind, std::string_view text) {
+  spend(text.size() / kTextPerValue);
+  return make(kind, text);
 }
 
 Value* Machine::top() {
@@ -373,7 +379,7 @@ bool Machine::object(uint8_t op) {
         callee = arguments->items.front();
         arguments->items.erase(arguments->items.begin());
       }
-      push(call(*callee, *arguments, /*is_class=*/true));
+      push(call(*callee, *arguments, /*is_class=*/false));  // Python calls it whatever it is
       return true;
     }
     case 'b': {

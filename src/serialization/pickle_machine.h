@@ -38,6 +38,8 @@ class Machine {
 
   Value* make(Kind kind);
   Value* make(Kind kind, std::string_view text);
+  /// For text that another value has already, which a few bytes of pickle can ask for again.
+  Value* copy_text(Kind kind, std::string_view text);
   void push(Value* value) { stack_.push_back(value); }
   Value* pop();
   Value* top();

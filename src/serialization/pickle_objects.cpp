@@ -79,10 +79,7 @@ std::string Value::as_key() const {
 }
 
 Value* Machine::global(std::string_view module, std::string_view name) {
-  auto* value = make(Kind::global);
-  value->text.reserve(module.size() + 1 + name.size());
-  value->text.append(module).append(".").append(name);
-  return value;
+  return copy_text(Kind::global, std::string(module).append(".").append(name));
 }
 
 Value* Machine::opaque(const Value& callee, bool called) {
@@ -90,7 +87,8 @@ Value* Machine::opaque(const Value& callee, bool called) {
   if (called && callee.is(Kind::global) && document_.calls.size() < kMostCalls) {
     document_.calls.push_back(str(name.substr(0, 100), " at byte ", opcode_at_));
   }
-  return make(Kind::opaque, callee.is(Kind::global) ? name : "a call of what is not a function");
+  if (!callee.is(Kind::global)) return make(Kind::opaque, "a call of what is not a function");
+  return copy_text(Kind::opaque, name);
 }
 
 void Machine::copy_members(Value& target, const Value& source) {
@@ -133,8 +131,7 @@ Value* Machine::call(const Value& callee, const Value& arguments, bool is_class)
     }
     case Known::bytes: {  // protocol 2 spells bytes as latin-1 text
       require(!given.empty() && given[0]->is(Kind::text), "bytes without their text");
-      spend(given[0]->text.size() / 64);
-      return make(Kind::bytes, given[0]->text);
+      return copy_text(Kind::bytes, given[0]->text);
     }
     case Known::tensor_v1:
     case Known::tensor_v2:
@@ -167,22 +164,26 @@ Value* Machine::persistent(const Value& id) {
   const auto& type = parts[1]->text;
   const auto dot = type.rfind('.');
   const auto name = dot == std::string::npos ? type : type.substr(dot + 1);
-  auto* value = make(Kind::storage, parts[2]->text);
+  auto* value = copy_text(Kind::storage, parts[2]->text);
   value->integer = parts[4]->integer;
   for (const auto& dtype : kDtypes) {
     if (name == dtype.storage) return value->dtype = dtype.dtype, value;
   }
   if (name == "UntypedStorage") return value->dtype = Dtype::u8, value;
-  value->kind = Kind::opaque;
-  value->text = type;
-  return value;
+  return copy_text(Kind::opaque, type);
+}
+
+// The last argument may hold attributes; with this one the values are those of the storage, negated.
+static bool has_negative_bit(const std::vector<Value*>& given) {
+  const auto* negative = given.back()->find("neg");
+  return negative && negative->is(Kind::boolean) && negative->integer != 0;
 }
 
 // (storage, offset, sizes, strides, …): the arguments of torch._utils._rebuild_tensor*.
 Value* Machine::tensor(const Value& arguments) {
   const auto& given = arguments.items;
   require(given.size() >= 4, "a tensor needs a storage, offset, sizes and strides");
-  if (given[0]->is(Kind::opaque)) return make(Kind::opaque, "tensor in " + given[0]->text);
+  if (given[0]->is(Kind::opaque)) return copy_text(Kind::opaque, "tensor in " + given[0]->text);
   const auto dims = [](const Value& value) {
     return (value.is(Kind::tuple) || value.is(Kind::list)) && value.items.size() <= kMostDims;
   };
@@ -205,9 +206,10 @@ Value* Machine::tensor(const Value& arguments) {
       return given[6]->text == std::string("torch.") + dtype.name;
     };
     const auto dtype = std::find_if(std::begin(kDtypes), std::end(kDtypes), same);
-    if (dtype == std::end(kDtypes)) return make(Kind::opaque, "tensor in " + given[6]->text);
+    if (dtype == std::end(kDtypes)) return copy_text(Kind::opaque, "tensor in " + given[6]->text);
     value->dtype = dtype->dtype;
   }
+  if (has_negative_bit(given)) return make(Kind::opaque, "tensor in negative view (resolve_neg())");
   check_tensor(*value);
   return value;
 }

@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cstring>
 
 namespace wf {
@@ -16,6 +17,7 @@ using pickle::Dtype;
 
 // The format's own limit; it also bounds what a hostile file can make the JSON parser do.
 constexpr uint64_t kMaxHeader = 100'000'000;
+constexpr int kDepth = 4;  // a valid header has three levels
 
 const Registry<Dtype>& dtypes() {
   static const Registry<Dtype> table("safetensors dtype", {{"F64", Dtype::f64},
@@ -31,6 +33,30 @@ const Registry<Dtype>& dtypes() {
   return table;
 }
 
+struct Outline {
+  int depth = 0;    // levels of nesting
+  size_t keys = 0;  // of the outermost object
+};
+
+// What the parser does not tell: it keeps the last of two equal keys, and asking it about each level
+// by a callback takes time that grows with the square of the number of tensors.
+Outline outline_of(std::string_view text) {
+  Outline out;
+  bool quoted = false;
+  for (size_t i = 0, depth = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '"') quoted = !quoted;
+    if (quoted) {
+      i += c == '\\';  // skips what is escaped
+      continue;
+    }
+    if (c == '{' || c == '[') out.depth = std::max(out.depth, static_cast<int>(++depth));
+    if ((c == '}' || c == ']') && depth > 0) --depth;
+    if (c == ':' && depth == 1) ++out.keys;
+  }
+  return out;
+}
+
 json parse_header(std::string_view file, const std::string& path, uint64_t& data_start) {
   uint64_t length = 0;
   WF_CHECK(file.size() >= sizeof(length), path, ": not a safetensors file: only ", file.size(),
@@ -40,16 +66,14 @@ json parse_header(std::string_view file, const std::string& path, uint64_t& data
            ": not a safetensors file, or cut short: it claims a header of ", length,
            " bytes and is ", file.size(), " bytes long");
   data_start = sizeof(length) + length;
-  // Nesting is bounded by the parser callback: a valid header has three levels.
-  bool too_deep = false;
-  const char* begin = file.data() + sizeof(length);
-  const auto depth_limit = [&](int depth, json::parse_event_t, json&) {
-    too_deep = too_deep || depth > 4;
-    return !too_deep;
-  };
-  json header = json::parse(begin, begin + length, depth_limit, /*allow_exceptions=*/false);
-  WF_CHECK(!too_deep && header.is_object(), path,
+  const auto text = file.substr(sizeof(length), length);
+  const auto outline = outline_of(text);
+  WF_CHECK(outline.depth <= kDepth, path, ": not a safetensors file: its header is nested deeper than ",
+           kDepth, " levels");
+  json header = json::parse(text, nullptr, /*allow_exceptions=*/false);
+  WF_CHECK(header.is_object(), path,
            ": not a safetensors file: its header is not a JSON object of tensors");
+  WF_CHECK(header.size() == outline.keys, path, ": damaged: a name is in its header twice");
   return header;
 }
 
@@ -80,6 +104,23 @@ SafetensorsEntry parse_entry(const json& value, const std::string& where, uint64
 
 }  // namespace
 
+// As the format asks for: the tensors fill the data without gaps and without sharing bytes.
+static void check_layout(const SafetensorsHeader& header, uint64_t data_size,
+                         const std::string& where) {
+  std::vector<const SafetensorsEntry*> order;
+  for (const auto& item : header.tensors) order.push_back(&item.second);
+  std::sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
+    return std::pair(a->begin, a->end) < std::pair(b->begin, b->end);
+  });
+  uint64_t at = 0;
+  for (const auto* entry : order) {
+    WF_CHECK(entry->begin == at, where, ": damaged: the data of its tensors ",
+             entry->begin < at ? "overlap" : "have a gap", " at byte ", std::min(at, entry->begin));
+    at = entry->end;
+  }
+  WF_CHECK(at == data_size, where, ": damaged: ", data_size - at, " bytes of no tensor at its end");
+}
+
 SafetensorsHeader parse_safetensors_header(std::string_view file, const std::string& where) {
   SafetensorsHeader out;
   const json header = parse_header(file, where, out.data_start);
@@ -95,6 +136,7 @@ SafetensorsHeader parse_safetensors_header(std::string_view file, const std::str
     out.tensors[name] =
         parse_entry(value, str(where, ": tensor '", name, "'"), file.size() - out.data_start);
   }
+  check_layout(out, file.size() - out.data_start, where);
   return out;
 }
 

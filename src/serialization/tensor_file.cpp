@@ -2,6 +2,7 @@
 
 #include "weightformer/core/check.h"
 
+#include "core/text.h"
 #include "core/zip_archive.h"
 
 #include <ATen/ops/empty.h>
@@ -132,8 +133,12 @@ TensorMap TensorFile::tensors(const Value& dict) {
   for (size_t i = 0; i + 1 < dict.items.size(); i += 2) {
     const auto &key = *dict.items[i], &value = *dict.items[i + 1];
     if (!key.is(Kind::text)) continue;
-    WF_CHECK(!value.is(Kind::opaque) || value.text.rfind("tensor in ", 0) != 0, file_->path(), ": ",
-             key.text, ": a ", value.text, ", a dtype that is not supported");
+    // _rebuild_sparse_tensor, _rebuild_qtensor, _rebuild_nested_tensor, …
+    const bool special = value.text.find("._rebuild_") != std::string::npos;
+    WF_CHECK(!value.is(Kind::opaque) || !(special || starts_with(value.text, "tensor in ")),
+             file_->path(), ": ", key.text.substr(0, 200), ": a ",
+             special ? "tensor that is sparse, quantized or nested (" : "", value.text.substr(0, 200),
+             special ? "): save it as a dense tensor" : ", which is not supported");
     if (value.is(Kind::tensor)) out[key.text] = tensor(value);
   }
   return out;

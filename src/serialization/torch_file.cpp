@@ -6,6 +6,7 @@
 #include "core/zip_archive.h"
 
 #include <cstring>
+#include <unordered_set>
 
 namespace wf {
 namespace {
@@ -35,7 +36,10 @@ TorchFile parse_zip(std::string_view file, const std::string& where) {
   constexpr std::string_view kTree = "/data.pkl";
   const auto entries = zip_entries(file, where);
   const ZipEntry* tree = nullptr;
+  std::unordered_set<std::string_view> names;
   for (const auto& entry : entries) {
+    WF_CHECK(names.insert(entry.name).second, where, ": damaged: ", entry.name.substr(0, 200),
+             " is in the archive twice");
     const auto slash = entry.name.find('/');
     if (slash != std::string_view::npos && entry.name.substr(slash) == kTree) tree = &entry;
   }
