@@ -27,6 +27,7 @@ template <typename Enum, typename = std::enable_if_t<std::is_enum_v<Enum>>>
 std::string text_of(Enum value) {
   return text_of(std::string(name_of(value)));
 }
+std::string text_of(AmpMode value) { return name_of(value); }  // no quotation marks: a boolean
 std::string text_of(const Pair& value) {
   return "[" + text_of(value[0]) + ", " + text_of(value[1]) + "]";
 }
@@ -47,6 +48,7 @@ template <typename Enum, typename = std::enable_if_t<std::is_enum_v<Enum>>>
 const char* type_of(Enum) {
   return "string";
 }
+const char* type_of(AmpMode) { return "bool or auto"; }
 const char* type_of(const Pair&) { return "[float, float]"; }
 const char* type_of(const std::vector<double>&) { return "float or [float, …]"; }
 const char* type_of(const std::optional<Pair>&) { return "[float, float] or null"; }

@@ -4,6 +4,7 @@
 #include <cctype>
 #include <charconv>
 #include <cmath>
+#include <optional>
 #include <sstream>
 
 namespace wf {
@@ -73,12 +74,29 @@ YAML::Node as_list(const YAML::Node& node) {
 
 }  // namespace
 
+namespace {
+
+// As YAML 1.1 and Python's yaml read it; nothing for other words.
+std::optional<bool> truth(const std::string& text) {
+  if (text == "true" || text == "yes" || text == "on") return true;
+  if (text == "false" || text == "no" || text == "off") return false;
+  return std::nullopt;
+}
+
+}  // namespace
+
 void parse_value(const YAML::Node& node, bool& field, const Constraint&) {
-  const std::string text = lower(scalar(node, "true or false"));
-  const bool yes = text == "true" || text == "yes" || text == "on";
-  const bool no = text == "false" || text == "no" || text == "off";
-  WF_CHECK(yes || no, "expected true or false, got ", shown(node));
-  field = yes;
+  const auto value = truth(lower(scalar(node, "true or false")));
+  WF_CHECK(value, "expected true or false, got ", shown(node));
+  field = *value;
+}
+
+void parse_value(const YAML::Node& node, AmpMode& field, const Constraint&) {
+  const std::string text = lower(scalar(node, "true, false or auto"));
+  const auto value = truth(text);
+  WF_CHECK(value || text == name_of(AmpMode::automatic), "expected true, false or auto, got ",
+           shown(node));
+  field = !value ? AmpMode::automatic : *value ? AmpMode::on : AmpMode::off;
 }
 
 void parse_value(const YAML::Node& node, int64_t& field, const Constraint& constraint) {

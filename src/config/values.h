@@ -22,6 +22,7 @@ void parse_value(const YAML::Node& node, bool& field, const Constraint& constrai
 void parse_value(const YAML::Node& node, int64_t& field, const Constraint& constraint);
 void parse_value(const YAML::Node& node, double& field, const Constraint& constraint);
 void parse_value(const YAML::Node& node, std::string& field, const Constraint& constraint);
+void parse_value(const YAML::Node& node, AmpMode& field, const Constraint& constraint);
 void parse_value(const YAML::Node& node, Pair& field, const Constraint& constraint);
 void parse_value(const YAML::Node& node, std::vector<double>& field, const Constraint& constraint);
 void parse_value(const YAML::Node& node, std::optional<Pair>& field, const Constraint& constraint);

@@ -8,6 +8,7 @@
 #include "engine/distributed.h"
 #include "runtime/log.h"
 
+#include <ATen/Version.h>
 #include <c10/core/impl/DeviceGuardImplInterface.h>
 #include <torch/torch.h>
 
@@ -44,8 +45,31 @@ std::shared_ptr<Distributed> build_distributed(const Config& config, const Launc
   return std::make_shared<Distributed>(all, options);
 }
 
+static bool has_bfloat16_instructions() {
+#if defined(__x86_64__)
+  // Also what LibTorch itself was told to use (ATEN_CPU_CAPABILITY).
+  return __builtin_cpu_supports("avx512bf16") && at::get_cpu_capability() == "AVX512";
+#else
+  return false;
+#endif
+}
+
+AmpMode resolve_amp(const Config& config, c10::Device device) {
+  const bool fast = !device.is_cpu() ||
+                    (config.amp_dtype == AmpDtype::bfloat16 && has_bfloat16_instructions());
+  if (config.amp == AmpMode::on && !fast) {
+    log::warning(
+        "AMP true: this CPU has no instructions for {}, in which it is about ten times slower than "
+        "in float32; AMP auto uses it where it is fast",
+        name_of(config.amp_dtype));
+  }
+  if (config.amp != AmpMode::automatic) return config.amp;
+  log::info("AMP auto: {}", fast ? name_of(config.amp_dtype) : "float32 on this CPU");
+  return fast ? AmpMode::on : AmpMode::off;
+}
+
 std::optional<at::ScalarType> build_amp(const Config& config) {
-  if (!config.amp) return std::nullopt;
+  if (config.amp != AmpMode::on) return std::nullopt;
   return config.amp_dtype == AmpDtype::float16 ? at::kHalf : at::kBFloat16;
 }
 

@@ -23,7 +23,11 @@ c10::Device build_device(const Config& config, const LaunchEnv& env = {});
 std::shared_ptr<Distributed> build_distributed(const Config& config, const LaunchEnv& env,
                                                c10::Device device);
 
-/// AMP and AMP_DTYPE: the dtype of autocast, if any.
+/// AMP auto as on or off for `device`. With bfloat16 instructions a CPU is up to twice as fast in
+/// it, without them ten times slower than in float32.
+AmpMode resolve_amp(const Config& config, c10::Device device);
+
+/// AMP, which must be resolved, and AMP_DTYPE: the dtype of autocast, if any.
 std::optional<at::ScalarType> build_amp(const Config& config);
 
 /// TRAIN.*: the schedule in optimizer steps. TRAIN.LR_SCALING linear multiplies the learning rates

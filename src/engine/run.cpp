@@ -42,12 +42,14 @@ Run start_run(const Config& config, const LaunchEnv& env) {
   if (config.threads > 0) at::set_num_threads(static_cast<int>(config.threads));
   torch::manual_seed(static_cast<uint64_t>(config.seed));
   run.device = build_device(config, env);
-  run.ranks = build_distributed(config, env, run.device);
+  // Before the ranks compare their settings: all must compute in the same precision.
+  run.config.amp = resolve_amp(config, run.device);
+  run.ranks = build_distributed(run.config, env, run.device);
   // Not before the ranks have met: that a rank waits for rank 0 must be seen.
   if (env.rank > 0) log::only_errors_on_terminal();
   log::info("{} on {}, {} threads, rank {} of {}, run directory {}", config.model.name,
             run.device.str(), at::get_num_threads(), env.rank, env.world, run.directory);
-  if (!config.amp && config.origins.count("AMP_DTYPE")) {
+  if (config.amp == AmpMode::off && config.origins.count("AMP_DTYPE")) {
     log::warning("AMP_DTYPE {} has no effect without --amp", name_of(config.amp_dtype));
   }
   if (config.test.ema && !config.eval_mode) {

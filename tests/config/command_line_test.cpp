@@ -49,7 +49,7 @@ TEST_F(CommandLineTest, NumbersListsAndNullAreStillUnderstood) {
                         "TRAIN.OPTIMIZER.BETAS", "[0.8, 0.95]", "AUG.CUTMIX_MINMAX", "[0.2, 0.8]",
                         "TRAIN.EMA_DECAY", "[0.99,0.999]"})
                      .config;
-  EXPECT_TRUE(c.amp);
+  EXPECT_EQ(c.amp, AmpMode::on);
   EXPECT_EQ(c.train.base_lr, 1e-3);
   EXPECT_EQ(c.data.batch_size, 7);
   EXPECT_EQ(c.train.optimizer.betas, (Pair{0.8, 0.95}));

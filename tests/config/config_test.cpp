@@ -84,7 +84,7 @@ TEST_F(ConfigTest, ThePublishedFilesLoadUnchanged) {
   EXPECT_EQ(s.data.data_path, "/home/data/imagenet");
   EXPECT_EQ(s.model.name, "wfm_small");
   EXPECT_EQ(s.model.drop_path_rate, 0.2);
-  EXPECT_TRUE(s.amp);
+  EXPECT_EQ(s.amp, AmpMode::on);
 }
 
 TEST_F(ConfigTest, EveryFileInCfgLoadsIsConsistentAndRoundTrips) {
@@ -178,7 +178,7 @@ TEST_F(ConfigTest, EveryMistakeIsOneLineWithFileLineAndKey) {
       {"TRAIN: {EPOCHS: 0}", "a.yaml:1: TRAIN.EPOCHS: must be at least 1, got 0"},
       {"TRAIN: {BASE_LR: .nan}", "a.yaml:1: TRAIN.BASE_LR: expected a number, got '.nan'"},
       {"TRAIN: {BASE_LR: }", "a.yaml:1: TRAIN.BASE_LR: expected a number, got nothing"},
-      {"AMP: maybe", "a.yaml:1: AMP: expected true or false, got 'maybe'"},
+      {"AMP: maybe", "a.yaml:1: AMP: expected true, false or auto, got 'maybe'"},
       {"MODEL: {LABEL_SMOOTHING: 1}",
        "a.yaml:1: MODEL.LABEL_SMOOTHING: must be from 0 to below 1, got 1"},
       {"TRAIN: {OPTIMIZER: {NAME: adam}}",
@@ -206,7 +206,8 @@ TEST_F(ConfigTest, EveryMistakeIsOneLineWithFileLineAndKey) {
 TEST_F(ConfigTest, WhatPythonWritesIsUnderstood) {
   const auto c = load("AMP: yes\nAUG: {CUTMIX_MINMAX: None}",
                       {"TRAIN.OPTIMIZER.BETAS", "(0.8, 0.95)", "AUG.CUTMIX_MINMAX", "[0.2, 0.8]"});
-  EXPECT_TRUE(c.amp);
+  EXPECT_EQ(c.amp, AmpMode::on);
+  EXPECT_EQ(load("AMP: auto").amp, AmpMode::automatic);
   EXPECT_EQ(c.train.optimizer.betas, (Pair{0.8, 0.95}));
   EXPECT_EQ(c.aug.cutmix_minmax, (Pair{0.2, 0.8}));
 }
@@ -260,7 +261,7 @@ TEST_F(ConfigTest, ADumpReadsBackToTheSameConfig) {
     c.train.optimizer.betas = {rng.uniform(), rng.uniform()};
     if (i % 2) c.aug.cutmix_minmax = Pair{rng.uniform(), rng.uniform()};
     c.train.epochs = 1 + rng.below(1000);
-    c.amp = i % 3 == 0;
+    c.amp = static_cast<AmpMode>(i % 3);
     EXPECT_TRUE(load(dump_yaml(c)) == c) << dump_yaml(c);
     EXPECT_FALSE(Config() == c);
   }

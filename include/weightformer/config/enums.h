@@ -102,6 +102,13 @@ constexpr auto enum_names(DeviceChoice) {
                     std::pair{"cuda", DeviceChoice::cuda}};
 }
 
+/// AMP. automatic: where the device multiplies matrices of AMP_DTYPE fast.
+enum class AmpMode { off, on, automatic };
+constexpr auto enum_names(AmpMode) {
+  return std::array{std::pair{"false", AmpMode::off}, std::pair{"true", AmpMode::on},
+                    std::pair{"auto", AmpMode::automatic}};
+}
+
 /// The name of a value of one of these enums.
 template <typename Enum>
 constexpr const char* name_of(Enum value) {
