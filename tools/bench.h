@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <fstream>
 #include <string>
 #include <vector>
 
@@ -35,17 +34,6 @@ struct Timing {
 };
 
 void synchronize(c10::Device device);
-
-/// The most memory that this process has held, in MiB. Not getrusage's ru_maxrss, which begins with
-/// that of the program that started this one.
-inline double peak_resident_mib() {
-  std::ifstream status("/proc/self/status");
-  for (std::string word; status >> word;) {
-    double kib = 0;
-    if (word == "VmHWM:" && status >> kib) return kib / 1024;
-  }
-  return 0;
-}
 
 /// Runs `step` a few times uncounted, then `steps` times.
 template <typename Step>

@@ -3,6 +3,7 @@
 #include "weightformer/serialization/weights.h"
 
 #include "bench.h"
+#include "core/peak_memory.h"
 
 #include <fmt/format.h>
 #include <torch/torch.h>
@@ -33,13 +34,13 @@ struct Shell : torch::nn::Module {
 void bench_load(const BenchOptions& o) {
   Shell shell;
   double parameters = 0;
-  const double idle = peak_resident_mib();
+  const double idle = peak_memory_mib(c10::kCPU);
   for (const auto& [name, tensor] : read_weights(o.weights, {false, Checksums::never}).tensors) {
     shell.add(name, tensor);
     parameters += static_cast<double>(tensor.nbytes()) / (1 << 20);
   }
   load_weights(shell, o.weights);
-  const double peak = peak_resident_mib() - idle;
+  const double peak = peak_memory_mib(c10::kCPU) - idle;
   const auto timing = time_steps(o, [&] {
     const auto when = o.unverified ? Checksums::never : Checksums::while_loading;
     load_weights(shell, read_weights(o.weights, {false, when}), o.weights);

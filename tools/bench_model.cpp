@@ -1,6 +1,7 @@
 // wf_bench without --ops, --load or --data: steps of a whole model on random numbers.
 
 #include "bench_subject.h"
+#include "core/peak_memory.h"
 
 #include <fmt/format.h>
 #include <torch/torch.h>
@@ -10,13 +11,6 @@
 namespace wf {
 namespace {
 
-// The most memory that this process has had, or has now, in MiB.
-double peak_mib(c10::Device device) {
-  if (!device.is_cuda()) return peak_resident_mib();
-  const auto stats = c10::getDeviceAllocator(device.type())->getDeviceStats(0);
-  return static_cast<double>(stats.allocated_bytes[0].peak) / (1 << 20);
-}
-
 std::string shown(const Phases& phases) {
   return fmt::format(R"(, "forward_ms": {:.3f}, "backward_ms": {:.3f}, "rest_ms": {:.3f})",
                      1e3 * phases.forward, 1e3 * phases.backward, 1e3 * phases.rest);
@@ -25,7 +19,7 @@ std::string shown(const Phases& phases) {
 }  // namespace
 
 void bench_model(const BenchOptions& o) {
-  const double idle = peak_mib(o.torch_device());
+  const double idle = peak_memory_mib(o.torch_device());
   const auto subject = make_subject(o);
   subject.module->to(o.torch_device());
   std::vector<int64_t> sizes{o.size ? o.size : subject.size};
@@ -45,7 +39,7 @@ void bench_model(const BenchOptions& o) {
                R"("dtype": "{}", "images_per_s_best": {:.3f}, "images_per_s_median": {:.3f}, )"
                R"("peak_mib": {:.1f}, "idle_mib": {:.1f}, "us_per_token": {:.4f}{}}})",
                o.model, o.mode, o.batch, size, o.dtype, o.batch / timing.best,
-               o.batch / timing.median, peak_mib(o.torch_device()), idle,
+               o.batch / timing.median, peak_memory_mib(o.torch_device()), idle,
                1e6 * timing.best / tokens, o.phases ? shown(phases) : "")
         << std::endl;
   }

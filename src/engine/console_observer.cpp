@@ -48,10 +48,10 @@ void ConsoleObserver::on_step(const TrainState&, const StepReport& r) {
   if (r.has_loss && (needs_loss(r) || r.last_of_epoch())) {
     log::info(
         "{}  eta {}  lr {:.3g}  loss {:.4f}{}  grad norm {:.3f}  {:.1f} images/s  data wait {:.0f} "
-        "%",
+        "%  memory {:.0f} MiB",
         position(r), clock_time(r.seconds_left), r.lr, r.loss,
         r.metrics.empty() ? "" : " (" + r.metrics.show() + ")", r.grad_norm, r.images_per_s,
-        100 * r.data_wait);
+        100 * r.data_wait, r.memory_mib);
     quiet_long_ = false;
     since_line_.restart();
   } else if (since_line_.seconds() > (quiet_long_ ? kNextSignOfLife : kFirstSignOfLife)) {

@@ -2,6 +2,7 @@
 
 #include "weightformer/core/check.h"
 
+#include "core/peak_memory.h"
 #include "core/stopwatch.h"
 #include "engine/distributed.h"
 #include "nn/autocast.h"
@@ -252,6 +253,7 @@ void Trainer::report_step(const Step& step, StepReport at) {
     at.window_loss = (progress.loss_sum - progress.window_sum) /
                      static_cast<double>(progress.loss_count - progress.window_count);
     at.grad_norm = step.grad_norm.item<double>();
+    at.memory_mib = peak_memory_mib(options_.device);
     at.metrics = task_.step_metrics();
     progress.window_sum = progress.loss_sum;
     progress.window_count = progress.loss_count;

@@ -24,6 +24,13 @@ p.add_argument("--images", type=int, default=512, help="at most this many pictur
 p.add_argument("--passes", type=int, default=3)
 args = p.parse_args()
 
+try:
+    __import__("nvidia.dali" if args.who == "dali" else args.who)
+    __import__("torchvision" if args.who == "timm" else args.who.replace("dali", "nvidia.dali"))
+except ImportError as problem:
+    raise SystemExit(f"{problem}: the environment of tools/bootstrap.sh has only what the project needs; "
+                     "pip install torchvision==0.26.0 timm, or nvidia-dali-cuda130")
+
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 files = sorted(os.path.join(folder, name) for folder, _, names in os.walk(args.data) for name in names
                if name.lower().endswith((".jpg", ".jpeg", ".png", ".webp", ".bmp")))[: args.images]

@@ -25,6 +25,7 @@ struct StepReport {
   double loss = 0;         ///< mean over the epoch so far
   double window_loss = 0;  ///< mean since the last step with a loss
   double grad_norm = 0;    ///< of this step, before clipping
+  double memory_mib = 0;   ///< most memory so far of this process, on a GPU of its tensors
   Metrics metrics;         ///< of the task: Task::step_metrics()
 
   bool last_of_epoch() const { return batch == batches; }

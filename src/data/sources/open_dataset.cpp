@@ -42,7 +42,8 @@ std::string directories_in(const std::string& path) {
   WF_CHECK(there(path), path, ": no such directory (DATA.DATA_PATH)");
   const auto found = directories_in(path);
   throw Error(str(path, ": holds no ", split, "/", found.empty() ? "" : ", only " + found,
-                  "; expected train/CLASS/*.jpg and val/CLASS/*.jpg (DATA.DATA_PATH)"));
+                  "; expected train/CLASS/*.jpg and val/CLASS/*.jpg (DATA.DATA_PATH)",
+                  split == "val" ? "; DATA.VAL_SPLIT 0.1 holds out a tenth of train/" : ""));
 }
 
 std::shared_ptr<Dataset> open(const DataSourceOptions& options, const std::string& split,
