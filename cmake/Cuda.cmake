@@ -51,9 +51,7 @@ if(WF_USE_CUDA)
   set(CMAKE_CUDA_STANDARD 17)
   enable_language(CUDA)
   find_package(CUDAToolkit REQUIRED)
-  # torch_cuda registers itself when loaded and nothing names its symbols, so the linker would drop it.
-  target_link_libraries(weightformer_torch INTERFACE
-    "-Wl,--push-state,--no-as-needed,${WF_LIB_torch_cuda},${WF_LIB_c10_cuda},--pop-state")
+  wf_link_torch_cuda()
   target_include_directories(weightformer_torch SYSTEM INTERFACE ${CUDAToolkit_INCLUDE_DIRS})
   message(STATUS "weightformer: CUDA ${CUDAToolkit_VERSION} for ${WF_CUDA_ARCHITECTURES}")
 else()

@@ -6,34 +6,87 @@
 # torch_cpu and c10 always, the CUDA ones when WF_USE_CUDA is set.
 #
 # Looked for, in this order: a target `torch` of the project that includes this one, Torch_DIR,
-# CMAKE_PREFIX_PATH, .venv/ beside the sources, the torch of `python3`.
+# CMAKE_PREFIX_PATH (the root of a zip or wheel, or torch.utils.cmake_prefix_path), then, unless one
+# of these named a LibTorch, WF_TORCH_FALLBACK, .venv/ beside the sources and the torch of `python3`.
+# All headers and libraries are those of the one root that is found.
+#
+# An installed copy of this file serves weightformerConfig.cmake.
+
+# Sets `out` to the root of the LibTorch in the directory `path`, or to "".
+function(wf_torch_root path out)
+  set(${out} "" PARENT_SCOPE)
+  foreach(candidate "${path}" "${path}/libtorch" "${path}/../.." "${path}/../../..")
+    if(EXISTS "${candidate}/include/ATen/core/Tensor.h")
+      get_filename_component(root "${candidate}" REALPATH)
+      set(${out} "${root}" PARENT_SCOPE)
+      return()
+    endif()
+  endforeach()
+endfunction()
 
 function(wf_find_torch)
-  if(Torch_DIR)
-    list(APPEND hints "${Torch_DIR}/../../..")
-  endif()
-  find_path(WF_TORCH_INCLUDE ATen/core/Tensor.h HINTS ${hints} NO_CMAKE_SYSTEM_PATH)
-  if(NOT WF_TORCH_INCLUDE)
-    file(GLOB hints "${PROJECT_SOURCE_DIR}/.venv/lib/python3*/site-packages/torch")
-    if(NOT hints)
-      execute_process(
-        COMMAND python3 -c "import importlib.util as u; print(u.find_spec('torch').submodule_search_locations[0])"
-        OUTPUT_VARIABLE hints OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+  set(named "")
+  if(TARGET torch)
+    get_target_property(library torch IMPORTED_LOCATION)
+    if(library)
+      get_filename_component(directory "${library}" DIRECTORY)
+      list(APPEND named "${directory}/..")
     endif()
-    find_path(WF_TORCH_INCLUDE ATen/core/Tensor.h HINTS ${hints} PATH_SUFFIXES include)
+  elseif(Torch_DIR)
+    wf_torch_root("${Torch_DIR}" root)
+    if(NOT root)
+      message(FATAL_ERROR "Torch_DIR is ${Torch_DIR}: expected LIBTORCH/share/cmake/Torch, with "
+                          "LIBTORCH/include beside it")
+    endif()
+    list(APPEND named "${root}")
   endif()
-  if(NOT WF_TORCH_INCLUDE)
+  list(APPEND named ${CMAKE_PREFIX_PATH})
+  string(REPLACE ":" ";" environment "$ENV{CMAKE_PREFIX_PATH}")
+  list(APPEND named ${environment} ${WF_TORCH_FALLBACK})
+  file(GLOB beside "${PROJECT_SOURCE_DIR}/.venv/lib/python3*/site-packages/torch")
+  set(root "")
+  foreach(path ${named} ${beside})
+    wf_torch_root("${path}" root)
+    if(root)
+      break()
+    endif()
+  endforeach()
+  if(NOT root)
+    execute_process(
+      COMMAND python3 -c "import importlib.util as u; print(u.find_spec('torch').submodule_search_locations[0])"
+      OUTPUT_VARIABLE path OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+    wf_torch_root("${path}" root)
+  endif()
+  if(NOT root)
     message(FATAL_ERROR "LibTorch not found. Run tools/bootstrap.sh, or pass "
                         "-DCMAKE_PREFIX_PATH=/where/libtorch/is (the folder that holds include/ and lib/).")
   endif()
-  get_filename_component(WF_TORCH_ROOT "${WF_TORCH_INCLUDE}" DIRECTORY)
-  foreach(lib torch_cpu c10)
-    find_library(WF_LIB_${lib} ${lib} HINTS "${WF_TORCH_ROOT}/lib" NO_DEFAULT_PATH REQUIRED)
+  set(WF_TORCH_ROOT "${root}" PARENT_SCOPE)
+  set(WF_TORCH_INCLUDE "${root}/include" PARENT_SCOPE)
+  foreach(lib torch_cpu c10 torch_cuda c10_cuda)
+    set(file "${root}/lib/lib${lib}.so")
+    if(NOT EXISTS "${file}" AND lib MATCHES "^(torch_cpu|c10)$")
+      message(FATAL_ERROR "${root}: holds LibTorch's headers, but no lib/lib${lib}.so")
+    elseif(NOT EXISTS "${file}")
+      set(file "")
+    endif()
+    set(WF_LIB_${lib} "${file}" PARENT_SCOPE)
   endforeach()
-  foreach(lib torch_cuda c10_cuda)
-    find_library(WF_LIB_${lib} ${lib} HINTS "${WF_TORCH_ROOT}/lib" NO_DEFAULT_PATH)
-  endforeach()
-  set(WF_TORCH_ROOT "${WF_TORCH_ROOT}" PARENT_SCOPE)
+endfunction()
+
+# "2.11.0", by the headers of the LibTorch in `root`.
+function(wf_torch_version root out)
+  file(STRINGS "${root}/include/torch/headeronly/version.h" lines
+       REGEX "#define TORCH_VERSION_(MAJOR|MINOR|PATCH) [0-9]+")
+  string(REGEX REPLACE "#define TORCH_VERSION_[A-Z]+ ([0-9]+)" "\\1" numbers "${lines}")
+  string(REPLACE ";" "." version "${numbers}")
+  set(${out} "${version}" PARENT_SCOPE)
+endfunction()
+
+# torch_cuda registers itself when loaded and nothing names its symbols, so a linker would drop it.
+function(wf_link_torch_cuda)
+  target_link_libraries(weightformer_torch INTERFACE
+    "-Wl,--push-state,--no-as-needed,${WF_LIB_torch_cuda},${WF_LIB_c10_cuda},--pop-state")
 endfunction()
 
 wf_find_torch()
