@@ -50,6 +50,7 @@ set(wf_trainer_plain_sources
   src/data/augment/random_erasing.cpp
   src/data/image/resize.cpp
   src/data/transforms.cpp
+  src/data/sources/split_dataset.cpp
   src/data/sources/zip_folder.cpp
   src/dist/launch_env.cpp
   src/dist/straggler.cpp
@@ -138,7 +139,8 @@ target_link_libraries(weightformer_trainer
   PRIVATE ${OpenCV_LIBS} JPEG::JPEG ZLIB::ZLIB yaml-cpp spdlog::spdlog)
 wf_target_options(weightformer_trainer PCH REUSE)
 
-foreach(tool wf_train wf_infer wf_convert wf_prepare wf_report wf_pack wf_sample wf_scale)
+set(WF_PROGRAMS wf_train wf_infer wf_convert wf_prepare wf_report wf_pack wf_sample wf_scale)
+foreach(tool ${WF_PROGRAMS})
   add_executable(${tool} tools/${tool}.cpp)
   target_include_directories(${tool} PRIVATE ${WF_INTERNAL_INCLUDES})
   target_include_directories(${tool} SYSTEM PRIVATE "${WF_NLOHMANN_INCLUDE}")
@@ -152,4 +154,5 @@ target_sources(wf_prepare PRIVATE tools/fashion_mnist.cpp)
 target_sources(wf_report PRIVATE tools/contact_sheet.cpp tools/learning_curve.cpp)
 target_sources(wf_sample PRIVATE tools/sample_files.cpp tools/sample_grid_file.cpp tools/sample_model.cpp)
 target_sources(wf_scale PRIVATE tools/scaling.cpp tools/scaling_table.cpp)
+target_sources(wf_train PRIVATE tools/list_models.cpp tools/train_evaluation.cpp)
 target_link_libraries(wf_prepare PRIVATE ZLIB::ZLIB)

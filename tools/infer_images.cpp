@@ -1,7 +1,6 @@
 #include "weightformer/core/check.h"
 #include "weightformer/serialization/weights.h"
 
-#include "config/load.h"
 #include "data/image/decode.h"
 #include "engine/build.h"
 #include "engine/classification/build.h"
@@ -40,16 +39,17 @@ void print(const std::string& path, const std::vector<Prediction>& predictions) 
 }  // namespace
 
 int infer_images(const InferArguments& a) {
-  auto config = load_config(a.cfg, a.opts);
-  set_key(config, "DEVICE", a.device, "--device");
   const auto files = image_files(a.images);  // first: a wrong path costs no loading
+  auto weights = read_weights(a.weights, {a.ema, Checksums::while_loading});
+  const auto config = infer_config(a, weights);
+  WF_CHECK(config.model.type == "wfm", a.weights, ": MODEL.TYPE is ", config.model.type,
+           ", no classifier; wf_sample generates images with it");
   const auto side = config.data.img_size;
   warn_of_uncovered_pixels("DATA.IMG_SIZE: images", side, side, patch_size(config));
-  auto weights = read_weights(a.resume, {a.ema, Checksums::while_loading});
   const auto device = build_device(config);
   const auto model = build_classifier(config, device);
   const auto classes = weights.classes;
-  load_weights(*model, std::move(weights), a.resume, {a.allow_missing, false});
+  load_weights(*model, std::move(weights), a.weights, {a.allow_missing, false});
   const Predictor predictor(model, build_eval_transform(config), classes, device);
   const std::set<std::string> known(classes.begin(), classes.end());
   int code = 0;

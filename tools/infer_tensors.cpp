@@ -2,9 +2,10 @@
 #include "weightformer/models/dit.h"
 #include "weightformer/serialization/weights.h"
 
-#include "config/load.h"
 #include "engine/build.h"
+#include "core/registry.h"
 #include "engine/classification/build.h"
+#include "engine/diffusion/build.h"
 #include "infer.h"
 
 #include <torch/torch.h>
@@ -28,29 +29,28 @@ int finish(const InferArguments& a, const char* name, const at::Tensor& result) 
   return 0;
 }
 
-int classify(const InferArguments& a, const Config& config, c10::Device device) {
-  WF_CHECK(!a.guidance, "--guidance is for diffusion models, and ", a.model, " is a classifier");
-  auto weights = read_weights(a.weights, {a.ema, Checksums::while_loading});
-  auto settings = config;
-  settings.model.name = a.model;
-  // The weights know how many classes there are; a name does not.
-  const auto head = weights.tensors.find("head.weight");
-  settings.model.num_classes =
-      head != weights.tensors.end() && head->second.dim() == 2 ? head->second.size(0) : 1000;
-  const auto model = build_classifier(settings, device);
+int classify(const InferArguments& a, Weights weights, const Config& config) {
+  WF_CHECK(!a.guidance, "--guidance is for diffusion models, and ", config.model.name,
+           " is a classifier");
+  const auto device = build_device(config);
+  const auto model = build_classifier(config, device);
   load_weights(*model, std::move(weights), a.weights, {a.allow_missing, false});
   model->eval();
   const auto x = take(a, read_safetensors(a.input), "x", "");
   if (x.dim() == 4) {
-    warn_of_uncovered_pixels(a.input + ": images", x.size(2), x.size(3), patch_size(settings));
+    warn_of_uncovered_pixels(a.input + ": images", x.size(2), x.size(3), patch_size(config));
   }
   const torch::InferenceMode inference;
   return finish(a, "logits", model->forward(x.to(device, torch::kFloat)));
 }
 
-int denoise(const InferArguments& a, c10::Device device) {
-  auto weights = read_weights(a.weights, {a.ema, Checksums::while_loading});
-  const auto model = std::make_shared<DiTImpl>(dit_options(a.model, weights.tensors));
+int denoise(const InferArguments& a, Weights weights, const Config& config) {
+  const auto device = build_device(config);
+  // Bare weights tell their own classes, channels, size and learned variance.
+  const auto model = weights.settings.count("MODEL.TYPE")
+                         ? build_dit(config, device)
+                         : std::make_shared<DiTImpl>(
+                               dit_options(config.model.name, weights.tensors));
   load_weights(*model, std::move(weights), a.weights, {a.allow_missing, false});
   model->to(device);
   model->eval();
@@ -69,11 +69,15 @@ int denoise(const InferArguments& a, c10::Device device) {
 }  // namespace
 
 int infer_tensors(const InferArguments& a) {
-  const auto kind = model_kind(a.model);
-  Config config;
-  set_key(config, "DEVICE", a.device, "--device");
-  const auto device = build_device(config);
-  return kind == ModelKind::diffusion ? denoise(a, device) : classify(a, config, device);
+  auto weights = read_weights(a.weights, {a.ema, Checksums::while_loading});
+  const auto config = infer_config(a, weights);
+  const bool diffusion = model_kind(config.model.name) == ModelKind::diffusion;
+  const bool named = config.origins.count("MODEL.NAME") > 0;
+  WF_CHECK(diffusion || named || weights.tensors.count("final_layer.linear.weight") == 0, a.weights,
+           ": weights of a diffusion model: name it with --model (known: ", join(dit_names(), ", "),
+           ")");
+  return diffusion ? denoise(a, std::move(weights), config)
+                   : classify(a, std::move(weights), config);
 }
 
 }  // namespace wf

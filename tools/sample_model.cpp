@@ -26,12 +26,12 @@ Config published(const std::string& name) {
 Config base_config(const SampleModelRequest& request) {
   if (!request.cfg.empty()) return load_config(request.cfg);
   if (!request.name.empty()) return published(request.name);
-  auto saved = saved_config(request.file);
-  WF_CHECK(saved, request.file,
+  const auto saved = read_weights(request.file, {/*ema=*/false, Checksums::never}).settings;
+  WF_CHECK(!saved.empty(), request.file,
            ": has no configuration with it: give --cfg FILE, or --model NAME for weights of DiT's "
            "published settings (known: ",
            join(dit_names(), ", "), ")");
-  return *std::move(saved);
+  return config_in(saved, Config());
 }
 
 }  // namespace

@@ -34,6 +34,9 @@ void write_weights(const Arguments& a, bool to_safetensors) {
     if (!weights.classes.empty()) {
       out.metadata["classes"] = nlohmann::json(weights.classes).dump();
     }
+    if (!weights.settings.empty()) {
+      out.metadata[kSettingsMetadata] = nlohmann::json(weights.settings).dump();
+    }
     write_safetensors(a.output, out);
     return;
   }

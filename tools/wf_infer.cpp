@@ -1,46 +1,59 @@
-// Runs a trained classifier on a tensor or on images, or a diffusion model on tensors. See --help.
+// Runs a trained classifier on images or on a tensor, or a diffusion model on tensors. See --help.
 
 #include "weightformer/core/check.h"
 #include "weightformer/core/memory.h"
 
+#include "checkpoint/saved_config.h"
+#include "config/load.h"
 #include "infer.h"
 #include "tool.h"
+
+namespace wf {
+
+Config infer_config(const InferArguments& a, const Weights& weights) {
+  auto config = load_config(a.cfg, a.opts);
+  if (!a.model.empty()) set_key(config, "MODEL.NAME", a.model, "--model");
+  set_key(config, "DEVICE", a.device, "--device");
+  return evaluation_config(std::move(config), weights, a.weights);
+}
+
+}  // namespace wf
 
 int main(int argc, char** argv) {
   wf::keep_freed_memory();
   CLI::App app(
-      "Classifies a tensor (--model --weights --input --output) or images (--cfg --resume "
-      "--images), or denoises latents (--model dit_… --weights --input --output).");
+      "Classifies images (wf_infer weights.pth cat.jpg photos/) or a tensor (wf_infer weights.pth "
+      "--input x.safetensors --output y.safetensors); runs a diffusion model on tensors. The model "
+      "and how images are prepared come from the file of weights, unless --cfg, --opts or --model "
+      "say otherwise.");
   return wf::run_tool(&app, [&] {
     wf::InferArguments a;
-    auto* model =
-        app.add_option("--model", a.model, "name of the model, for example wfm_tiny or dit_s_2");
-    auto* weights =
-        app.add_option("--weights", a.weights, "its weights: .pth, .safetensors or a checkpoint");
+    app.add_option("weights,--weights,--resume", a.weights,
+                   "trained weights: .pth, .safetensors or a checkpoint")
+        ->required();
+    app.add_option("images,--images", a.images, "images, or directories of them");
     auto* input = app.add_option("--input", a.input,
                                  "safetensors with x [B, 3, H, W]; for DiT x [B, 4, H, W], "
                                  "t [B] (steps), y [B] (labels, int64)");
     auto* output = app.add_option("--output", a.output,
                                   "where logits [B, classes] go; for DiT out [B, 8, H, W]");
-    model->needs(weights)->needs(input)->needs(output);
+    output->needs(input);
+    input->needs(output);
+    app.add_option("--model", a.model, "name of the model, such as wfm_tiny or dit_s_2");
+    app.add_option("--cfg", a.cfg, "configuration of the model, YAML");
+    app.add_option("--opts", a.opts, "KEY VALUE …: override keys of the configuration");
     app.add_option("--guidance", a.guidance,
                    "classifier-free guidance of a DiT: the second half of the batch is the first "
                    "once more, with the label for no class")
-        ->needs(model);
-    auto* cfg = app.add_option("--cfg", a.cfg, "configuration of the model, YAML");
-    auto* resume =
-        app.add_option("--resume", a.resume, "checkpoint or weights: .pth or .safetensors");
-    auto* images = app.add_option("--images", a.images, "images, or directories of them");
-    cfg->needs(resume)->needs(images)->excludes(model);
-    app.add_option("--opts", a.opts, "KEY VALUE … over the configuration");
+        ->needs(input);
     app.add_option("--device", a.device, "auto, cpu or cuda");
-    app.add_option("--top", a.top, "how many classes to name")->check(CLI::PositiveNumber);
-    app.add_flag("--ema", a.ema, "the averaged weights of a checkpoint");
+    app.add_option("--top", a.top, "how many classes to print")->check(CLI::PositiveNumber);
+    app.add_flag("--ema", a.ema, "use the EMA weights of a checkpoint");
     app.add_flag("--allow-missing", a.allow_missing, "accept weights that do not fill the model");
     app.add_flag("--json", a.json, "one JSON object per image");
     app.parse(argc, argv);
-    WF_CHECK(model->count() + cfg->count() == 1,
-             "give --model with --weights --input --output, or --cfg with --resume --images");
-    return model->count() ? wf::infer_tensors(a) : wf::infer_images(a);
+    WF_CHECK(a.images.empty() != a.input.empty(),
+             "give images or directories of them, or --input with --output");
+    return a.input.empty() ? wf::infer_images(a) : wf::infer_tensors(a);
   });
 }

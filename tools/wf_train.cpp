@@ -3,8 +3,8 @@
 #include "weightformer/core/memory.h"
 
 #include "checkpoint/checkpoint_observer.h"
-#include "checkpoint/pretrained.h"
 #include "checkpoint/resume.h"
+#include "checkpoint/saved_config.h"
 #include "config/command_line.h"
 #include "config/describe.h"
 #include "core/atomic_file.h"
@@ -18,36 +18,11 @@
 #include "runtime/log.h"
 #include "runtime/stop_signal.h"
 #include "tool.h"
+#include "train.h"
 
 #include <iostream>
-#include <optional>
 
 using namespace wf;
-
-static int evaluate_or_time(const Run& run) {
-  const auto& config = run.config;
-  const auto& file = config.model.resume.empty() ? config.model.pretrained : config.model.resume;
-  // The weights come first: they know what the outputs of the model mean.
-  std::optional<PretrainedWeights> weights;
-  if (!file.empty()) weights.emplace(config, file, LoadPurpose::evaluation);
-  const auto saved = weights ? weights->metadata() : Metadata{};
-  const TaskRequest request{run.env, run.device, run.ranks.get(), /*train=*/false, saved};
-  const auto task = tasks().at(config.model.type).build(config, request).task;
-  if (weights) weights->load_into(*task->model());
-  const auto context = run.validation_context();
-  if (config.throughput_mode) {
-    const auto [speed, batch] = task->throughput(context);
-    log::info("throughput: {:.1f} images/s at batch {}", speed, batch);
-    std::cout << fmt::format("{{\"images_per_s\": {}, \"batch\": {}}}\n", speed, batch);
-    return 0;
-  }
-  const auto metrics = task->evaluate(context, run.directory);
-  run.ranks->on_root("report", [&] {
-    log::info("evaluation: {}", metrics.show());
-    std::cout << evaluation_json(metrics) << std::endl;
-  });
-  return 0;
-}
 
 static int train(const Run& run) {
   const auto& config = run.config;
@@ -90,8 +65,9 @@ int main(int argc, char** argv) {
   keep_freed_memory();
   return run_tool(nullptr, [&] {
     const auto arguments = parse_train_arguments(argc, argv);
-    const auto& config = arguments.config;
     if (!arguments.help.empty()) return std::cout << arguments.help, 0;
+    const auto config = evaluation_config(arguments.config);
+    if (arguments.list_models) return std::cout << list_models(), 0;
     if (arguments.print_config) return std::cout << dump_yaml(config), 0;
     tasks().at(config.model.type).check(config);
     const auto run = start_run(config, read_launch_env());

@@ -3,10 +3,13 @@
 #include "weightformer/core/check.h"
 
 #include "checkpoint/optimizer_layout.h"
-#include "checkpoint/yaml_tree.h"
+#include "checkpoint/saved_config.h"
 #include "runtime/log.h"
+#include "serialization/flat_settings.h"
 
 #include <torch/torch.h>
+
+#include <cmath>
 
 namespace wf {
 namespace {
@@ -37,6 +40,9 @@ bool is_new_in_format_3(const std::string& name) {
          name == "best_metric" || name == "best_weights";
 }
 
+// Far beyond any run; products of two such counts fit in 64 bits.
+constexpr int64_t kMost = 1'000'000'000;
+
 // One field of Progress from the dict that write_progress makes.
 class ReadField {
  public:
@@ -46,13 +52,16 @@ class ReadField {
   void operator()(int64_t& field, const char* name) const {
     if (format_ < 3 && is_new_in_format_3(name)) return;
     const auto* value = dict_.find(name);
-    WF_CHECK(value && value->is(Kind::integer) && value->integer >= 0, path_,
-             ": damaged checkpoint: progress: no integer ", name);
+    WF_CHECK(value && value->is(Kind::integer) && value->integer >= 0 && value->integer <= kMost,
+             path_, ": damaged checkpoint: progress: expected a count from 0 to ", kMost, " as ",
+             name);
     field = value->integer;
   }
   void operator()(double& field, const char* name) const {
     if (format_ < 3 && is_new_in_format_3(name)) return;
     field = number_or(dict_.find(name), 0);
+    WF_CHECK(!std::isinf(field) || field == Progress::kNone, path_,
+             ": damaged checkpoint: progress: ", name, " is infinite");
   }
 
  private:
@@ -80,6 +89,7 @@ Progress own_progress(const std::string& path, const Value& own, int64_t format)
 Progress published_progress(const std::string& path, const Value& root) {
   Progress p;
   p.epoch = integer_or(root.find("epoch"), -1);
+  WF_CHECK(p.epoch <= kMost, path, ": damaged checkpoint: epoch is ", p.epoch);
   WF_CHECK(p.epoch >= 0, path,
            ": no count of finished epochs under epoch, so where to resume is not known; "
            "--pretrained takes the weights alone");
@@ -147,7 +157,7 @@ Metadata CheckpointFile::metadata() const {
 
 Config CheckpointFile::config(const Config& fallback) const {
   const auto* config = file_.root().find("config");
-  return config ? config_in(*config, fallback) : fallback;
+  return config ? config_in(flat_settings(*config), fallback) : fallback;
 }
 
 void CheckpointFile::verify() {

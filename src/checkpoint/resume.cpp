@@ -7,6 +7,7 @@
 #include "config/describe.h"
 #include "core/registry.h"
 #include "core/text.h"
+#include "engine/metadata.h"
 #include "runtime/log.h"
 
 #include <cmath>
@@ -71,6 +72,16 @@ void forget_best_of_others(const std::string& directory, const MetricSpec& metri
   progress.best_weights = 0;
 }
 
+// With another number of classes the head is initialized, which PretrainedWeights reports; with the
+// same number it is loaded, whatever the classes are called.
+void warn_of_other_classes(const Task& task, const Metadata& loaded, const std::string& file) {
+  const auto now = task.metadata();
+  if (const auto other = first_other_class(loaded, now); !other.empty()) {
+    log::warning("{}: trained on other classes: {}; the head is loaded with the other weights", file,
+                 other);
+  }
+}
+
 // With TRAIN.AUTO_RESUME false nothing is resumed but `given`; from the run's own directory that is
 // going back.
 std::vector<SavedCheckpoint> list_unless_refused(const std::string& directory,
@@ -114,8 +125,9 @@ std::vector<SavedCheckpoint> resume(const Config& config, const std::string& dir
     log::info("resumed {}: {} epochs and {} batches done", file->path(), state.progress.epoch,
               state.progress.batch);
   } else if (!config.model.pretrained.empty()) {
-    PretrainedWeights(config, config.model.pretrained, LoadPurpose::training)
-        .load_into(*state.model);
+    PretrainedWeights weights(config, config.model.pretrained, LoadPurpose::training);
+    warn_of_other_classes(task, weights.metadata(), config.model.pretrained);
+    weights.load_into(*state.model);
     log::info("starting from the weights of {}", config.model.pretrained);
   }
   return std::move(saved);

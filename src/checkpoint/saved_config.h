@@ -1,15 +1,24 @@
 #pragma once
 
 #include "weightformer/config/config.h"
+#include "weightformer/serialization/weights.h"
 
-#include <optional>
 #include <string>
 
 namespace wf {
 
-/// The settings that the weights in `path` were trained with, with defaults for keys that the file
-/// does not have; nothing when it has no configuration (bare weights, safetensors). Throws
-/// wf::Error when the file cannot be read.
-std::optional<Config> saved_config(const std::string& path);
+/// `otherwise` with what `saved` says. Keys and values that are unknown here, as in a file of the
+/// reference implementation, are left out.
+Config config_in(const Settings& saved, Config otherwise);
+
+/// `config` with the model and the preprocessing of images that `weights` were trained with, for
+/// each key that neither a configuration file nor the command line set. Logs, naming `source`, which
+/// of the keys that were set differ from the file. Weights without a configuration are recognized
+/// by their shapes.
+Config evaluation_config(Config config, const Weights& weights, const std::string& source);
+
+/// For --eval and --throughput the same with the weights that `config` names, MODEL.RESUME or
+/// MODEL.PRETRAINED; for training, and without weights, `config`. Throws wf::Error.
+Config evaluation_config(const Config& config);
 
 }  // namespace wf

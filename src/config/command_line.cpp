@@ -71,8 +71,9 @@ CommandLine parse_train_arguments(int argc, const char* const* argv) {
                "wf_train");
   std::string cfg, ignored;
   std::vector<std::string> opts, values(std::size(kKeyFlags));
-  bool print_config = false;
-  app.add_option("--cfg", cfg, "YAML configuration file")->required();
+  bool print_config = false, list_models = false;
+  app.add_option("--cfg", cfg,
+                 "YAML configuration file; --eval can take the model from the checkpoint instead");
   app.add_option("--opts", opts, "KEY VALUE …: override keys of the file");
   std::vector<CLI::Option*> flags, switches;
   for (size_t i = 0; i < std::size(kKeyFlags); ++i) {
@@ -85,6 +86,7 @@ CommandLine parse_train_arguments(int argc, const char* const* argv) {
   }
   app.set_version_flag("--version", "", "print the version and exit");
   app.add_flag("--print-config", print_config, "print the effective configuration and exit");
+  app.add_flag("--list-models", list_models, "print the names that MODEL.NAME takes and exit");
   app.add_option("--local_rank,--local-rank", ignored,
                  "accepted and ignored: each process has it from torchrun's environment");
   app.add_flag("--find-unused-params", "accepted and ignored: every parameter is used");
@@ -100,10 +102,15 @@ CommandLine parse_train_arguments(int argc, const char* const* argv) {
   } catch (const CLI::ParseError& problem) {
     throw Error(explain(problem, app, {argv + 1, argv + argc}, key_of_flag));
   }
+  out.list_models = list_models;
+  if (list_models) return out;
   for (auto* given : {&opts, &values}) {
     for (auto& word : *given) take_blank_away(word);
   }
   out.config = load_config(cfg, opts);
+  const auto given = [&](const char* flag) { return app.get_option(flag)->count() > 0; };
+  WF_CHECK(!cfg.empty() || given("--eval"),
+           "--cfg is required (but for --eval with --resume); --help lists the flags");
   for (size_t i = 0; i < flags.size(); ++i) {
     if (flags[i]->count()) set_key(out.config, kKeyFlags[i].key, values[i], kKeyFlags[i].flag);
   }

@@ -10,6 +10,7 @@ namespace wf {
 struct CommandLine {
   Config config;
   std::string help;           ///< not empty: --help was given; print this and exit
+  bool list_models = false;   ///< --list-models: print the names of the models and exit
   bool print_config = false;  ///< --print-config: print the effective configuration and exit
 };
 

@@ -63,6 +63,11 @@ void visit_data(C& c, V&& v) {
   v(c.data.zip_mode, false,
     {"DATA.ZIP_MODE",
      "read train.zip with train_map.txt and val.zip with val_map.txt instead of directories"});
+  v(c.data.val_split, 0,
+    {"DATA.VAL_SPLIT",
+     "part of the images of each class in the training set that is held out for validation, instead "
+     "of a validation set; 0: none",
+     from_to_below(0, 1)});
   v(c.data.cache_mode, CacheMode::part,
     {"DATA.CACHE_MODE",
      "read-ahead of zip and packed files: no, part (1 / world size per process) or full; the "
@@ -327,7 +332,8 @@ void visit_run(C& c, V&& v) {
     {"TEST.EVERY_STEPS", "optimizer steps between validations; 0: none", at_least(0), Scope::run});
   v(c.test.ema, false,
     {"TEST.EMA", "--eval: evaluate the EMA weights of the checkpoint", {}, Scope::run});
-  v(c.amp, false, {"AMP", "automatic mixed precision"});
+  v(c.amp, AmpMode::off,
+    {"AMP", "automatic mixed precision; auto: on GPUs, and on CPUs with bfloat16 instructions"});
   v(c.amp_dtype, AmpDtype::bfloat16, {"AMP_DTYPE", "autocast dtype; float16 enables loss scaling"});
   v(c.output, "output",
     {"OUTPUT", "parent directory; a run writes to OUTPUT/NAME/TAG", {}, Scope::machine});
@@ -342,7 +348,9 @@ void visit_run(C& c, V&& v) {
   v(c.seed, 0, {"SEED", "random seed", at_least(0)});
   v(c.eval_mode, false, {"EVAL_MODE", "evaluate the model and exit", {}, Scope::run});
   v(c.throughput_mode, false,
-    {"THROUGHPUT_MODE", "measure inference throughput and exit", {}, Scope::run});
+    {"THROUGHPUT_MODE",
+     "measure inference throughput on the validation set and exit; wf_bench needs no data", {},
+     Scope::run});
   v(c.device, DeviceChoice::automatic,
     {"DEVICE", "auto uses CUDA when available", {}, Scope::machine});
   v(c.threads, 0,

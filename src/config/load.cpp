@@ -172,7 +172,7 @@ void set_key(Config& config, const std::string& key, const std::string& value,
 
 Config load_config(const std::string& path, const std::vector<std::string>& opts) {
   Config config;
-  FileReader(config).read(path);
+  if (!path.empty()) FileReader(config).read(path);
   WF_CHECK(opts.size() % 2 == 0, "--opts: expected KEY VALUE pairs, ", opts.back(),
            " has no value");
   for (size_t i = 0; i < opts.size(); i += 2) set_key(config, opts[i], opts[i + 1], "--opts");

@@ -7,8 +7,8 @@
 
 namespace wf {
 
-/// The defaults, overlaid by a YAML file (those it names under BASE first, relative to it),
-/// overlaid by `opts`, KEY VALUE pairs. Throws wf::Error in one line, "file:line: key …", naming
+/// The defaults, overlaid by a YAML file (those it names under BASE first, relative to it; "": no
+/// file), overlaid by `opts`, KEY VALUE pairs. Throws wf::Error in one line, "file:line: key …", naming
 /// the nearest known key, for anything that is not right. Contradictions are validate()'s business.
 Config load_config(const std::string& path, const std::vector<std::string>& opts = {});
 

@@ -4,6 +4,7 @@
 
 #include "core/registry.h"
 #include "core/text.h"
+#include "serialization/flat_settings.h"
 #include "serialization/tensor_file.h"
 
 #include <nlohmann/json.hpp>
@@ -109,12 +110,22 @@ std::vector<std::string> classes_of(const Value& root) {
   return out;
 }
 
-// As the configuration in a checkpoint has it.
-std::string model_of(const Value& root) {
+// wf_convert puts the settings of a checkpoint into the metadata of safetensors, as JSON.
+Settings settings_of(const Safetensors& file) {
+  const auto found = file.metadata.find(kSettingsMetadata);
+  if (found == file.metadata.end()) return {};
+  const json config = json::parse(found->second, nullptr, /*allow_exceptions=*/false);
+  Settings out;
+  if (!config.is_object()) return out;
+  for (const auto& [key, value] : config.items()) {
+    if (value.is_string()) out[key] = value;
+  }
+  return out;
+}
+
+Settings settings_of(const Value& root) {
   const auto* config = root.find("config");
-  const auto* section = config ? config->find("MODEL") : nullptr;
-  const auto* name = section ? section->find("NAME") : nullptr;
-  return name && name->is(Kind::text) ? name->text.substr(0, 100) : "";
+  return config ? flat_settings(*config) : Settings{};
 }
 
 std::vector<std::string> only_in(const TensorMap& from, const TensorMap& in) {
@@ -175,7 +186,7 @@ std::vector<Copy> copy_checked(const Weights& weights, std::vector<Copy> copies)
 
 Weights safetensors_weights(const std::shared_ptr<MappedFile>& map, bool ema) {
   auto file = read_safetensors(map);
-  Weights out{{}, classes_of(file), "", "", map, file.checksums};
+  Weights out{{}, classes_of(file), "", settings_of(file), map, file.checksums};
   if (!file.metadata.count(kWholeCheckpoint)) {
     WF_CHECK(!ema, map->path(), ": holds one set of weights, no EMA weights");
     out.tensors = without_prefixes(file.tensors);
@@ -224,7 +235,7 @@ Weights read_weights(TensorFile& file, bool ema) {
   return {without_prefixes(file.tensors(*dict)),
           classes_of(file.root()),
           taken,
-          model_of(file.root()),
+          settings_of(file.root()),
           file.file(),
           {},
           has_both(file.root())};
@@ -250,13 +261,15 @@ TensorMap state_dict(const torch::nn::Module& module) {
 
 LoadReport load_weights(torch::nn::Module& module, const TensorMap& weights,
                         const std::string& source, const LoadOptions& options) {
-  return load_weights(module, Weights{weights, {}, "", "", nullptr}, source, options);
+  return load_weights(module, Weights{weights, {}, "", {}, nullptr}, source, options);
 }
 
 LoadReport load_weights(torch::nn::Module& module, Weights&& weights, const std::string& source,
                         const LoadOptions& options) {
   const auto name_of = [&] {
-    return weights.model.empty() ? source : str(source, " (a checkpoint of ", weights.model, ")");
+    const auto model = weights.settings.find("MODEL.NAME");
+    if (model == weights.settings.end()) return source;
+    return str(source, " (a checkpoint of ", model->second.substr(0, 100), ")");
   };
   const auto state = state_dict(module);
   const auto& tensors = weights.tensors;
@@ -278,7 +291,9 @@ LoadReport load_weights(torch::nn::Module& module, Weights&& weights, const std:
     }
     WF_CHECK(tensor.sizes() == own->second.sizes(), name_of(), ": ", name, " is ", tensor.sizes(),
              " in the file and ", own->second.sizes(), " in the model",
-             other_head ? "; wf_train --pretrained takes weights of another class count"
+             other_head ? str(": the weights are of ", tensor.size(0),
+                                   " classes; set that number (MODEL.NUM_CLASSES, num_classes()), "
+                                   "or fine-tune with wf_train --pretrained")
                         : "; is it of the model that was asked for (MODEL.NAME, --model)?");
     copies.push_back({own->second, tensor});
   }

@@ -19,6 +19,8 @@ except ImportError as problem:
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "bench"))
 import weightformer  # noqa: E402
 
+if len(sys.argv) != 4:
+    sys.exit("usage: resume_in_python.py BUILD/bin/resume_probe BUILD/bin/wf_convert tests/golden/checkpoints")
 probe, convert, golden = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3])
 
 

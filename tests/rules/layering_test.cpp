@@ -1,5 +1,5 @@
 // Dependencies point left only:
-//   core ← {serialization, config} · core ← ops ← nn ← models · ops ← kernels · core ← runtime
+//   core ← {serialization, config} · core ← ops ← nn · {nn, serialization} ← models · ops ← kernels · core ← runtime
 //   {core, config} ← diffusion
 //   {runtime, config, models, data, optim, dist, diffusion} ← engine ← checkpoint ← tools
 
@@ -31,7 +31,7 @@ const std::map<std::string, Modules>& layering() {
     m["kernels"] = {"core", "ops", "kernels"};  // and nothing includes kernels
     m["nn"] = m["ops"] + Modules{"nn"};
     // The models embed without the configuration, which needs yaml-cpp.
-    m["models"] = m["nn"] + Modules{"models"};
+    m["models"] = m["nn"] + Modules{"models", "serialization"};
     m["runtime"] = {"core", "runtime"};
     m["config"] = {"core", "config"};
     for (const char* module : {"data", "dist"}) m[module] = {"core", "config", "runtime", module};

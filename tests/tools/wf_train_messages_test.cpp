@@ -67,6 +67,39 @@ TEST_F(WfTrainMessages, PixelsThatNoPatchCoversAreWarnedOf) {
       << end.err;
 }
 
+TEST_F(WfTrainMessages, WithoutAValidationSetAPartOfTheTrainingSetIsHeldOut) {
+  fs::remove_all(folder_ / "data/val");
+  const auto end = train({"--opts", "DATA.VAL_SPLIT", "0.25"});
+  ASSERT_EQ(end.code, 0) << end.err;
+  EXPECT_NE(end.err.find("data: 2 classes, 12 training and 4 validation images\n"),
+            std::string::npos)
+      << end.err;
+  expect_error({"--tag", "b", "--opts", "MODEL.TYPE", "wfm_dit", "MODEL.NAME", "dit_nano",
+                "DATA.VAL_SPLIT", "0.25"},
+               "DATA.VAL_SPLIT is for classification");
+}
+
+TEST_F(WfTrainMessages, AmpAutoTellsWhatItChose) {
+  const auto end = train({"--opts", "AMP", "auto"});
+  ASSERT_EQ(end.code, 0) << end.err;
+  const bool bfloat16 = end.err.find("AMP auto: bfloat16\n") != std::string::npos;
+  EXPECT_NE(bfloat16, end.err.find("AMP auto: float32 on this CPU\n") != std::string::npos);
+  // What was chosen is the setting of the run.
+  EXPECT_NE(read_file(folder_ / "out/wfm_nano/default/config.yaml")
+                .find(bfloat16 ? "\nAMP: true\n" : "\nAMP: false\n"),
+            std::string::npos);
+}
+
+TEST_F(WfTrainMessages, AmpWithoutTheInstructionsIsWarnedOf) {
+  ::setenv("ATEN_CPU_CAPABILITY", "avx2", 1);
+  const auto chosen = train({"--opts", "AMP", "auto"}), forced = train({"--amp", "--tag", "b"});
+  ::unsetenv("ATEN_CPU_CAPABILITY");
+  EXPECT_NE(chosen.err.find("AMP auto: float32 on this CPU\n"), std::string::npos) << chosen.err;
+  EXPECT_NE(forced.err.find("AMP true: this CPU has no instructions for bfloat16"),
+            std::string::npos)
+      << forced.err;
+}
+
 TEST_F(WfTrainMessages, AWrongDataDirectoryIsAnsweredWithWhatItLacks) {
   fs::create_directory(folder_ / "nothing");
   expect_error({"--data-path", folder_ / "gone"},
@@ -86,9 +119,17 @@ TEST_F(WfTrainMessages, ACommandThatIsRefusedLeavesNoRunDirectory) {
   EXPECT_FALSE(fs::exists(folder_ / "out"));
 }
 
+TEST(Programs, ListTheModels) {
+  const auto end = run({program("wf_train"), "--list-models"});
+  EXPECT_EQ(end.code, 0) << end.err;
+  EXPECT_NE(end.out.find("\nwfm_tiny    wfm            192    17    16     224\n"), std::string::npos)
+      << end.out;
+  EXPECT_NE(end.out.find("\ndit_b_8 "), std::string::npos) << end.out;
+}
+
 TEST(Programs, PrintTheirVersion) {
   for (const char* name : {"wf_train", "wf_infer", "wf_convert", "wf_prepare", "wf_report",
-                           "wf_pack", "wf_scale", "wf_bench"}) {
+                           "wf_pack", "wf_scale", "wf_bench", "wf_sample"}) {
     const auto end = run({program(name), "--version"});
     EXPECT_EQ(end.code, 0) << name << ": " << end.err;
     EXPECT_EQ(end.out.rfind("weightformer ", 0), 0u) << name << ": " << end.out;

@@ -17,6 +17,7 @@ using Pair = std::array<double, 2>;
 
 struct DataConfig {
   int64_t batch_size, img_size, num_workers;
+  double val_split;
   std::string data_path, real_labels;
   DatasetKind dataset;
   InterpolationMode interpolation;
@@ -112,7 +113,8 @@ struct Config {
   SampleConfig sample;
   TestConfig test;
   DistConfig dist;
-  bool amp, eval_mode, throughput_mode;
+  AmpMode amp;
+  bool eval_mode, throughput_mode;
   AmpDtype amp_dtype;
   DeviceChoice device;
   std::string output, tag;

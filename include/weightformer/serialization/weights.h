@@ -2,6 +2,7 @@
 #pragma once
 
 #include "weightformer/serialization/safetensors.h"
+#include "weightformer/serialization/settings.h"
 
 #include <memory>
 #include <string>
@@ -21,7 +22,7 @@ struct Weights {
   TensorMap tensors;
   std::vector<std::string> classes;  ///< names of the outputs; empty when the file has none
   std::string taken;  ///< where in the file they were: "model", "model_ema"; empty: at the top
-  std::string model;  ///< the name of the model in a checkpoint's configuration; empty: not known
+  Settings settings;  ///< what they were trained with: "MODEL.NAME", "DATA.IMG_SIZE"
   std::shared_ptr<MappedFile> file;
   std::vector<Stretch> checksums = {};  ///< in the file, not compared yet
   bool averaged_too = false;            ///< the file has plain and averaged ones

@@ -4,6 +4,7 @@
 
 #include "data/image_reader.h"
 #include "data/sources/real_labels.h"
+#include "data/sources/split_dataset.h"
 #include "engine/build_data.h"
 #include "engine/classification/classification_task.h"
 #include "runtime/log.h"
@@ -109,6 +110,33 @@ void check_classification(const Config& config) {
   if (!config.eval_mode && !config.throughput_mode) build_train_transform(config);
 }
 
+// The training set is null unless `request` trains. `classes`: the numbering of a checkpoint.
+struct Sets {
+  std::shared_ptr<const Dataset> train, validation;
+};
+
+static Sets open_sets(const Config& config, const TaskRequest& request,
+                      std::vector<std::string> classes) {
+  const auto source = data_source(config.data, request.env);
+  const bool split = config.data.val_split > 0;
+  Sets sets;
+  if (request.train || split) {
+    sets.train = open_dataset(source, "train", std::move(classes));
+    require_same_on_all_ranks("training set", *sets.train, request.ranks);
+    classes = sets.train->classes();
+  }
+  if (split) {
+    const auto seed = static_cast<uint64_t>(config.seed);
+    auto parts = split_dataset(sets.train, config.data.val_split, seed);
+    sets = {std::move(parts.train), std::move(parts.held_out)};
+  } else {
+    sets.validation = open_dataset(source, "val", std::move(classes));
+    require_same_on_all_ranks("validation set", *sets.validation, request.ranks);
+  }
+  if (!request.train) sets.train = nullptr;
+  return sets;
+}
+
 TaskSetup build_classification(const Config& config, const TaskRequest& request) {
   const auto source = data_source(config.data, request.env);
   const auto side = config.data.img_size;
@@ -117,25 +145,15 @@ TaskSetup build_classification(const Config& config, const TaskRequest& request)
   options.device = request.device;
   options.loss = build_loss(config);
   options.mixup = build_mixup(config);
-  std::unique_ptr<Loader> train;
-  int64_t train_images = 0;
   const auto numbering = request.saved.find("classes");
   if (numbering != request.saved.end()) options.classes = numbering->second;
-  if (request.train) {
-    auto transform = build_train_transform(config);  // first: a bad policy costs no listing
-    const auto dataset = open_dataset(source, "train");
-    require_same_on_all_ranks("training set", *dataset, request.ranks);
-    options.classes = dataset->classes();
-    train_images = dataset->size();
-    auto reader = make_image_reader(dataset, std::move(transform), request.device.is_cuda());
-    train = build_loader(config, std::move(reader), /*train=*/true, request);
-  }
-  const auto dataset = open_dataset(source, "val", options.classes);
-  require_same_on_all_ranks("validation set", *dataset, request.ranks);
+  std::unique_ptr<Transform> augmentation;
+  if (request.train) augmentation = build_train_transform(config);  // a bad one costs no listing
+  const auto [train_set, dataset] = open_sets(config, request, options.classes);
   const auto count = static_cast<int64_t>(dataset->classes().size());
-  const auto images = train ? str(train_images, " training and ", dataset->size(), " validation")
-                            : str(dataset->size(), " validation");
-  log::info("{}: {} classes, {} images", source.path, count, images);
+  const auto images = train_set ? str(train_set->size(), " training and ", dataset->size())
+                                : str(dataset->size());
+  log::info("{}: {} classes, {} validation images", source.path, count, images);
   WF_CHECK(count == config.model.num_classes, source.path, " has ", count,
            " classes and MODEL.NUM_CLASSES is ", config.model.num_classes,
            ": set it with --opts MODEL.NUM_CLASSES ", count);
@@ -143,7 +161,13 @@ TaskSetup build_classification(const Config& config, const TaskRequest& request)
   if (!config.data.real_labels.empty()) {
     options.real_labels = real_labels(*dataset, config.data.real_labels);
   }
-  auto reader = make_image_reader(dataset, build_eval_transform(config), request.device.is_cuda());
+  const bool bytes = request.device.is_cuda();
+  std::unique_ptr<Loader> train;
+  if (train_set) {
+    auto reader = make_image_reader(train_set, std::move(augmentation), bytes);
+    train = build_loader(config, std::move(reader), /*train=*/true, request);
+  }
+  auto reader = make_image_reader(dataset, build_eval_transform(config), bytes);
   auto validation = build_loader(config, std::move(reader), /*train=*/false, request);
   auto task = std::make_unique<ClassificationTask>(build_classifier(config, request.device),
                                                    std::move(validation), std::move(options));
