@@ -17,7 +17,7 @@
 namespace wf {
 namespace {
 
-constexpr int kColumns = 8, kMostRows = 25, kSide = 112, kGap = 20, kCaption = 46, kHead = 44;
+constexpr int kColumns = 8, kMaxRows = 25, kSide = 112, kGap = 20, kCaption = 46, kHead = 44;
 
 struct Prediction {
   std::string file, said;
@@ -83,7 +83,7 @@ std::string summarize(const std::vector<Prediction>& all) {
 
 void draw_contact_sheet(const std::string& predictions, const std::string& path) {
   const auto all = read_predictions(predictions);
-  const int count = static_cast<int>(std::min<size_t>(all.size(), kColumns * kMostRows));
+  const int count = static_cast<int>(std::min<size_t>(all.size(), kColumns * kMaxRows));
   const int rows = (count + kColumns - 1) / kColumns, width = kGap + kColumns * (kSide + kGap);
   cv::Mat canvas(kHead + rows * (kSide + kCaption), width, CV_8UC3, kWhite);
   for (int i = 0; i < count; ++i) {
@@ -91,7 +91,7 @@ void draw_contact_sheet(const std::string& predictions, const std::string& path)
     draw_cell(canvas, {kGap + column * (kSide + kGap), kHead + row * (kSide + kCaption)}, all[i]);
   }
   auto summary = summarize(all);
-  if (all.size() > kColumns * kMostRows) summary += fmt::format("; the sheet has {}", count);
+  if (all.size() > kColumns * kMaxRows) summary += fmt::format("; the sheet has {}", count);
   draw_text(canvas, summary, {kGap, 28}, 0.6);
   save(canvas, path);
   std::cout << summary << "\n";

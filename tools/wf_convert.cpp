@@ -25,9 +25,9 @@ void write_weights(const Arguments& a, bool to_safetensors) {
   WeightsOptions options;
   options.ema = a.ema;
   const auto weights = read_weights(a.input, options);
-  if (!weights.taken.empty() && !a.weights_only && !a.ema) {
+  if (!weights.source_key.empty() && !a.weights_only && !a.ema) {
     log::info("{}: its weights alone go into {} (from {}); a .pth takes all of a checkpoint",
-              a.input, a.output, weights.taken);
+              a.input, a.output, weights.source_key);
   }
   if (to_safetensors) {
     Safetensors out{weights.tensors, {{"format", "pt"}}, {}};

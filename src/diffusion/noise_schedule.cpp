@@ -26,13 +26,13 @@ std::vector<double> linear_betas(int64_t steps) {
 }
 
 std::vector<double> cosine_betas(int64_t steps) {
-  constexpr double kOffset = 0.008, kPi = 3.14159265358979323846, kMost = 0.999;
+  constexpr double kOffset = 0.008, kPi = 3.14159265358979323846, kMax = 0.999;
   const auto abar = [&](int64_t i) {
     const double t = static_cast<double>(i) / static_cast<double>(steps);
     return std::pow(std::cos((t + kOffset) / (1 + kOffset) * kPi / 2), 2);
   };
   std::vector<double> betas(steps);
-  for (int64_t i = 0; i < steps; ++i) betas[i] = std::min(1 - abar(i + 1) / abar(i), kMost);
+  for (int64_t i = 0; i < steps; ++i) betas[i] = std::min(1 - abar(i + 1) / abar(i), kMax);
   return betas;
 }
 

@@ -40,7 +40,7 @@ at::Tensor WeightFormerImpl::forward(const at::Tensor& images) {
     const auto forward = [block, grid = grid](const std::vector<at::Tensor>& inputs) {
       return block->forward(inputs[0], grid);
     };
-    // A block that draws nothing needs no generator put back.
+    // Without random draws, no generator state has to be restored.
     const auto& drop_path = *block->drop_path;
     x = recompute_if(options.recompute() && is_training(), *block, forward, {x},
                      drop_path.active() ? drop_path.draws(x) : at::Generator());

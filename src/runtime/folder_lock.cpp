@@ -26,8 +26,8 @@ void lock(int descriptor, const std::string& path, const std::string& folder, in
     const int problem = errno;
     if (problem == EINTR) continue;
     if (problem != EWOULDBLOCK) {
-      log::warning("{}: cannot be locked ({}); see that no second run uses this folder", path,
-                   std::strerror(problem));
+      log::warning("{}: cannot be locked ({}); make sure that no second run uses this directory",
+                   path, std::strerror(problem));
       return;
     }
     WF_CHECK(waits-- > 0, folder, ": another run is writing here; give this one another --tag");
@@ -68,7 +68,8 @@ void FolderLock::renew() {
   if (is_in_place()) return;
   std::error_code problem;
   std::filesystem::create_directories(folder_, problem);
-  WF_CHECK(!problem, folder_, ": moved or deleted, and cannot be made again: ", problem.message());
+  WF_CHECK(!problem, folder_,
+           ": moved or deleted, and cannot be created again: ", problem.message());
   const int descriptor = open_file();
   try {
     lock(descriptor, path_, folder_, /*waits=*/0);
@@ -78,8 +79,9 @@ void FolderLock::renew() {
   }
   ::close(descriptor_);
   descriptor_ = descriptor;
-  log::warning("{}: this run directory was moved or deleted; made it again, saving continues there",
-               folder_);
+  log::warning(
+      "{}: this run directory was moved or deleted; created it again, saving continues there",
+      folder_);
 }
 
 }  // namespace wf

@@ -37,7 +37,8 @@ TEST(RunDirectory, MovedWhileTheRunTrainsIsMadeAgainAndHasAllThatFollows) {
     fs::rename(moved.parent_path(), aside.parent_path());
     const auto end = process.wait();
     EXPECT_EQ(end.code, 0) << end.err;
-    EXPECT_TRUE(has(end.err, "this run directory was moved or deleted; made it again")) << end.err;
+    EXPECT_TRUE(has(end.err, "this run directory was moved or deleted; created it again"))
+        << end.err;
   }
   expect_equal(training.tensors("unbroken", kEpochs), training.tensors("moved", kEpochs));
   EXPECT_FALSE(training.metrics("moved").empty());

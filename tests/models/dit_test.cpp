@@ -114,7 +114,7 @@ TEST(DiT, WeightsLoadByNameAndAWrongNameIsAnError) {
   weights["t_embedder.mlp.1.weight"] = weights.at("t_embedder.mlp.2.weight");
   weights.erase("t_embedder.mlp.2.weight");
   EXPECT_TRUE(has(error_of([&] { load_weights(*to, weights, "memory"); }),
-                  "missing t_embedder.mlp.2.weight; surplus t_embedder.mlp.1.weight"));
+                  "missing t_embedder.mlp.2.weight; unexpected t_embedder.mlp.1.weight"));
 }
 
 int64_t trained(const torch::nn::Module& module) {
@@ -285,7 +285,7 @@ TEST(DiT, ForgottenLabelsAreDrawnFromItsGeneratorAndInTrainingAlone) {
 
   const auto blind = filled_nano(nano().label_drop(1));
   EXPECT_TRUE(torch::equal(blind->forward(x, t, y),
-                           model->forward(x, t, torch::full_like(y, model->no_class()))));
+                           model->forward(x, t, torch::full_like(y, model->null_class()))));
   blind->eval();
   EXPECT_TRUE(torch::equal(blind->forward(x, t, y), labelled));
 }

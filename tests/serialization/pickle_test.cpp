@@ -153,7 +153,7 @@ TEST(Pickle, WhatIsMalformedGivesOneLine) {
       {"NN.", "left over"},
       {"h\x05.", "was not kept"},
       {"\xff.", "opcode 255"},
-      {"Ix\n.", "not a whole number"},
+      {"Ix\n.", "not an integer"},
       {"\x80\x09.", "protocol"},
       {"}(Nu.", "a key without a value"},
       {"}]Ns.", "cannot be one"},

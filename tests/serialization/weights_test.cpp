@@ -58,7 +58,7 @@ TEST(ReadWeights, EveryFormatGivesTheSameWeightsBitForBit) {
 TEST(ReadWeights, ThePublishedCheckpointGivesItsLogits) {
   const auto path = golden_path("checkpoints/published_trainer.pth");
   auto weights = read_weights(path);
-  EXPECT_EQ(weights.taken, "model");
+  EXPECT_EQ(weights.source_key, "model");
   for (const auto& [name, tensor] : expected_weights()) {
     EXPECT_TRUE(torch::equal(weights.tensors.at(name), tensor)) << name;
   }
@@ -92,7 +92,7 @@ TEST(ReadWeights, ABadFileGivesOneLineAndRunsNothing) {
       {"text.pth", "neither a file of torch.save nor safetensors"},
       {"truncated.pth", "cut short"},
       {"huge_header.safetensors", "claims a header of 4611686018427387904 bytes"},
-      {"runs_code.pth", "refused: it asks whoever opens it to call posix.system at byte 8831"},
+      {"runs_code.pth", "refused: its pickle calls posix.system at byte 8831"},
   };
   for (const auto& [name, expected] : cases) {
     const auto path = golden_path("checkpoints_bad/" + name);
@@ -191,7 +191,7 @@ TEST(ReadWeights, WrappersAreOpenedAndTheAverageIsTakenWhenAsked) {
   EXPECT_EQ(read_weights(folder / "w").tensors.at("head.weight").sum().item<float>(), 4);
   const auto averaged = read_weights(folder / "w", {/*ema=*/true, Checksums::now});
   EXPECT_EQ(averaged.tensors.at("head.weight").sum().item<float>(), 0);
-  EXPECT_EQ(averaged.taken, "model_ema.state_dict");
+  EXPECT_EQ(averaged.source_key, "model_ema.state_dict");
   // As PyTorch's ImageNet example saves: a tensor of its own beside the weights.
   d.put(root, "best_acc1", tree.of(torch::ones({})));
   tree.write(folder / "example", *root);
@@ -199,7 +199,7 @@ TEST(ReadWeights, WrappersAreOpenedAndTheAverageIsTakenWhenAsked) {
   const auto bare = golden_path("checkpoints/bare_state_dict.pth");
   EXPECT_NE(error_of([&] {
               read_weights(bare, {true, Checksums::now});
-            }).find("no averaged weights"),
+            }).find("no EMA weights"),
             std::string::npos);
 }
 
@@ -214,8 +214,8 @@ TEST(ReadWeights, AWholeCheckpointInSafetensorsGivesTrainedOrEmaWeights) {
   const auto trained = read_weights(path), averages = read_weights(path, {/*ema=*/true});
   EXPECT_EQ(trained.tensors.size(), 1u);
   EXPECT_EQ(trained.tensors.at("head.weight").sum().item<float>(), 2);
-  EXPECT_EQ(trained.taken, "model");
-  EXPECT_TRUE(trained.averaged_too);
+  EXPECT_EQ(trained.source_key, "model");
+  EXPECT_TRUE(trained.has_ema);
   EXPECT_EQ(averages.tensors.at("head.weight").sum().item<float>(), 0);
 }
 
@@ -249,8 +249,8 @@ TEST(LoadWeights, ABadFitNamesKeysAndShapes) {
   EXPECT_NE(shapes.find("in the file and [10] in the model"), std::string::npos) << shapes;
   EXPECT_NE(shapes.find("--pretrained"), std::string::npos) << shapes;
   LoadOptions fresh;
-  fresh.other_head = true;
-  EXPECT_EQ(load_weights(*model, other, fresh).fresh_head,
+  fresh.allow_head_mismatch = true;
+  EXPECT_EQ(load_weights(*model, other, fresh).reinitialized,
             (std::vector<std::string>{"head.bias", "head.weight"}));
 }
 
@@ -265,7 +265,7 @@ TEST(LoadWeights, NamesMissingSurplusAndMisshapenTensorsAndCopiesNothing) {
   broken.erase("head.bias");
   broken["extra"] = torch::zeros({1});
   EXPECT_EQ(message(broken),
-            "w.pth: not the weights of this model: missing head.bias; surplus extra");
+            "w.pth: not the weights of this model: missing head.bias; unexpected extra");
   broken = weights;
   broken["norm.bias"] = torch::zeros({3});
   EXPECT_EQ(

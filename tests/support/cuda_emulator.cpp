@@ -25,7 +25,7 @@ extern "C" void AnnotateIgnoreSyncEnd(const char* file, int line);
 namespace wf::emulator {
 namespace {
 
-constexpr unsigned kLanes = 32, kMostThreads = 1024;
+constexpr unsigned kLanes = 32, kMaxThreads = 1024;
 
 [[noreturn]] void give_up(const std::string& problem) {
   std::fprintf(stderr, "wf::emulator: %s\n", problem.c_str());
@@ -42,7 +42,7 @@ bool sleep_while(const std::atomic<uint32_t>& word, uint32_t value,
          errno != ETIMEDOUT;
 }
 void wake_all(const std::atomic<uint32_t>& word) {
-  syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, kMostThreads + 1, nullptr, nullptr, 0);
+  syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, kMaxThreads + 1, nullptr, nullptr, 0);
 }
 uint32_t wait_for_change(const std::atomic<uint32_t>& word, uint32_t value) {
   // With many threads for each core the change is mostly there after a turn or two of the others,
@@ -283,7 +283,7 @@ class Machine {
   uint3 block_;
   std::vector<unsigned char> shared_;
   Barrier barrier_, end_of_block_;
-  std::array<Warp, kMostThreads / kLanes> warps_;
+  std::array<Warp, kMaxThreads / kLanes> warps_;
 
   std::mutex problem_mutex_;
   std::exception_ptr problem_;
@@ -317,7 +317,7 @@ Options& options() {
 void run_grid(dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()>& body) {
   const Grid launched{grid, block, shared_bytes, &body};
   const uint64_t threads = uint64_t{block.x} * block.y * block.z;
-  if (launched.blocks() == 0 || threads == 0 || threads > kMostThreads) {
+  if (launched.blocks() == 0 || threads == 0 || threads > kMaxThreads) {
     throw std::invalid_argument("wf::emulator: a launch of " + std::to_string(launched.blocks()) +
                                 " blocks of " + std::to_string(threads) + " threads");
   }

@@ -196,7 +196,7 @@ TEST_F(WfTrain, CtrlCSavesInsideTheEpochAndTheSameCommandGoesOn) {
   stopped.send(SIGINT);
   const auto end = stopped.wait();
   EXPECT_EQ(end.code, 0) << end.err;
-  EXPECT_NE(end.err.find("stopping after this step, to save"), std::string::npos) << end.err;
+  EXPECT_NE(end.err.find("stopping after this step to save"), std::string::npos) << end.err;
   EXPECT_NE(end.err.find("ckpt_step_"), std::string::npos) << end.err;
   const auto resumed = run(command("stopped"));
   ASSERT_EQ(resumed.code, 0) << resumed.err;

@@ -86,7 +86,7 @@ struct DiffusionTask::Draws {
     const auto here = [&](const at::Tensor& host) {
       return host.to(device, /*non_blocking=*/true);
     };
-    const auto kept = here(labels).masked_fill(here(dropped), task.dit_->no_class());
+    const auto kept = here(labels).masked_fill(here(dropped), task.dit_->null_class());
     return task.process_->loss(task.denoiser(), x0, noise, here(t), kept).total;
   }
 

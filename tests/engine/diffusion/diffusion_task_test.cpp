@@ -67,7 +67,7 @@ TEST(DiffusionTask, DropsLabelsOnceAtTheRateAskedFor) {
     const StepRng rng(5, i, at::detail::createCPUGenerator(0));
     f.model->zero_grad();
     f.task->loss(batch(i % 64, 1, i), rng).backward();
-    dropped += table.grad()[f.model->no_class()].abs().max().item<double>() > 0;
+    dropped += table.grad()[f.model->null_class()].abs().max().item<double>() > 0;
   }
   EXPECT_NEAR(dropped / static_cast<double>(kSamples), 0.1, 0.035);
 }
