@@ -43,7 +43,7 @@ at::Tensor WeightFormerImpl::forward(const at::Tensor& images) {
     // Without random draws, no generator state has to be restored.
     const auto& drop_path = *block->drop_path;
     x = recompute_if(options.recompute() && is_training(), *block, forward, {x},
-                     drop_path.active() ? drop_path.draws(x) : at::Generator());
+                     drop_path.active() ? drop_path.generator_for(x) : at::Generator());
   }
   auto features = norm->forward(x).mean(1);  // [B, dim]
   if (options.drop_rate() > 0 && is_training()) {

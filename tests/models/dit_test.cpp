@@ -372,8 +372,8 @@ TEST(DiT, WhatDoesNotFitIsOneLine) {
             "DiT: expected latents (B, 4, H, W), got [2, 3, 8, 8]");
   EXPECT_EQ(says(x, t.slice(0, 1), y), "DiT: expected steps t of shape [2], got [1]");
   EXPECT_EQ(says(x, t, y.unsqueeze(0)), "DiT: expected labels y of shape [2], got [1, 2]");
-  EXPECT_EQ(says(x, t, y - 1), "labels: expected 0 … 10 (10 means no class), got -1");
-  EXPECT_EQ(says(x, t, y + 9), "labels: expected 0 … 10 (10 means no class), got 12");
+  EXPECT_EQ(says(x, t, y - 1), "labels: expected 0 … 10 (10 is the null class), got -1");
+  EXPECT_EQ(says(x, t, y + 9), "labels: expected 0 … 10 (10 is the null class), got 12");
   EXPECT_EQ(says(x, t, y.to(torch::kFloat)),
             "labels: expected int64 of one dimension, got Float "
             "[2]");
