@@ -15,7 +15,7 @@ std::vector<double> linear_betas(int64_t steps) {
   const double scale = 1000.0 / static_cast<double>(steps);
   const double first = scale * 1e-4, last = scale * 0.02;
   WF_CHECK(last < 1, "DIFFUSION.STEPS ", steps,
-           ": linear betas add nothing but noise in fewer than 21 steps; use more, or "
+           ": linear betas reach pure noise in fewer than 21 steps; use more, or "
            "DIFFUSION.BETAS cosine");
   std::vector<double> betas(steps);
   for (int64_t i = 0; i < steps; ++i) {
@@ -49,7 +49,7 @@ std::vector<int64_t> spaced_steps(int64_t steps, int64_t count) {
   const double stride =
       count > 1 ? static_cast<double>(steps - 1) / static_cast<double>(count - 1) : 1;
   std::vector<int64_t> out;
-  double at = 0;  // added up, not multiplied: rounding must fall as in the published code
+  double at = 0;  // accumulated, not multiplied: rounding must match the published code
   for (int64_t i = 0; i < count; ++i, at += stride) {
     out.push_back(static_cast<int64_t>(std::nearbyint(at)));
   }

@@ -43,7 +43,7 @@ Run start_run(const Config& config, const LaunchEnv& env) {
   torch::manual_seed(static_cast<uint64_t>(config.seed));
   run.device = build_device(config, env);
   run.ranks = build_distributed(config, env, run.device);
-  // Not before the ranks have met: that a rank waits for rank 0 must be seen.
+  // After the rendezvous: until then the console must show that a rank waits for rank 0.
   if (env.rank > 0) log::only_errors_on_terminal();
   log::info("{} on {}, {} threads, rank {} of {}, run directory {}", config.model.name,
             run.device.str(), at::get_num_threads(), env.rank, env.world, run.directory);

@@ -196,7 +196,7 @@ TEST_F(ConfigTest, EveryMistakeIsOneLineWithFileLineAndKey) {
             "--opts: unknown key TRAIN.EPOCH, did you mean TRAIN.EPOCHS?");
   EXPECT_EQ(error("", {"TRAIN", "3"}),
             "--opts: TRAIN is a section: set a key in it, such as TRAIN.START_EPOCH");
-  EXPECT_EQ(error("", {"BASE", "a.yaml"}), "--opts: BASE is for configuration files");
+  EXPECT_EQ(error("", {"BASE", "a.yaml"}), "--opts: BASE is only for configuration files");
   EXPECT_EQ(error("", {"TRAIN.EPOCHS"}),
             "--opts: expected KEY VALUE pairs, TRAIN.EPOCHS has no value");
   EXPECT_NE(message_of([&] { load_config(folder_.path()); }).find(": not a file"),

@@ -166,7 +166,7 @@ TEST(Solver, CountsItsEvaluationsAndSteps) {
 TEST(Solver, OfAnotherProcessIsRefused) {
   EXPECT_TRUE(
       has(error_of([] { make_solver({}, options(SolverKind::heun, 10)); }),
-          "SAMPLE.SAMPLER heun does not fit DIFFUSION.PROCESS gaussian: choose one of ddpm, "
+          "SAMPLE.SAMPLER heun does not match DIFFUSION.PROCESS gaussian: choose one of ddpm, "
           "ddim, dpmpp_2m"));
   EXPECT_TRUE(has(error_of([] { make_solver(flow(), options(SolverKind::ddpm, 10)); }),
                   "choose one of euler, heun, sde"));

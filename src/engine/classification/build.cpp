@@ -122,7 +122,8 @@ TaskSetup build_classification(const Config& config, const TaskRequest& request)
   const auto numbering = request.saved.find("classes");
   if (numbering != request.saved.end()) options.classes = numbering->second;
   if (request.train) {
-    auto transform = build_train_transform(config);  // first: a bad policy costs no listing
+    auto transform =
+        build_train_transform(config);  // first: a bad policy is reported before listing
     const auto dataset = open_dataset(source, "train");
     require_same_on_all_ranks("training set", *dataset, request.ranks);
     options.classes = dataset->classes();
