@@ -10,13 +10,14 @@ namespace {
 
 void log_not_loaded(const std::string& file, const LoadReport& report) {
   if (!report.missing.empty()) {
-    log::warning("{}: not in the file, left as they were: {}", file, join(report.missing, ", "));
+    log::warning("{}: not in the file, keeping the initial values: {}", file,
+                 join(report.missing, ", "));
   }
   if (!report.unexpected.empty()) {
     log::warning("{}: not in the model, ignored: {}", file, join(report.unexpected, ", "));
   }
   if (!report.reinitialized.empty()) {
-    log::info("{}: made for another number of classes, initialized afresh: {}", file,
+    log::info("{}: made for another number of classes, newly initialized: {}", file,
               join(report.reinitialized, ", "));
   }
 }

@@ -43,7 +43,7 @@ Value* tree(pickle::Document& document, const YAML::Node& node) {
   return dict;
 }
 
-// As it would be typed after --opts.
+// In the form of a value of --opts.
 std::string text_of(const Value& value) {
   if (value.is(Kind::boolean)) return value.integer ? "true" : "false";
   if (value.is(Kind::integer)) return std::to_string(value.integer);

@@ -64,7 +64,7 @@ TEST_F(RestoreBest, TakesTheCheckpointThatShouldBeTheBestOne) {
     save("ckpt_epoch_2.pth", 2, 65.83, /*best=*/true);
     save("ckpt_epoch_3.pth", 3, 65.83, /*best=*/false);
     const auto log = restore(65.83);
-    EXPECT_NE(log.find("max_acc.pth: top-1 65.83 %, taken from " + (directory_ / "ckpt_epoch_2")),
+    EXPECT_NE(log.find("max_acc.pth: top-1 65.83 %, copied from " + (directory_ / "ckpt_epoch_2")),
               std::string::npos)
         << log;
     EXPECT_EQ(best_serial(), 2);
@@ -92,7 +92,7 @@ TEST_F(RestoreBest, KeepsABetterOneWhenTheRunGoesBack) {
   save("ckpt_epoch_1.pth", 1, 55.83, /*best=*/true);
   save("max_acc.pth", 7, 70, /*best=*/true);
   const auto log = restore(55.83);
-  EXPECT_NE(log.find("max_acc.pth: stays the best until a validation is as good, top-1 70.00 % "
+  EXPECT_NE(log.find("max_acc.pth: remains the best until a validation is as good, top-1 70.00 % "
                      "(resumed: top-1 55.83 %)"),
             std::string::npos)
       << log;
@@ -108,7 +108,7 @@ TEST_F(RestoreBest, PassesOverADamagedCheckpoint) {
   bytes.at(bytes.find(std::string("\0\0\0@\0\0\0@", 8))) ^= 1;  // the weights, which are 2
   write_file(directory_ / "ckpt_epoch_2.pth", bytes);
   const auto log = restore(70);
-  EXPECT_NE(log.find("not taken as the best checkpoint: "), std::string::npos) << log;
+  EXPECT_NE(log.find("not used as the best checkpoint: "), std::string::npos) << log;
   EXPECT_NE(log.find("the weights that had the best top-1 70.00 % are lost"), std::string::npos)
       << log;
   EXPECT_EQ(best_serial(), 1);
@@ -120,7 +120,7 @@ TEST_F(RestoreBest, ForgetsABestWhoseWeightsAreNowhere) {
   for (const bool damaged : {false, true}) {
     if (damaged) write_file(directory_ / "max_acc.pth", "not a checkpoint");
     const auto log = restore(60);
-    EXPECT_NE(log.find("max_acc.pth: not there, and it had the best top-1 60.00 %"),
+    EXPECT_NE(log.find("max_acc.pth: missing, and it had the best top-1 60.00 %"),
               std::string::npos)
         << log;
     EXPECT_FALSE(progress_.has_best());

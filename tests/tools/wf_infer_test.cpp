@@ -176,7 +176,7 @@ TEST_F(WfInferLatents, GiveTheGoldenOutputWithAndWithoutGuidance) {
 TEST_F(WfInferLatents, WhatDoesNotFitIsOneLineAndExitCodeTwo) {
   const auto t = want_.at("t"), y = want_.at("y");
   for (const auto& [end, message] :
-       {std::pair(infer(t, y + 10), "labels: expected 0 … 10 (10 means no class)"),
+       {std::pair(infer(t, y + 10), "labels: expected 0 … 10 (10 is the null class)"),
         std::pair(infer(t.slice(0, 1), y), "DiT: expected steps t of shape [4], got [3]"),
         std::pair(infer(t, y, {}, "dit_s_2"), "w.safetensors: not the weights of this model"),
         std::pair(infer(t, y, {}, "dit_nanno"), "did you mean 'dit_nano'"),
