@@ -1,4 +1,4 @@
-// wf_bench without --ops, --load or --data: steps of a whole model on random numbers.
+// wf_bench without --ops, --load or --data: steps of a model on random numbers.
 
 #include "bench_subject.h"
 
@@ -10,7 +10,7 @@
 namespace wf {
 namespace {
 
-// The most memory that this process has had, or has now, in MiB.
+// The peak or current memory of this process, in MiB.
 double peak_mib(c10::Device device) {
   if (!device.is_cuda()) return peak_resident_mib();
   const auto stats = c10::getDeviceAllocator(device.type())->getDeviceStats(0);

@@ -20,12 +20,12 @@ namespace {
 constexpr int kColumns = 8, kMaxRows = 25, kSide = 112, kGap = 20, kCaption = 46, kHead = 44;
 
 struct Prediction {
-  std::string file, said;
+  std::string file, predicted;
   std::optional<std::string> truth;
   double probability = 0;
 };
 
-// By wf_infer's label; in lines of other programs, without one, by the directory of the image.
+// The label of wf_infer; in lines of other programs, without a label, the directory of the image.
 std::optional<std::string> truth_of(const nlohmann::json& line, const std::filesystem::path& file) {
   if (!line.contains("label")) return file.parent_path().filename().string();
   if (line["label"].is_null()) return std::nullopt;
@@ -42,7 +42,8 @@ std::vector<Prediction> read_predictions(const std::string& path) {
   return predictions;
 }
 
-// One image with its caption: right in green, wrong in red with the true class, else in gray.
+// One image with its caption: correct in green, wrong in red with the true class, unlabeled in
+// gray.
 void draw_cell(cv::Mat& canvas, cv::Point at, const Prediction& prediction) {
   const auto image = cv::imread(prediction.file, cv::IMREAD_COLOR);
   WF_CHECK(!image.empty(), prediction.file, ": cannot be read");
@@ -50,14 +51,15 @@ void draw_cell(cv::Mat& canvas, cv::Point at, const Prediction& prediction) {
   cv::resize(image, scaled, {kSide, kSide}, 0, 0, cv::INTER_CUBIC);
   scaled.copyTo(canvas(cv::Rect(at.x, at.y, kSide, kSide)));
   const auto& truth = prediction.truth;
-  const bool wrong = truth && prediction.said != *truth;
+  const bool wrong = truth && prediction.predicted != *truth;
   const auto color = !truth ? kInk : wrong ? cv::Scalar(50, 50, 210) : cv::Scalar(60, 140, 50);
   cv::rectangle(canvas, cv::Rect(at.x, at.y, kSide, kSide), color, 2);
   const auto write = [&](const std::string& text, int below, const cv::Scalar& ink) {
     const double size = 0.4 * std::min(1.0, (kSide + 10.0) / text_width(text, 0.4));
     draw_text(canvas, text, {at.x, at.y + kSide + below}, size, ink);
   };
-  write(fmt::format("{} {:.0f}%", ascii(prediction.said), 100 * prediction.probability), 16, color);
+  write(fmt::format("{} {:.0f}%", ascii(prediction.predicted), 100 * prediction.probability), 16,
+        color);
   if (wrong) write("is " + ascii(*truth), 32, kInk);
 }
 
@@ -65,16 +67,16 @@ std::string summarize(const std::vector<Prediction>& all) {
   int64_t labelled = 0, right = 0;
   for (const auto& prediction : all) {
     labelled += prediction.truth.has_value();
-    right += prediction.truth == prediction.said;
+    right += prediction.truth == prediction.predicted;
   }
   const auto others = static_cast<int64_t>(all.size()) - labelled;
-  std::string text = "What the model says";
+  std::string text = "Predictions";
   if (labelled > 0) {
-    text += fmt::format(": {} of {} right ({:.1f} %)", right, labelled,
+    text += fmt::format(": {} of {} correct ({:.1f} %)", right, labelled,
                         100.0 * static_cast<double>(right) / static_cast<double>(labelled));
   }
   if (others > 0) {
-    text += fmt::format("{} {} images without a label", labelled > 0 ? "," : " of", others);
+    text += fmt::format("{} {} images without a label", labelled > 0 ? "," : " for", others);
   }
   return text;
 }

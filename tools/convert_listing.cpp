@@ -12,7 +12,7 @@ namespace {
 using pickle::Kind;
 using pickle::Value;
 
-// Prints a tree, a line each value; short where a file would make it endless.
+// Prints a tree, one value per line, shortened for huge files.
 class Listing {
  public:
   void show(const Value& value, const std::string& path) {

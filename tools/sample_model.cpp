@@ -13,7 +13,7 @@ namespace {
 
 constexpr const char* kType = "wfm_dit";
 
-// The settings that the published DiT was trained with.
+// The settings of the published DiT.
 Config published(const std::string& name) {
   Config config;
   config.model.type = kType;
@@ -28,7 +28,7 @@ Config base_config(const SampleModelRequest& request) {
   if (!request.name.empty()) return published(request.name);
   auto saved = saved_config(request.file);
   WF_CHECK(saved, request.file,
-           ": has no configuration with it: give --cfg FILE, or --model NAME for weights of DiT's "
+           ": contains no configuration: give --cfg FILE, or --model NAME for weights of DiT's "
            "published settings (known: ",
            join(dit_names(), ", "), ")");
   return *std::move(saved);

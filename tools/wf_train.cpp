@@ -27,7 +27,7 @@ using namespace wf;
 static int evaluate_or_time(const Run& run) {
   const auto& config = run.config;
   const auto& file = config.model.resume.empty() ? config.model.pretrained : config.model.resume;
-  // The weights come first: they know what the outputs of the model mean.
+  // The weights are opened first: they contain the class names.
   std::optional<PretrainedWeights> weights;
   if (!file.empty()) weights.emplace(config, file, LoadPurpose::evaluation);
   const auto saved = weights ? weights->metadata() : Metadata{};
@@ -69,7 +69,8 @@ static int train(const Run& run) {
     run.ranks->on_root("end", [] {});  // no rank exits before the others know
     return 0;
   }
-  // Not earlier: a run that was refused above must not change what the directory says of its own.
+  // Not earlier: a run that was refused above must not overwrite the configuration in the
+  // directory.
   if (run.is_root()) write_text_file(run.directory + "/config.yaml", dump_yaml(config));
   for (auto& event : setup.task->events(run.validation_context(), run.directory)) {
     trainer.every(event.steps, std::move(event.run));

@@ -42,7 +42,7 @@ TEST(WfConvert, OfACheckpointSafetensorsGetTheWeightsAloneAndALineSaysSo) {
   const auto input = golden_path("checkpoints/published_trainer.pth");
   const auto end = convert({input, folder / "w.safetensors"});
   ASSERT_EQ(end.code, 0) << end.err;
-  EXPECT_NE(end.err.find(input + ": its weights alone go into " + (folder / "w.safetensors")),
+  EXPECT_NE(end.err.find(input + ": only its weights are written to " + (folder / "w.safetensors")),
             std::string::npos)
       << end.err;
   EXPECT_EQ(read_safetensors(folder / "w.safetensors").tensors.size(), 66u);

@@ -186,7 +186,7 @@ TEST(WfReport, BadInputIsOneLineThatNamesItAndExitCodeTwo) {
     EXPECT_EQ(std::count(end.err.begin(), end.err.end(), '\n'), 1) << end.err;
   };
   const std::string good = R"({"train_loss": null, "val_loss": 0.9, "val_acc1": 80.5})";
-  expect_error("", "", "metrics.jsonl: nothing in it");
+  expect_error("", "", "metrics.jsonl: the file is empty");
   expect_error("nonsense\n{}\n", "", "metrics.jsonl:1: not a JSON object");
   expect_error(good + "\n{\"train_loss\": \"low\"}\n", "", "metrics.jsonl:2: type must be number");
   expect_error(good, R"({"image": "a.png", "top": []})", "p.jsonl:1: array index 0");
