@@ -46,11 +46,12 @@ int64_t images_per_class(const char* flag, int64_t count, int64_t most) {
   return count / kFashionClasses;
 }
 
-void write_split(const FashionMnist& set, const std::string& folder, int64_t begin, int64_t count) {
+void write_split(const FashionMnist& set, const std::string& directory, int64_t begin,
+                 int64_t count) {
   const int rows = static_cast<int>(set.images.shape[1]);
   const int columns = static_cast<int>(set.images.shape[2]);
   for (int label = 0; label < kFashionClasses; ++label) {
-    const std::string place = folder + "/" + kClasses[label];
+    const std::string place = directory + "/" + kClasses[label];
     std::filesystem::create_directories(place);
     for (int64_t i = begin; i < begin + count; ++i) {
       const int64_t number = set.by_class[label][i];

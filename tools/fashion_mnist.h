@@ -28,6 +28,7 @@ int64_t images_per_class(const char* flag, int64_t count, int64_t most);
 
 /// Writes images begin … begin + count of each class as DIRECTORY/CLASS/NNNNN.png. Throws wf::Error
 /// when one cannot be written.
-void write_split(const FashionMnist& set, const std::string& folder, int64_t begin, int64_t count);
+void write_split(const FashionMnist& set, const std::string& directory, int64_t begin,
+                 int64_t count);
 
 }  // namespace wf

@@ -27,7 +27,7 @@ double all_reduce_seconds(const Fabric& fabric, int gpus, double bytes) {
 
 StepEstimate estimate_step(const Fabric& fabric, int gpus, const StepCost& cost) {
   StepEstimate out;
-  const double alone = cost.forward + cost.backward + cost.rest;
+  const double compute = cost.forward + cost.backward + cost.rest;
   // The first bucket is small, as in DataParallel.
   double sent = 0, free_at = 0;
   for (double next = std::min<double>(1 << 20, cost.bucket_bytes); sent < cost.bytes;
@@ -40,8 +40,8 @@ StepEstimate estimate_step(const Fabric& fabric, int gpus, const StepCost& cost)
     out.exchange += took;
   }
   out.exposed = std::max(0.0, free_at - cost.backward);
-  out.seconds = alone + out.exposed;
-  out.efficiency = out.seconds > 0 ? alone / out.seconds : 1;
+  out.seconds = compute + out.exposed;
+  out.efficiency = out.seconds > 0 ? compute / out.seconds : 1;
   return out;
 }
 

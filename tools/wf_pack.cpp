@@ -34,17 +34,17 @@ int make(std::string input, const std::string& output, PackOptions options) {
   std::error_code ignored;
   WF_CHECK(!std::filesystem::equivalent(input, output, ignored), output,
            ": is the input; choose another --output");
-  const auto pictures = open_input(input);
+  const auto images = open_input(input);
   options.root = input;
   options.progress = [&](int64_t done, int64_t all) {
     log::status(fmt::format("{}: {} of {} images", output, done, all));
   };
-  const auto report = pack(*pictures, output, options);
+  const auto report = pack(*images, output, options);
   log::status("");
   for (const auto& problem : report.skipped) log::warning("left out: {}", problem);
   std::cout << fmt::format(
       "{}: {} images in {} classes, {} of them reduced, {:.1f} MB; {} unreadable ones left out\n",
-      output, report.packed, pictures->classes().size(), report.reduced,
+      output, report.packed, images->classes().size(), report.reduced,
       static_cast<double>(report.bytes) / 1e6, report.skipped.size());
   return 0;
 }

@@ -22,8 +22,8 @@ Denoiser guided(Denoiser denoise, const GuidanceOptions& options) {
   return [denoise = std::move(denoise), options](const at::Tensor& x, const at::Tensor& t,
                                                  const at::Tensor& labels) {
     // All samples have the same time, so the first decides; on a GPU this synchronizes.
-    const bool whole = options.low <= 0 && options.high >= 1;
-    if (!whole) {
+    const bool everywhere = options.low <= 0 && options.high >= 1;
+    if (!everywhere) {
       const double at = t[0].item<double>() / kModelTime;
       if (at < options.low || at > options.high) return denoise(x, t, labels);
     }

@@ -11,7 +11,7 @@ class FolderLock {
  public:
   /// Waits a few seconds for another holder, which may be a run that is being restarted. Throws
   /// wf::Error if it keeps the lock.
-  explicit FolderLock(std::string folder);
+  explicit FolderLock(std::string directory);
   ~FolderLock();
   FolderLock(const FolderLock&) = delete;
   FolderLock& operator=(const FolderLock&) = delete;
@@ -25,7 +25,7 @@ class FolderLock {
   int open_file() const;
   bool is_in_place() const;
 
-  std::string folder_, path_;
+  std::string directory_, path_;
   int descriptor_ = -1;
 };
 

@@ -36,7 +36,7 @@ class ConfigTest : public ::testing::Test {
   Config load(const std::string& text, const std::vector<std::string>& opts = {}) {
     return load_config(file(text), opts);
   }
-  // The error of a file with this text, without the folder's name.
+  // The error of a file with this text, without the name of the directory.
   std::string error(const std::string& text, const std::vector<std::string>& opts = {}) {
     auto message = message_of([&] { load(text, opts); });
     for (size_t at; (at = message.find(folder_.path() + "/")) != std::string::npos;) {
@@ -128,7 +128,7 @@ TEST_F(ConfigTest, OptsWinOverTheFileAndFlagsOverBoth) {
   EXPECT_EQ(run_folder(line.config), "output/wfm_tiny/three");
 }
 
-TEST_F(ConfigTest, ListsMayBeTypedAsTheyCome) {
+TEST_F(ConfigTest, ListsMayBeTypedInSeveralForms) {
   const auto path = file("TAG: x");
   for (const char* betas : {"[0.8,0.95]", "[0.8, 0.95]", "(0.8, 0.95)", "0.8,0.95"}) {
     const char* const argv[] = {
@@ -203,7 +203,7 @@ TEST_F(ConfigTest, EveryMistakeIsOneLineWithFileLineAndKey) {
             std::string::npos);
 }
 
-TEST_F(ConfigTest, WhatPythonWritesIsUnderstood) {
+TEST_F(ConfigTest, ParsesValuesWrittenByPython) {
   const auto c = load("AMP: yes\nAUG: {CUTMIX_MINMAX: None}",
                       {"TRAIN.OPTIMIZER.BETAS", "(0.8, 0.95)", "AUG.CUTMIX_MINMAX", "[0.2, 0.8]"});
   EXPECT_TRUE(c.amp);
@@ -266,7 +266,7 @@ TEST_F(ConfigTest, ADumpReadsBackToTheSameConfig) {
   }
 }
 
-TEST_F(ConfigTest, DamagedFilesGiveErrorsAndNothingWorse) {
+TEST_F(ConfigTest, DamagedFilesGiveErrors) {
   const auto seed = read_file(WF_SOURCE_DIR "/cfg/demo/fashion_mnist.yaml");
   CounterRng rng{8};
   int refused = 0;

@@ -97,7 +97,7 @@ TEST(Solver, EulerIsThatOfDiffusers) {
 }
 
 // Data x0 = 0 and noise n: x = t n and the velocity is n = x / t, which every solver integrates
-// exactly; with curvature the second order shows.
+// exactly; curvature reveals the second order.
 TEST(Solver, HeunIsOfSecondOrder) {
   const auto curved = [](const at::Tensor& x, const at::Tensor& t, const at::Tensor&) {
     return x * (t / 1000).view({-1, 1, 1, 1});  // x(0) = x(1) exp(-1/2)

@@ -46,7 +46,7 @@ void wake_all(const std::atomic<uint32_t>& word) {
 }
 uint32_t wait_for_change(const std::atomic<uint32_t>& word, uint32_t value) {
   // With many threads for each core the change is mostly there after a turn or two of the others,
-  // which halves the time that futexes alone take.
+  // which halves the time compared with only futexes.
   for (int turn = 0; turn < 4 && word.load(std::memory_order_acquire) == value; ++turn) {
     std::this_thread::yield();
   }
@@ -54,7 +54,7 @@ uint32_t wait_for_change(const std::atomic<uint32_t>& word, uint32_t value) {
   return word.load(std::memory_order_relaxed);
 }
 
-// Hides the synchronisation within a scope from ThreadSanitizer.
+// Hides the synchronization within a scope from ThreadSanitizer.
 struct [[maybe_unused]] OrdersNothing {
 #ifdef __SANITIZE_THREAD__
   OrdersNothing() { AnnotateIgnoreSyncBegin(__FILE__, __LINE__); }
@@ -82,7 +82,7 @@ class alignas(64) Barrier {
     wait([] {});
   }
 
-  /// The calling thread will not come any more, which the others may have been waiting for.
+  /// The calling thread will not arrive any more; others may be waiting for it.
   void leave() {
     const uint64_t now = state_.fetch_sub(kOneLive, std::memory_order_acq_rel) - kOneLive;
     if (now != 0 && complete(now)) next_phase();
@@ -232,7 +232,8 @@ class Machine {
     open_ = next_block_ < grid_.blocks() && !problem_;
     if (!open_) return;
     block_ = grid_.block_index(next_block_++);
-    // Allocated anew, so that AddressSanitizer sees a pointer kept from the block before.
+    // Allocated for each block, so that AddressSanitizer detects a pointer kept from the previous
+    // block.
     shared_ = std::vector<unsigned char>(grid_.shared_bytes, 0xFF);
     const unsigned threads = grid_.threads();
     barrier_.reset(threads);

@@ -27,7 +27,7 @@ struct TrainState;
 /// resumed run draws the same numbers, and no state has to be saved.
 class StepRng {
  public:
-  /// `draw` numbers the micro-batches of all ranks over the whole run. Seeds `generator`.
+  /// `draw` numbers the micro-batches of all ranks over the run. Seeds `generator`.
   StepRng(uint64_t seed, uint64_t draw, at::Generator generator);
 
   /// Numbers on the host for one purpose; each purpose has its own `name`.

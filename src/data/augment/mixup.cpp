@@ -95,9 +95,9 @@ void mix_each(at::Tensor& images, const std::vector<Mix>& mixes) {
   }
   for (size_t i = 0; i < mixes.size(); ++i) {
     if (!mixes[i].cut || !moves(mixes[i])) continue;
-    const auto picture = static_cast<int64_t>(i);
-    inside(images.select(0, picture), mixes[i].box)
-        .copy_(inside(partners.select(0, picture), mixes[i].box));
+    const auto image = static_cast<int64_t>(i);
+    inside(images.select(0, image), mixes[i].box)
+        .copy_(inside(partners.select(0, image), mixes[i].box));
   }
 }
 

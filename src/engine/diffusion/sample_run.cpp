@@ -106,15 +106,15 @@ void draw_shard(const SampleGenerator& generator, const SampleRunOptions& option
 }
 
 // The array that the shards are concatenated to.
-struct Whole {
+struct Archive {
   std::string header;
   uint64_t size = 0;  // bytes, header included
   uint32_t crc = 0;
 };
 
 // Reads every shard once; an invalid one is deleted, so that it is drawn again.
-Whole add_up(const SampleRunOptions& options, const Shards& shards) {
-  Whole whole;
+Archive add_up(const SampleRunOptions& options, const Shards& shards) {
+  Archive archive;
   std::optional<NpyHeader> first;
   for (int64_t i = 0; i < shards.count(); ++i) {
     const MappedFile file(shards.path(i));
@@ -124,32 +124,32 @@ Whole add_up(const SampleRunOptions& options, const Shards& shards) {
         first = header;
         auto shape = header.shape;
         shape[0] = options.images;
-        whole.header = npy_header(header.type, shape);
-        whole.crc = checksum(whole.header);
-        whole.size = whole.header.size();
+        archive.header = npy_header(header.type, shape);
+        archive.crc = checksum(archive.header);
+        archive.size = archive.header.size();
       }
       auto expected = first->shape;
       expected[0] = shards.size(i);
       WF_CHECK(header.shape == expected && header.type == first->type, file.path(), ": an array ",
                at::IntArrayRef(header.shape), ", expected ", at::IntArrayRef(expected));
       const auto data = file.bytes().substr(header.data);
-      whole.crc = checksum_of_both(whole.crc, checksum(data), data.size());
-      whole.size += data.size();
+      archive.crc = checksum_of_both(archive.crc, checksum(data), data.size());
+      archive.size += data.size();
     } catch (const Error& problem) {
       fs::remove(file.path());
       throw Error(str(problem.what(), "; it was removed: run the same command again"));
     }
   }
-  return whole;
+  return archive;
 }
 
 void write_npz(const SampleRunOptions& options, const Shards& shards) {
   const auto path = options.directory + "/samples.npz";
-  const auto whole = add_up(options, shards);
+  const auto archive = add_up(options, shards);
   AtomicFile out(path);
   ZipWriter zip(out);
-  zip.begin("arr_0.npy", whole.size, whole.crc);
-  zip.append(whole.header);
+  zip.begin("arr_0.npy", archive.size, archive.crc);
+  zip.append(archive.header);
   for (int64_t i = 0; i < shards.count(); ++i) {
     const MappedFile file(shards.path(i));
     zip.append(file.bytes().substr(parse_npy(file.bytes(), file.path()).data));
