@@ -20,7 +20,7 @@ namespace {
 constexpr int kColumns = 8, kMaxRows = 25, kSide = 112, kGap = 20, kCaption = 46, kHead = 44;
 
 struct Prediction {
-  std::string file, predicted;
+  std::string file, name;
   std::optional<std::string> truth;
   double probability = 0;
 };
@@ -42,8 +42,7 @@ std::vector<Prediction> read_predictions(const std::string& path) {
   return predictions;
 }
 
-// One image with its caption: correct in green, wrong in red with the true class, unlabeled in
-// gray.
+// One image and its caption: correct in green, wrong in red with the true class, else in gray.
 void draw_cell(cv::Mat& canvas, cv::Point at, const Prediction& prediction) {
   const auto image = cv::imread(prediction.file, cv::IMREAD_COLOR);
   WF_CHECK(!image.empty(), prediction.file, ": cannot be read");
@@ -51,15 +50,14 @@ void draw_cell(cv::Mat& canvas, cv::Point at, const Prediction& prediction) {
   cv::resize(image, scaled, {kSide, kSide}, 0, 0, cv::INTER_CUBIC);
   scaled.copyTo(canvas(cv::Rect(at.x, at.y, kSide, kSide)));
   const auto& truth = prediction.truth;
-  const bool wrong = truth && prediction.predicted != *truth;
+  const bool wrong = truth && prediction.name != *truth;
   const auto color = !truth ? kInk : wrong ? cv::Scalar(50, 50, 210) : cv::Scalar(60, 140, 50);
   cv::rectangle(canvas, cv::Rect(at.x, at.y, kSide, kSide), color, 2);
   const auto write = [&](const std::string& text, int below, const cv::Scalar& ink) {
     const double size = 0.4 * std::min(1.0, (kSide + 10.0) / text_width(text, 0.4));
     draw_text(canvas, text, {at.x, at.y + kSide + below}, size, ink);
   };
-  write(fmt::format("{} {:.0f}%", ascii(prediction.predicted), 100 * prediction.probability), 16,
-        color);
+  write(fmt::format("{} {:.0f}%", ascii(prediction.name), 100 * prediction.probability), 16, color);
   if (wrong) write("is " + ascii(*truth), 32, kInk);
 }
 
@@ -67,7 +65,7 @@ std::string summarize(const std::vector<Prediction>& all) {
   int64_t labelled = 0, right = 0;
   for (const auto& prediction : all) {
     labelled += prediction.truth.has_value();
-    right += prediction.truth == prediction.predicted;
+    right += prediction.truth == prediction.name;
   }
   const auto others = static_cast<int64_t>(all.size()) - labelled;
   std::string text = "Predictions";
