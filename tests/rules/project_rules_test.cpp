@@ -171,6 +171,14 @@ TEST(ProjectRules, EveryPathInTheDocsExists) {
       (Lines{"docs/a.md: src/nn/gone.cpp", "docs/a.md: missing.md"}));
 }
 
+TEST(ProjectRules, EveryPageOfTheDocsBeginsWithWhatTheReaderCanDoAfterIt) {
+  for (const auto& page : sources(WF_SOURCE_DIR, {"docs"}, {".md"})) {
+    if (page.path == "docs/config.md") continue;  // generated
+    ASSERT_GE(page.lines.size(), 3u) << page.path;
+    EXPECT_EQ(page.lines[2].rfind("After this page you ", 0), 0u) << page.path;
+  }
+}
+
 TEST(ProjectRules, TheTopLevelIsTheAgreedOne) {
   const std::set<std::string> agreed{"CMakeLists.txt",
                                      "cfg",
