@@ -73,11 +73,13 @@ TEST(ProcessGroup, ReportsUnreachableMaster) {
   EXPECT_NE(nowhere.err.find("MASTER_ADDR=no-such-host.invalid"), std::string::npos) << nowhere.err;
   EXPECT_NE(nowhere.err.find("waiting until the host name"), std::string::npos);
 
-  const auto silent = meet("127.0.0.1", std::to_string(free_port()));
-  EXPECT_EQ(silent.code, 4) << silent.err;
-  EXPECT_NE(silent.err.find("error: rank 1 of 2: nothing listens at 127.0.0.1:"), std::string::npos)
-      << silent.err;
-  EXPECT_EQ(lines_with(silent.err, "\n"), 1) << "LibTorch's traces are not useful: " << silent.err;
+  const auto refused = meet("127.0.0.1", std::to_string(free_port()));
+  EXPECT_EQ(refused.code, 4) << refused.err;
+  EXPECT_NE(refused.err.find("error: rank 1 of 2: nothing listens at 127.0.0.1:"),
+            std::string::npos)
+      << refused.err;
+  EXPECT_EQ(lines_with(refused.err, "\n"), 1)
+      << "LibTorch's traces are not useful: " << refused.err;
 
   // The kernel accepts connections, and no program reads.
   const int silent = ::socket(AF_INET, SOCK_STREAM, 0);
