@@ -76,8 +76,8 @@ NoiseSchedule::NoiseSchedule(const std::vector<double>& betas, std::vector<int64
   double last = 1, before = 1;
   product = 1;
   for (int64_t i = 0; i < size(); ++i) {
-    const double abar = abar_of_all[timesteps_[i]];
-    const double beta = 1 - abar / std::exchange(last, abar);
+    const double kept = abar_of_all[timesteps_[i]];
+    const double beta = 1 - kept / std::exchange(last, kept);
     const double abar = product *= 1 - beta;
     table[kBeta][i] = beta;
     table[kAbar][i] = abar;
