@@ -23,7 +23,7 @@ struct InferArguments {
 int infer_tensors(const InferArguments& arguments);
 
 /// --cfg C --resume F --images PATH…: prints the most probable classes of each image, in JSON also
-/// its label by the directory that it lies in (see image_files.h). An image that cannot be read is
+/// its label by the directory that it is in (see image_files.h). An image that cannot be read is
 /// named on standard error, and the exit code returned is that of bad input.
 int infer_images(const InferArguments& arguments);
 

@@ -35,7 +35,7 @@ int main(int argc, char** argv) {
     app.add_option("--opts", a.opts, "KEY VALUE … over the configuration");
     app.add_option("--device", a.device, "auto, cpu or cuda");
     app.add_option("--top", a.top, "how many classes to name")->check(CLI::PositiveNumber);
-    app.add_flag("--ema", a.ema, "the averaged weights of a checkpoint");
+    app.add_flag("--ema", a.ema, "use the EMA weights of a checkpoint");
     app.add_flag("--allow-missing", a.allow_missing, "accept weights that do not fill the model");
     app.add_flag("--json", a.json, "one JSON object per image");
     app.parse(argc, argv);

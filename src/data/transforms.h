@@ -50,7 +50,7 @@ class Transform {
   virtual int size() const = 0;
   /// The size x size image. Thread-safe; random choices come only from `rng`.
   virtual Sample sample(Picture& picture, CounterRng& rng) const = 0;
-  /// Transforms a decoded image and writes its values: see write_normalised().
+  /// Transforms a decoded image and writes its values: see write_normalized().
   void operator()(const Image& image, CounterRng& rng, float* out) const;
 };
 
