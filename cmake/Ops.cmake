@@ -1,5 +1,5 @@
 # wf_cpu_kernels(TARGET FILE…): adds the files compiled once for each instruction set, as PyTorch
-# does with its own; kernels/cpu/capability.h says which one runs.
+# does with its own; see kernels/cpu/capability.h.
 function(wf_cpu_kernels target)
   set(flags_DEFAULT "")
   set(flags_AVX2 -mavx2 -mfma -mf16c)

@@ -1,9 +1,9 @@
-# How this project itself is compiled: warnings, sanitizers, and what makes two cores bearable
-# (ccache, mold, one precompiled torch header). A project that includes this one keeps its own.
+# Build options of this project: warnings, sanitizers, and build speed (ccache, mold, one
+# precompiled torch header). A project that includes this one keeps its own.
 
 find_program(WF_CCACHE ccache)
 if(WF_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  # The sloppiness lets ccache keep what was compiled with a precompiled header.
+  # The sloppiness lets ccache cache files compiled with a precompiled header.
   set(CMAKE_CXX_COMPILER_LAUNCHER
     "${CMAKE_COMMAND}" -E env "CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime" "${WF_CCACHE}")
   set(CMAKE_CUDA_COMPILER_LAUNCHER "${WF_CCACHE}")

@@ -1,8 +1,8 @@
-# What every target of this project is compiled with.
+# Compile options of every target of this project.
 
 option(WF_PCH "Precompile torch/torch.h (twice as fast to build, 700 MB of disk)" ON)
 
-# Internal headers lie beside their sources: "data/image/resize.h", "kernels/cuda/pack.cuh".
+# Internal headers are beside their sources: "data/image/resize.h", "kernels/cuda/pack.cuh".
 set(WF_INTERNAL_INCLUDES "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}")
 
 # PCH CORE builds the precompiled header, PCH REUSE takes it from weightformer_core.

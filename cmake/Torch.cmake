@@ -1,7 +1,7 @@
 # Finds LibTorch and offers it as the target `weightformer_torch`.
 #
 # torch's own CMake package insists on a full CUDA toolkit whenever the library was built with
-# CUDA, even for a program that never uses it. The PyPI wheel is such a build, so a machine without
+# CUDA, even for a program that never uses it. The pip wheel is such a build, so a machine without
 # a toolkit could not compile against it. Here the headers and libraries are found directly:
 # torch_cpu and c10 always, the CUDA ones when WF_USE_CUDA is set.
 #
@@ -59,7 +59,7 @@ function(wf_find_torch)
   endif()
   if(NOT root)
     message(FATAL_ERROR "LibTorch not found. Run tools/bootstrap.sh, or pass "
-                        "-DCMAKE_PREFIX_PATH=/where/libtorch/is (the folder that holds include/ and lib/).")
+                        "-DCMAKE_PREFIX_PATH=/where/libtorch/is (the directory with include/ and lib/).")
   endif()
   set(WF_TORCH_ROOT "${root}" PARENT_SCOPE)
   set(WF_TORCH_INCLUDE "${root}/include" PARENT_SCOPE)

@@ -1,4 +1,4 @@
-// Text for fonts that know ASCII alone, as those of OpenCV do.
+// Text for fonts with only ASCII characters, such as those of OpenCV.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +8,8 @@
 
 namespace wf {
 
-/// `text`, UTF-8, with accents left out of the letters of western European languages ("grün" →
-/// "grun") and every other character by its number ("写" → "U+5199").
+/// `text`, UTF-8, with accents removed from the letters of western European languages ("grün" →
+/// "grun") and every other character replaced by its code ("写" → "U+5199").
 inline std::string ascii(std::string_view text) {
   // U+00C0 to U+00FF.
   static constexpr const char* kLetters[64] = {
@@ -30,7 +30,7 @@ inline std::string ascii(std::string_view text) {
     }
     if (code >= 0xC0 && code <= 0xFF) {
       out += kLetters[code - 0xC0];
-    } else if (code < 0x300 || code > 0x36F) {  // these are accents that follow their letter
+    } else if (code < 0x300 || code > 0x36F) {  // combining accents
       char number[16];
       std::snprintf(number, sizeof number, "U+%04X", static_cast<unsigned>(code));
       out += number;

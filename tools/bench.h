@@ -1,4 +1,4 @@
-// What the benchmarks share: the command line, and how a step is timed.
+// Shared by the benchmarks: the command line and the timing of a step.
 #pragma once
 
 #include "weightformer/core/check.h"
@@ -49,23 +49,23 @@ Timing time_steps(const BenchOptions& options, Step step) {
   return {seconds.front(), seconds[seconds.size() / 2]};
 }
 
-/// The options that the command line `words` asks for. Throws wf::Error in one line.
+/// Parses the command line `words`. Throws wf::Error in one line.
 BenchOptions parse_bench_flags(const std::vector<std::string>& words);
 
 /// The names that --model takes, in two lines.
 std::string bench_models();
 
-/// What a build without nlohmann-json says to --weights.
+/// The message for --weights in a build without nlohmann-json.
 inline constexpr const char* kNoFiles =
     "this build reads no files (no nlohmann/json.hpp was found)";
 
-/// A line for the model, or one for each of several sides.
+/// A line for the model, or one per side with --sweep.
 void bench_model(const BenchOptions& options);
 
 /// Seconds and memory of reading `weights` into a module of the same names.
 void bench_load(const BenchOptions& options);
 
-/// A line for every operator: gigabytes a second, and the ratio to its ATen reference.
+/// A line for every operator: gigabytes per second, and the ratio to its ATen reference.
 void bench_ops(const BenchOptions& options);
 
 /// A line for the loader: images per second of CPU time.

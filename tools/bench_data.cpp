@@ -1,4 +1,4 @@
-// wf_bench --data: how many images a core prepares, and whether a model has to wait for them.
+// wf_bench --data: how many images a core prepares, and whether a model waits for them.
 
 #include "bench_data.h"
 
@@ -21,7 +21,7 @@ double cpu_seconds() {
   return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
-// Images per second of CPU time, the median of the passes; one before them is not counted.
+// Images per second of CPU time, the median of the passes after a warm-up pass.
 double rate(const BenchOptions& o, Loader& loader) {
   std::vector<double> seconds;
   int64_t images = 0;

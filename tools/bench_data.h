@@ -1,4 +1,4 @@
-// What the parts of wf_bench --data share.
+// Shared by the parts of wf_bench --data.
 #pragma once
 
 #include "weightformer/config/config.h"
@@ -15,7 +15,7 @@
 namespace wf {
 
 /// Every image below a directory (below its train/ if it has one), in order of their paths, at most
-/// `most`. What they show does not matter here. Throws wf::Error when there is none.
+/// `most`. Throws wf::Error when there is none.
 class AnyImages : public Dataset {
  public:
   AnyImages(const std::string& directory, int64_t most);
@@ -30,15 +30,15 @@ class AnyImages : public Dataset {
   std::vector<std::string> files_;
 };
 
-/// The published training recipe at the size of `options`; unless `augmented`, without the changes
-/// of colour and erasing.
+/// The training recipe of the original at the size of `options`; unless `augmented`, without color
+/// changes and erasing.
 Config bench_config(const BenchOptions& options, bool augmented);
 
 std::unique_ptr<Loader> bench_loader(const BenchOptions& options,
                                      std::shared_ptr<const Dataset> images,
                                      std::unique_ptr<Transform> transform, bool train);
 
-/// The share of a training step of --model that is spent waiting for images of the full recipe.
+/// The fraction of a training step of --model that waits for images of the full recipe.
 double share_of_waiting(const BenchOptions& options, std::shared_ptr<const Dataset> images);
 
 }  // namespace wf

@@ -1,5 +1,4 @@
-// The command line of wf_bench. It is read here and not by CLI11, so that wf_bench builds where
-// there is nothing but LibTorch.
+// The command line of wf_bench. Parsed without CLI11, so that wf_bench builds with only LibTorch.
 
 #include "weightformer/models/dit.h"
 #include "weightformer/models/model.h"
@@ -65,7 +64,7 @@ BenchOptions parse_bench_flags(const std::vector<std::string>& words) {
       **on = true;
       continue;
     }
-    WF_CHECK(i + 1 < words.size(), name, ": its value is missing; --help lists the flags");
+    WF_CHECK(i + 1 < words.size(), name, ": needs a value; --help lists the flags");
     const auto& value = words[++i];
     if (auto* const* count = std::get_if<int64_t*>(&target)) **count = number(name, value);
     if (auto* const* text = std::get_if<std::string*>(&target)) **text = value;
@@ -75,8 +74,8 @@ BenchOptions parse_bench_flags(const std::vector<std::string>& words) {
   WF_CHECK(o.sweep.empty() || o.sweep == "resolution", "--sweep: expected resolution, got ",
            o.sweep);
   WF_CHECK(o.batch > 0 && o.steps > 0 && o.threads > 0, "--batch, --steps, --threads: at least 1");
-  WF_CHECK(!o.phases || o.mode == "train", "--phases: they are those of --mode train");
-  WF_CHECK(!o.load || !o.weights.empty(), "--load: which file? Give it with --weights");
+  WF_CHECK(!o.phases || o.mode == "train", "--phases needs --mode train");
+  WF_CHECK(!o.load || !o.weights.empty(), "--load needs --weights FILE");
   return o;
 }
 

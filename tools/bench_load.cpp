@@ -1,4 +1,4 @@
-// Times the way of weights from a file into a module, and the memory that it takes.
+// Measures the time and memory of loading weights from a file into a module.
 
 #include "weightformer/serialization/weights.h"
 

@@ -1,4 +1,4 @@
-// wf_bench without --ops, --load or --data: steps of a whole model on random numbers.
+// wf_bench without --ops, --load or --data: steps of a model on random numbers.
 
 #include "bench_subject.h"
 #include "core/peak_memory.h"

@@ -26,7 +26,7 @@ OpSize layer_size(const BenchOptions& o) {
               model->named_parameters()["norm.weight"].numel());
 }
 
-// Seconds of the forward pass alone, and of forward and backward with a gradient for every input.
+// Seconds of the forward pass, and of forward and backward with a gradient for every input.
 struct Seconds {
   double forward, both;
 };
@@ -45,7 +45,7 @@ Seconds time_op(const BenchOptions& o, const OpCase::Tensors& inputs, Grid grid,
   return seconds;
 }
 
-// What must be moved at least: every input read, the output written.
+// Minimum memory traffic: every input read, the output written.
 double bytes_of(const OpCase::Tensors& inputs, const at::Tensor& output) {
   auto bytes = static_cast<double>(output.nbytes());
   for (const auto& t : inputs) bytes += static_cast<double>(t.nbytes());

@@ -58,7 +58,7 @@ Timing time_model(const BenchOptions& o, const BatchWork& work, torch::nn::Modul
     timed(&Phases::rest, begin);
   };
   const auto timing = time_steps(o, [&] { step(nullptr); });
-  if (phases) {  // in steps of their own: waiting for a GPU in between costs
+  if (phases) {  // in separate steps, as synchronizing with a GPU in between costs time
     std::vector<Phases> all(static_cast<size_t>(o.steps));
     for (auto& one : all) step(&one);
     *phases = medians(std::move(all));

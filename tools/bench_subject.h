@@ -1,4 +1,4 @@
-// What wf_bench times: a model and the work on one batch of random numbers.
+// The subject of wf_bench: a model and its work on one batch of random numbers.
 #pragma once
 
 #include "bench.h"
@@ -21,11 +21,11 @@ struct Subject {
   std::shared_ptr<torch::nn::Module> module;
   std::function<BatchWork(int64_t size)> work;  ///< on a batch of images of that side
   int64_t size = 0;                             ///< side of its images
-  int64_t patch = 16;                           ///< side of what a token sees
+  int64_t patch = 16;                           ///< side of a patch
   int64_t sweep = 224;                          ///< --sweep takes multiples of this side
 };
 
-/// Of a training step, seconds.
+/// The phases of a training step, in seconds.
 struct Phases {
   double forward = 0, backward = 0;
   double rest = 0;  ///< clipping and optimizer
@@ -36,7 +36,7 @@ struct Phases {
 Timing time_model(const BenchOptions& options, const BatchWork& work, torch::nn::Module& module,
                   Phases* phases);
 
-/// The model that `options` name, with the weights of --weights. Throws wf::Error in one line.
+/// The model that `options` select, with the weights of --weights. Throws wf::Error in one line.
 Subject make_subject(const BenchOptions& options);
 
 }  // namespace wf

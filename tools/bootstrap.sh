@@ -2,10 +2,10 @@
 # Sets up a Debian or Ubuntu machine: packages by apt, LibTorch by pip into .venv/.
 #
 #   tools/bootstrap.sh           everything; Python's torch too (torchrun, tests that compare with it)
-#   tools/bootstrap.sh --light   only what the C++ side links; tests that need Python's torch skip
+#   tools/bootstrap.sh --light   only what the C++ code links; tests that need Python's torch are skipped
 #
-# Takes only what is missing; a .venv that was cut off half-way is completed. A LibTorch that is
-# already there is used as it is: CMAKE_PREFIX_PATH or Torch_DIR in the environment, or torch 2.11 in
+# Installs only what is missing; an incomplete .venv is completed. An existing LibTorch is used as
+# it is: CMAKE_PREFIX_PATH or Torch_DIR in the environment, or torch 2.11 in
 # the Python that `python3` starts. Every step's output is in build/logs/.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -22,7 +22,7 @@ done
 packages=(g++ cmake ninja-build ccache mold git ca-certificates binutils clang-format
   python3 python3-venv libopencv-dev libjpeg-dev libyaml-cpp-dev libspdlog-dev zlib1g-dev libgloo-dev
   nlohmann-json3-dev libcli11-dev libgtest-dev)
-pictures=dataset-fashion-mnist # for the demo alone; Ubuntu does not have it
+images=dataset-fashion-mnist # only for the demo; Ubuntu does not have it
 
 installed() { [[ $(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]; }
 
@@ -31,12 +31,12 @@ install_packages() {
   command -v dpkg-query >/dev/null || die "this is not Debian or Ubuntu: install ${packages[*]} and LibTorch $torch_version by hand, then configure with cmake --preset release -DCMAKE_PREFIX_PATH=/where/libtorch/is"
   for package in "${packages[@]}"; do installed "$package" || missing+=("$package"); done
   if [[ ${#missing[@]} -eq 0 ]]; then
-    # Nothing to ask apt for, or no way to.
-    installed $pictures && return
-    compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null && ! apt-cache show $pictures >/dev/null 2>&1 && return
+    # Nothing to install, or not available.
+    installed $images && return
+    compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null && ! apt-cache show $images >/dev/null 2>&1 && return
   fi
   if [[ $EUID -ne 0 ]]; then
-    command -v sudo >/dev/null || die "packages are missing (${missing[*]:-$pictures}), and this is neither root nor a user with sudo: have them installed and run this again"
+    command -v sudo >/dev/null || die "packages are missing (${missing[*]:-$images}), and this is neither root nor a user with sudo: have them installed and run this again"
     as_root=(sudo)
   fi
   step apt-update.log "asking for the list of packages (seconds, 10 to 50 MB)" \
@@ -46,11 +46,11 @@ install_packages() {
     apt-cache show "$package" >/dev/null 2>&1 ||
       die "apt has no package $package. Is the network there, and is this Debian 12, Ubuntu 24.04 or later? See $logs/apt-update.log, then run the same command again."
   done
-  if ! installed $pictures; then
-    if apt-cache show $pictures >/dev/null 2>&1; then
-      missing+=("$pictures")
+  if ! installed $images; then
+    if apt-cache show $images >/dev/null 2>&1; then
+      missing+=("$images")
     else
-      say "no package $pictures here: the demo needs its files, see build/bin/wf_prepare --help"
+      say "no package $images here: the demo needs its files, see build/bin/wf_prepare --help"
     fi
   fi
   [[ ${#missing[@]} -eq 0 ]] ||
@@ -58,7 +58,7 @@ install_packages() {
       "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"
 }
 
-# Sets found to the LibTorch that this machine already has, or to "".
+# Sets found to an existing LibTorch of this machine, or to "".
 find_existing_torch() {
   local place places=() version=
   found=
@@ -70,7 +70,7 @@ find_existing_torch() {
       return
     fi
   done
-  # What was chosen before stays chosen, be it a complete .venv or another place.
+  # A previous choice is kept, a complete .venv or another directory.
   place=$(cat "$chosen" 2>/dev/null) || true
   if [[ -e $place/lib/libtorch_cpu.so ]]; then
     found=$place
@@ -90,7 +90,7 @@ PYTHON
   fi
 }
 
-# A Python that can make an environment and that torch has wheels for.
+# A Python with venv and with wheels of torch.
 find_python() {
   local python
   for python in python3 /usr/bin/python3 python3.13 python3.12 python3.11 python3.10; do
@@ -108,7 +108,7 @@ requirements() {
     printf '%s\n' 'nvidia-cuda-runtime==13.0.*' 'nvidia-cuda-cupti==13.0.*'
     return
   fi
-  # Torch says itself what it needs; Triton is 640 MB that nothing here uses.
+  # The dependencies declared by torch, except Triton, 640 MB that nothing here uses.
   .venv/bin/python - <<'PYTHON'
 import importlib.metadata as metadata
 from pip._vendor.packaging.requirements import Requirement
@@ -122,16 +122,17 @@ PYTHON
   printf '%s\n' numpy safetensors pillow
 }
 
-# Makes pip forget what was installed half-way, so that it installs it again. Fails when that is pip.
+# Removes incompletely installed packages from the database of pip, so that it installs them again.
+# Fails if that is pip itself.
 forget_damaged() {
   .venv/bin/python - <<'PYTHON'
 import importlib.metadata as metadata, os, shutil, sys
 
-def whole(package):
+def complete(package):
     sizes = [(file.locate(), file.size) for file in package.files or [] if file.size is not None]
     return sizes and all(os.path.isfile(path) and os.path.getsize(path) == size for path, size in sizes)
 
-damaged = [package for package in metadata.distributions() if not whole(package)]
+damaged = [package for package in metadata.distributions() if not complete(package)]
 for package in damaged:
     print("damaged:", package._path)
     shutil.rmtree(package._path)
@@ -151,7 +152,7 @@ install_torch() {
     step venv.log "making the Python environment .venv (5 seconds)" "$python" -m venv .venv
   fi
   has_torch 2>/dev/null ||
-    step pip-torch.log "fetching LibTorch: torch $torch_version from PyPI (530 MB, half a minute on a fast line)" \
+    step pip-torch.log "fetching LibTorch: torch $torch_version by pip (530 MB, half a minute on a fast line)" \
       "${pip[@]}" --no-deps "torch==$torch_version"
   requirements >"$logs/requirements.txt"
   [[ $mode == light ]] || size="up to 1.9 GB, a minute on a fast line"
@@ -170,7 +171,7 @@ cd "$root"
 stamp=.venv/weightformer.txt
 find_existing_torch
 if [[ -n $found ]]; then
-  say "using the LibTorch in $found (to choose anew: rm $chosen)"
+  say "using the LibTorch in $found (to choose another: rm $chosen)"
   printf '%s\n' "$found" >"$chosen"
 else
   # A full environment serves --light too.

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Sets the machine up where it must be, configures and builds; programs come to build/bin/.
+# Installs what is missing, configures and builds; the programs are in build/bin/.
 #
 #   tools/build.sh [--light] [CMake options, such as -DWF_CUDA=OFF]
 #
-# A LibTorch of your own: CMAKE_PREFIX_PATH=/where/it/is tools/build.sh, or -DCMAKE_PREFIX_PATH=….
+# To use your own LibTorch: CMAKE_PREFIX_PATH=/where/it/is tools/build.sh, or -DCMAKE_PREFIX_PATH=….
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -20,7 +20,7 @@ done
 "$root/tools/bootstrap.sh" "${light[@]}"
 cd "$root"
 if [[ ! -e build/build.ninja ]] || ! cmp -s "$chosen" "$logs/configured.txt"; then
-  # Another LibTorch, or more of it, than the cache knows.
+  # The LibTorch differs from the one in the CMake cache.
   [[ $(<"$chosen") == ./.venv,* ]] || options+=("-DCMAKE_PREFIX_PATH=$(<"$chosen")")
   options=(-U 'WF_TORCH_*' -U 'WF_LIB_*' -U CMAKE_PREFIX_PATH "${options[@]}")
 fi

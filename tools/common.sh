@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Shared by the scripts beside it: where things are, and how a step is told.
+# Shared by the scripts in this directory: paths and messages.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 logs=$root/build/logs
@@ -15,14 +15,14 @@ die() {
 
 say() { printf '== %s\n' "$*"; }
 
-# step LOG "what, how long" COMMAND…: runs quietly; on failure shows the end of its output and stops.
+# step LOG "what, how long" COMMAND…: runs COMMAND; on failure prints the end of its output and exits.
 step() {
   local log=$logs/$1 what=$2 begin=$SECONDS
   shift 2
   say "$what"
   if ! "$@" >"$log" 2>&1 </dev/null; then
     tail -n 20 "$log" >&2
-    die "this failed: ${what% (*}. All of its output is in $log. Put it right and run the same command again."
+    die "this failed: ${what% (*}. All of its output is in $log. Fix it and run the same command again."
   fi
   printf '   done in %d s\n' $((SECONDS - begin))
 }

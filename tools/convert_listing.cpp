@@ -12,12 +12,12 @@ namespace {
 using pickle::Kind;
 using pickle::Value;
 
-// Prints a tree, a line each value; short where a file would make it endless.
+// Prints a tree, one value per line, shortened for huge files.
 class Listing {
  public:
   void show(const Value& value, const std::string& path) {
-    constexpr int64_t kMostLines = 100'000;
-    if (lines_ > kMostLines || ++visits_ > kMostLines) return;
+    constexpr int64_t kMaxLines = 100'000;
+    if (lines_ > kMaxLines || ++visits_ > kMaxLines) return;
     const bool container = value.is(Kind::list) || value.is(Kind::tuple) || value.is(Kind::set);
     if (value.is(Kind::dict) || (container && !all_plain(value))) {
       const size_t step = value.is(Kind::dict) ? 2 : 1;
@@ -28,7 +28,7 @@ class Listing {
       return;
     }
     lines_ += 1;
-    std::cout << (lines_ > kMostLines ? "…" : path + ": " + text(value)) << "\n";
+    std::cout << (lines_ > kMaxLines ? "…" : path + ": " + text(value)) << "\n";
   }
 
  private:

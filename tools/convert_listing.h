@@ -1,4 +1,4 @@
-// What wf_convert prints about a file.
+// The listings and warnings of wf_convert.
 #pragma once
 
 #include "serialization/tensor_file.h"
@@ -7,12 +7,12 @@
 
 namespace wf {
 
-/// Prints what a file of torch.save or safetensors holds, a line each value, and compares its
+/// Prints the content of a file of torch.save or safetensors, one value per line, and verifies its
 /// checksums. Throws wf::Error when it is neither or is damaged.
 void list_file(const std::string& path);
 
 /// Warns of the values of `file` that are neither tensors nor plain data and so cannot be
-/// converted, and names the first. Throws wf::Error when there is no tensor in it.
+/// converted, and names the first. Throws wf::Error when it contains no tensor.
 void warn_of_what_is_left_out(const TensorFile& file);
 
 /// "optimizer" and "state" make "optimizer.state".

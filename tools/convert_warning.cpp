@@ -21,7 +21,7 @@ void warn_of_what_is_left_out(const TensorFile& file) {
   std::vector<std::string> named;
   size_t count = 0;
   bool tensors = false;
-  // A few bytes of pickle can put one value in more places than anyone can visit.
+  // A few bytes of pickle can refer to one value exponentially often.
   std::unordered_set<const Value*> seen;
   const std::function<void(const Value&, const std::string&)> look = [&](const Value& value,
                                                                          const std::string& path) {
@@ -37,11 +37,11 @@ void warn_of_what_is_left_out(const TensorFile& file) {
     }
   };
   look(file.root(), "");
-  WF_CHECK(tensors, file.path(), ": no tensor in it that could be converted",
+  WF_CHECK(tensors, file.path(), ": contains no tensor that can be converted",
            count ? "; not read: " + join(named, ", ") : "");
   if (count == 0) return;
-  log::warning("{}: {} values are left out, being neither tensors nor plain: {}{}", file.path(),
-               count, join(named, ", "), count > kNamed ? ", …" : "");
+  log::warning("{}: {} values that are neither tensors nor plain data are left out: {}{}",
+               file.path(), count, join(named, ", "), count > kNamed ? ", …" : "");
 }
 
 }  // namespace wf

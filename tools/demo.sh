@@ -1,10 +1,9 @@
 #!/usr/bin/env bash
-# From nothing to a trained model and pictures of what it says, in output/demo/.
+# From nothing to a trained model and pictures of its predictions, in output/demo/.
 #
 #   tools/demo.sh [--dit] [--light] [CMake options]
 #
-# --dit: then trains a small image generator on the same data, draws from it, and asks the classifier
-# what the samples show.
+# --dit: then trains a small image generator on the same data, draws samples, and classifies them.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -14,9 +13,9 @@ if [[ ${1:-} == --dit ]]; then
   shift
 fi
 
-train=60000 # pictures to learn from
-val=2000    # pictures of the test set, held out
-sheet=48    # of them on the contact sheet
+train=60000 # training images
+val=2000    # held-out images of the test set
+sheet=48    # of them on the sheet of predictions
 cfg=cfg/demo/fashion_mnist.yaml
 data=data/fashion-mnist-demo
 run=output/wfm_nano/demo
@@ -26,10 +25,10 @@ out=output/demo
 cd "$root"
 mkdir -p "$out"
 
-say "preparing photographs of shop articles: Fashion-MNIST, $train and $val held out (10 seconds)"
+say "preparing Fashion-MNIST: $train training images, $val held out (10 seconds)"
 build/bin/wf_prepare --output "$data" --train $train --val $val
 if [[ -e $run/metrics.jsonl ]]; then
-  say "a run is there already: what is left of it is trained, nothing when it is finished; to start afresh: rm -r $run"
+  say "a run exists already and is resumed, or skipped if it is finished; to start from scratch: rm -r $run"
 else
   say "training a small WeightFormer (about 3 minutes on two cores)"
 fi
@@ -39,16 +38,16 @@ say "that took $((SECONDS - begin)) s; evaluating the best checkpoint (seconds)"
 build/bin/wf_train --cfg "$cfg" --data-path "$data" --tag demo-eval \
   --eval --resume "$run/max_acc.pth" | tee "$out/accuracy.json"
 
-say "asking it about $sheet of the held-out pictures (seconds)"
-# Every n-th of the sorted list, so that all classes are there.
-mapfile -t pictures < <(find "$data/val" -name '*.png' | LC_ALL=C sort |
+say "classifying $sheet of the held-out images (seconds)"
+# Every n-th of the sorted list, so that all classes occur.
+mapfile -t images < <(find "$data/val" -name '*.png' | LC_ALL=C sort |
   awk -v every=$((val / sheet)) -v most=$sheet 'NR % every == 7 && ++n <= most')
 build/bin/wf_infer --cfg "$cfg" --resume "$run/max_acc.pth" --json \
-  --images "${pictures[@]}" >"$out/predictions.jsonl"
+  --images "${images[@]}" >"$out/predictions.jsonl"
 build/bin/wf_report --metrics "$run/metrics.jsonl" --predictions "$out/predictions.jsonl" --output "$out"
 
 accuracy=$(sed -n 's/.*"val_acc1": *\([0-9.]*\).*/\1/p' "$out/accuracy.json")
-say "accuracy: $accuracy % of the $val held-out pictures are named right ($out/accuracy.json)"
+say "accuracy: $accuracy % of the $val held-out images ($out/accuracy.json)"
 say "look at $out/learning_curve.png and $out/contact_sheet.png"
 $dit || exit 0
 
@@ -61,7 +60,7 @@ build/bin/wf_train --cfg "$cfg" --data-path "$data" --tag demo
 say "that took $((SECONDS - begin)) s; drawing ten samples of each class, then fifty (a minute)"
 build/bin/wf_sample --resume "$generator/max_acc.pth" --output "$out" --per-class 10
 build/bin/wf_sample --resume "$generator/max_acc.pth" --output "$out/judged" --per-class 50 --png --seed 1
-say "asking the classifier what they show (seconds)"
+say "classifying the samples (seconds)"
 ln -sfn images "$out/judged/val"
 build/bin/wf_train --cfg cfg/demo/fashion_mnist.yaml --data-path "$out/judged" --tag demo-judge \
   --eval --resume "$run/max_acc.pth" | tee "$out/recognized.json"

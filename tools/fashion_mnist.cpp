@@ -23,12 +23,12 @@ FashionMnist read_fashion_mnist(const std::string& source, const std::string& st
   const std::string file = source + "/" + stem;
   FashionMnist set{read_idx(file + "-images-idx3-ubyte.gz", 3), {}};
   const auto labels = read_idx(file + "-labels-idx1-ubyte.gz", 1);
-  WF_CHECK(labels.shape[0] == set.images.shape[0], file, ": ", set.images.shape[0],
-           " pictures and ", labels.shape[0], " labels");
+  WF_CHECK(labels.shape[0] == set.images.shape[0], file, ": ", set.images.shape[0], " images and ",
+           labels.shape[0], " labels");
   set.by_class.resize(kFashionClasses);
   for (int64_t i = 0; i < labels.shape[0]; ++i) {
     const int label = labels.values[i];
-    WF_CHECK(label < kFashionClasses, file, ": picture ", i, " has the label ", label);
+    WF_CHECK(label < kFashionClasses, file, ": image ", i, " has the label ", label);
     set.by_class[label].push_back(i);
   }
   const auto smallest =
@@ -46,11 +46,12 @@ int64_t images_per_class(const char* flag, int64_t count, int64_t most) {
   return count / kFashionClasses;
 }
 
-void write_split(const FashionMnist& set, const std::string& folder, int64_t begin, int64_t count) {
+void write_split(const FashionMnist& set, const std::string& directory, int64_t begin,
+                 int64_t count) {
   const int rows = static_cast<int>(set.images.shape[1]);
   const int columns = static_cast<int>(set.images.shape[2]);
   for (int label = 0; label < kFashionClasses; ++label) {
-    const std::string place = folder + "/" + kClasses[label];
+    const std::string place = directory + "/" + kClasses[label];
     std::filesystem::create_directories(place);
     for (int64_t i = begin; i < begin + count; ++i) {
       const int64_t number = set.by_class[label][i];

@@ -22,12 +22,13 @@ struct FashionMnist {
 /// naming the file.
 FashionMnist read_fashion_mnist(const std::string& source, const std::string& stem);
 
-/// How many images of each class `--flag count` asks for, when there are `most`; kAllImages: all of
+/// The number of images per class for `--flag count`, at most `most`; kAllImages: all of
 /// them. Throws wf::Error unless every class can have as many.
 int64_t images_per_class(const char* flag, int64_t count, int64_t most);
 
-/// Writes images begin … begin + count of each class as FOLDER/CLASS/NNNNN.png. Throws wf::Error
+/// Writes images begin … begin + count of each class as DIRECTORY/CLASS/NNNNN.png. Throws wf::Error
 /// when one cannot be written.
-void write_split(const FashionMnist& set, const std::string& folder, int64_t begin, int64_t count);
+void write_split(const FashionMnist& set, const std::string& directory, int64_t begin,
+                 int64_t count);
 
 }  // namespace wf

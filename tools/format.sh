@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Formats the C++ and CUDA sources; with --check only says which are not formatted.
+# Formats the C++ and CUDA sources; with --check only lists files that are not formatted.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 how=(-i)

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# All that a GPU is needed for, in one command: builds the models with their CUDA kernels, compares
+# Everything that needs a GPU, in one command: builds the models with their CUDA kernels, compares
 # every operator with the CPU, and times models and operators against eager and compiled PyTorch.
 #
-#   tools/gpu_check.sh [--quick] [--device cpu] [OUTPUT_FOLDER]
+#   tools/gpu_check.sh [--quick] [--device cpu] [OUTPUT_DIRECTORY]
 #
 # Needs a GPU, nvcc, CMake and a python3 that has torch; nothing is installed. Leaves report.json and
-# report.md in OUTPUT_FOLDER (output/gpu_check). --device cpu tries the script itself without a GPU.
+# report.md in OUTPUT_DIRECTORY (output/gpu_check). --device cpu tests the script without a GPU.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -34,7 +34,7 @@ if [[ $device == cuda ]]; then
 else
   options+=(-DWF_CUDA=OFF)
 fi
-# The C++ tests too, where their libraries are.
+# The C++ tests too, if their libraries are installed.
 tests=no targets=(weightformer_core wf_bench)
 if [[ -e /usr/include/gtest/gtest.h && -e /usr/include/nlohmann/json.hpp ]]; then
   tests=yes
@@ -47,7 +47,7 @@ step gpu-build.log "building (minutes)" cmake --build $build -j "$(nproc)" --tar
 library=$(find "$root/$build" -name libweightformer.so | head -n 1)
 bench=$root/$build/bin/wf_bench
 
-# check LOG "what" COMMAND…: a step whose failure is told at the end, after the timings.
+# check LOG "what" COMMAND…: a step whose failure is reported at the end, after the timings.
 failed=()
 check() {
   local log=$1 what=$2
@@ -64,12 +64,12 @@ fi
   check gpu-tests.log "running the C++ tests of the operators on $device (minutes)" \
     env WF_DEVICE="$device" "$build/bin/wf_core_tests"
 
-# run WHO COMMAND…: keeps the JSON lines, and tells of a run that fails.
+# run WHO COMMAND…: collects the JSON lines, and reports a failed run.
 run() {
   local log
   log=$logs/gpu-bench-$1.log
   shift
-  "$@" >"$log" 2>&1 || say "did not end well: $* ($(tail -n 1 "$log"))"
+  "$@" >"$log" 2>&1 || say "failed: $* ($(tail -n 1 "$log"))"
   grep '^{' "$log" >>"$lines" || true
 }
 

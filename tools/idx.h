@@ -1,4 +1,4 @@
-// The IDX files of MNIST and its relatives, gzipped: magic, sizes, bytes.
+// The gzipped IDX files of MNIST and similar datasets: magic, sizes, bytes.
 #pragma once
 
 #include "weightformer/core/check.h"
@@ -23,7 +23,7 @@ inline Idx read_idx(const std::string& path, size_t dims) {
   WF_CHECK(file, path, ": cannot open");
   const auto read = [&](void* to, size_t bytes) {
     WF_CHECK(gzread(file.get(), to, static_cast<unsigned>(bytes)) == static_cast<int>(bytes), path,
-             ": damaged or cut short");
+             ": damaged or truncated");
   };
   uint8_t head[4];
   read(head, 4);
@@ -35,15 +35,16 @@ inline Idx read_idx(const std::string& path, size_t dims) {
     uint8_t size[4];
     read(size, 4);
     idx.shape.push_back(int64_t{size[0]} << 24 | size[1] << 16 | size[2] << 8 | size[3]);
-    // The largest real one has 47 million bytes.
+    // The largest known one has 47 million bytes.
     WF_CHECK(idx.shape.back() > 0 && idx.shape.back() <= (int64_t{1} << 30) / count, path,
              ": claims an impossible size");
     count *= idx.shape.back();
   }
   idx.values.resize(static_cast<size_t>(count));
   read(idx.values.data(), idx.values.size());
-  // Reading past the end is what makes zlib compare its checksum.
-  WF_CHECK(gzread(file.get(), head, 1) == 0, path, ": damaged, or longer than its header says");
+  // zlib verifies the checksum on reading past the end.
+  WF_CHECK(gzread(file.get(), head, 1) == 0, path,
+           ": damaged, or longer than declared in its header");
   return idx;
 }
 

@@ -10,9 +10,8 @@
 
 namespace wf {
 
-/// Calls use(object) for each line of a file of JSON objects. A last line that was cut short is
-/// left out with a warning; anything else that is not as expected throws wf::Error naming file and
-/// line.
+/// Calls use(object) for each line of a file of JSON objects. An incomplete last line is ignored
+/// with a warning; any other error throws wf::Error naming file and line.
 template <typename Use>
 void for_each_json_line(const std::string& path, Use use) {
   using nlohmann::json;
@@ -24,7 +23,7 @@ void for_each_json_line(const std::string& path, Use use) {
     if (text.find_first_not_of(" \t\r") == std::string::npos) continue;
     const auto value = json::parse(text, nullptr, /*allow_exceptions=*/false);
     if (!value.is_object() && in.peek() == EOF) {
-      std::cerr << "warning: " << path << ":" << number << ": cut short, left out\n";
+      std::cerr << "warning: " << path << ":" << number << ": incomplete line, ignored\n";
       continue;
     }
     WF_CHECK(value.is_object(), path, ":", number, ": not a JSON object");
@@ -36,7 +35,7 @@ void for_each_json_line(const std::string& path, Use use) {
     }
     ++used;
   }
-  WF_CHECK(used > 0, path, ": nothing in it");
+  WF_CHECK(used > 0, path, ": the file is empty");
 }
 
 }  // namespace wf

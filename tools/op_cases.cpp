@@ -34,23 +34,23 @@ Function in_mode(const char* mode) {
   return [=](const Tensors& t, Grid) { return dynamic_linear(t[0], t[1], t[2], t[3], t[4], mode); };
 }
 
-// right and left, both positive: the norms of columns whose products cancel are lost in the Gram
-// matrix, whatever computes them. The operator takes the Gram matrix of left, which is made inside
-// the function: only such matrices are positive semidefinite, which the gradient relies on.
+// right and left, both positive: the norms of columns whose products cancel are lost in any Gram
+// matrix. The function computes the Gram matrix of left for the operator, since the gradient relies
+// on positive semidefinite matrices.
 Tensors gain(const OpSize& size, at::TensorOptions options) {
   const auto t = linear(size, options);
   return {t[2].abs() + 0.1, t[1].abs() + 0.1};
 }
 Function gain_of(decltype(&column_gain) function) {
-  constexpr double kScale = 0.3;  // any costs the same; norms are near 1 with this one
+  constexpr double kScale = 0.3;  // any value has the same cost; norms are near 1 with this one
   return [=](const Tensors& t, Grid) {
     const auto left = t[1].to(t[1].scalar_type() == at::kDouble ? at::kDouble : at::kFloat);
     return std::get<0>(function(at::matmul(left, left.transpose(-2, -1)), t[0], kScale));
   };
 }
 
-// The first `count` of x, weight, bias, kernel, shift, scale, gate: 3, 4 or all 7. The kernel lies
-// in memory as it is fastest, [B, 3, 3, C].
+// The first `count` of x, weight, bias, kernel, shift, scale, gate: 3, 4 or all 7. The kernel has
+// the fastest memory layout, [B, 3, 3, C].
 auto dwconv(size_t count) {
   return [=](const OpSize& size, at::TensorOptions options) {
     const int64_t b = size.batch, c = size.channels;

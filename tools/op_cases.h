@@ -1,4 +1,4 @@
-// The operators, what each must equal, and inputs for them: `wf_bench --ops` times this table, and
+// The operators, their references, and inputs for them: `wf_bench --ops` times this table, and
 // tests/ops/op_cases_test.cpp checks it.
 #pragma once
 
@@ -23,10 +23,10 @@ struct OpCase {
   using Tensors = std::vector<at::Tensor>;
   using Function = std::function<at::Tensor(const Tensors&, Grid)>;
 
-  std::string name;        ///< of the operator; behind a comma, what is special here
+  std::string name;        ///< of the operator; after a comma, the variant
   Function op, reference;  ///< differentiable with respect to every input
   std::function<Tensors(const OpSize&, at::TensorOptions)> make_inputs;  ///< random numbers
-  double roundings = 1;  ///< how often a number is rounded to the dtype on the way to the result
+  double roundings = 1;  ///< number of roundings to the dtype in the computation
 };
 
 const std::vector<OpCase>& op_cases();

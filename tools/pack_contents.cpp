@@ -29,8 +29,8 @@ int verify_pack(const std::string& path) {
       ++damaged;
     }
   }
-  WF_CHECK(damaged == 0, path, ": ", damaged, " of ", file.size(), " pictures are damaged");
-  std::cout << path << ": all " << file.size() << " pictures are as they were packed\n";
+  WF_CHECK(damaged == 0, path, ": ", damaged, " of ", file.size(), " images are corrupted");
+  std::cout << path << ": all " << file.size() << " images are intact\n";
   return 0;
 }
 

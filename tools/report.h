@@ -1,4 +1,4 @@
-// What the parts of wf_report share.
+// Shared by the parts of wf_report.
 #pragma once
 
 #include <opencv2/core.hpp>
@@ -13,9 +13,9 @@ void save(const cv::Mat& image, const std::string& path);
 /// Draws losses and accuracy by epoch from the metrics.jsonl of a run into `path`.
 void draw_learning_curve(const std::string& metrics, const std::string& path);
 
-/// Draws the images of `predictions`, lines of wf_infer --json, with what the model says of them
-/// into `path`, and prints how many of those with a label are right. A sheet holds the first 200
-/// images; the numbers are of all.
+/// Draws the images of `predictions`, lines of wf_infer --json, with their predictions into `path`,
+/// and prints how many labeled ones are correct. A sheet holds the first 200 images; the counts are
+/// of all.
 void draw_contact_sheet(const std::string& predictions, const std::string& path);
 
 }  // namespace wf

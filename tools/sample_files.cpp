@@ -18,7 +18,7 @@
 namespace wf {
 namespace {
 
-// Decides the samples as much as the settings do.
+// Part of what determines the samples.
 std::string weights_checksum(const DiTImpl& model) {
   uint32_t crc = 0;
   for (const auto& [name, tensor] : state_dict(model)) {
@@ -60,7 +60,7 @@ int draw_files(const SampleModelRequest& request, const SampleFiles& files) {
   const auto model = load_sample_model(request, config, device);
   auto options = sampling_options(model.config, device);
   options.amp = build_amp(model.config);
-  options.fixed_batch = files.images > 0;  // the same bytes however the work was divided
+  options.fixed_batch = files.images > 0;  // the same bytes for any number of ranks
   const SampleGenerator generator(model.model, options);
   std::error_code problem;
   std::filesystem::create_directories(files.directory, problem);

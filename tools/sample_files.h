@@ -1,4 +1,4 @@
-// What wf_sample writes.
+// The output files of wf_sample.
 #pragma once
 
 #include "engine/diffusion/sampling.h"
@@ -19,7 +19,7 @@ struct SampleFiles {
   bool balanced = false, single = false;
 };
 
-/// One row for each class: directory/grid.png, and where asked for single images in
+/// One row for each class: directory/grid.png, and if requested single images in
 /// directory/images/CLASS/.
 void draw_grid(const SampleModelRequest& request, const SampleModel& model,
                const SampleFiles& files, const SampleGenerator& generator);

@@ -44,7 +44,7 @@ std::string class_name(const SampleModel& model, int64_t label) {
   return names.empty() ? std::to_string(label) : names[label];
 }
 
-// What a file of samples has to tell of itself.
+// The metadata of a file of samples.
 std::string settings_text(const SampleModelRequest& request, const SampleModel& model,
                           int64_t index, int64_t label) {
   const auto text = str("weights: ", request.file, model.weights.empty() ? "" : " ", model.weights,

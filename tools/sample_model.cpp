@@ -13,7 +13,7 @@ namespace {
 
 constexpr const char* kType = "wfm_dit";
 
-// The settings that the published DiT was trained with.
+// The settings of the published DiT.
 Config published(const std::string& name) {
   Config config;
   config.model.type = kType;
@@ -52,12 +52,12 @@ SampleModel load_sample_model(const SampleModelRequest& request, const Config& c
   out.config = config;
   WeightsOptions wanted{/*ema=*/false, Checksums::while_loading};
   auto weights = read_weights(request.file, wanted);
-  if (request.ema && weights.averaged_too) {
+  if (request.ema && weights.has_ema) {
     wanted.ema = true;
     weights = read_weights(request.file, wanted);
   }
   out.classes = weights.classes;
-  out.weights = weights.taken;
+  out.weights = weights.source_key;
   if (request.name.empty()) {
     out.model = build_dit(config, device);
   } else {

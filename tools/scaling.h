@@ -1,21 +1,21 @@
-// How long a data-parallel step takes on N GPUs, on paper: see docs/distributed.md.
+// Estimates the time of a data-parallel step on N GPUs: see docs/distributed.md.
 #pragma once
 
 #include <cstdint>
 
 namespace wf {
 
-/// A cluster of equal nodes. Times in seconds, bandwidths in bytes a second.
+/// A cluster of equal nodes. Times in seconds, bandwidths in bytes per second.
 struct Fabric {
   int gpus_per_node = 8;
-  double base = 8.4e-6;        ///< of every collective
-  double alpha_node = 3.4e-6;  ///< a hop inside a node
-  double alpha_net = 14e-6;    ///< a hop between nodes
-  double beta_node = 360e9;    ///< of each GPU inside a node, all sending at once
-  double beta_net = 320e9;     ///< of a node to the others, all its network cards together
+  double collective_latency = 8.4e-6;  ///< latency of every collective
+  double alpha_node = 3.4e-6;          ///< of a hop inside a node
+  double alpha_net = 14e-6;            ///< of a hop between nodes
+  double beta_node = 360e9;            ///< of each GPU inside a node, all sending at once
+  double beta_net = 320e9;             ///< of a node to the others, all its network cards together
 };
 
-/// What a process computes in a step, and what it sends.
+/// The compute times and the gradient bytes of a process in a step.
 struct StepCost {
   double forward = 0, backward = 0, rest = 0;  ///< seconds; rest: clipping, optimizer, …
   double bytes = 0;                            ///< of gradients
@@ -23,18 +23,18 @@ struct StepCost {
 };
 
 /// Seconds of one all-reduce of `bytes` over `gpus`: the better of a ring over all GPUs and a tree
-/// over the nodes with a chain inside each. The formulas are those by which NCCL itself chooses
+/// over the nodes with a chain inside each. The formulas are those that NCCL uses to choose
 /// (ncclTopoTuneModel in src/graph/tuning.cc), with one bandwidth for both.
 double all_reduce_seconds(const Fabric& fabric, int gpus, double bytes);
 
 struct StepEstimate {
   double seconds = 0;     ///< of a step
   double exchange = 0;    ///< of all its all-reduces, one after the other
-  double exposed = 0;     ///< of these, after the backward pass has ended
-  double efficiency = 0;  ///< of what the same GPUs would do without an exchange, 0…1
+  double exposed = 0;     ///< of these, the part after the backward pass
+  double efficiency = 0;  ///< relative to the same GPUs without communication, 0…1
 };
 
-/// A bucket leaves when its share of the backward pass is over and the one before has arrived.
+/// A bucket is reduced when its part of the backward pass and the previous bucket are finished.
 StepEstimate estimate_step(const Fabric& fabric, int gpus, const StepCost& cost);
 
 }  // namespace wf

@@ -14,8 +14,8 @@ namespace wf {
 namespace {
 
 struct ModelCost {
-  double parameters, flop;  // trained; of a forward pass of one image, 2 a multiply-add
-  int batch;                // per GPU in the published runs
+  double parameters, flop;  // trained; of a forward pass of one image, 2 per multiply-add
+  int batch;                // per GPU in the original's runs
 };
 
 // Counted with torch.utils.flop_counter on tests/bench/weightformer.py: T and S at 224 px, B at
@@ -29,7 +29,7 @@ const std::map<std::string, ModelCost> kModels{
 StepCost cost_of(const ScalingOptions& o, const ModelCost& model, int batch) {
   StepCost cost;
   cost.bytes = model.parameters * o.bytes_per_gradient;
-  // Cut by what gradients take in memory; compression comes after.
+  // By the gradients in memory, before compression.
   const auto gradients = static_cast<int64_t>(4 * model.parameters);
   const double bucket = o.bucket_mb > 0 ? o.bucket_mb * (1 << 20)
                                         : static_cast<double>(default_bucket_bytes(gradients));
@@ -69,7 +69,7 @@ void print_scaling_table(const ScalingOptions& o) {
                         1e3 * step.exposed, 100 * step.efficiency, gpus * batch / step.seconds);
   }
   std::cout << fmt::format(
-      "{}, batch {} a GPU, {:.1f} MB of gradients a step; compute {} ms {}\n\n", o.model, batch,
+      "{}, batch {} per GPU, {:.1f} MB of gradients per step; compute {} ms {}\n\n", o.model, batch,
       cost.bytes / 1e6, fmt::format("{:.1f}", 1e3 * (cost.forward + cost.backward + cost.rest)),
       o.tflops > 0 ? "ASSUMED" : "measured");
   std::cout << "| GPUs | total batch | step, ms | exchange, ms | of it exposed, ms | efficiency | "

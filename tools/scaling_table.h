@@ -1,4 +1,4 @@
-// What wf_scale prints for one model.
+// The table of wf_scale for one model.
 #pragma once
 
 #include "scaling.h"
@@ -18,7 +18,7 @@ struct ScalingOptions {
   std::vector<int> gpus{1, 8, 16, 64, 256, 1024};
 };
 
-/// The models whose cost of a step is known, by commas.
+/// The models with a known cost of a step, separated by commas.
 std::string scaling_models();
 
 /// Prints step time and efficiency by number of GPUs. Throws wf::Error in one line.

@@ -1,4 +1,4 @@
-// What every program does around its work.
+// Error handling and --version of every program.
 #pragma once
 
 #include "weightformer/core/check.h"
@@ -16,8 +16,8 @@
 
 namespace wf {
 
-/// Runs `work`, which may parse the command line by `app`, and turns what it throws into one line
-/// on standard error and an exit code: 2 for bad input and bad commands, 3 for a training that
+/// Runs `work`, which may parse the command line by `app`, and turns exceptions into one line on
+/// standard error and an exit code: 2 for bad input and bad commands, 3 for a training that
 /// diverged, 4 when another process of the run is lost, 1 for anything unexpected. Gives `app` the
 /// flag --version.
 template <typename Work>
@@ -28,7 +28,7 @@ int run_tool(CLI::App* app, Work work) {
     log::status("");
     log::record(log::Level::error, message);
     std::cerr << "error: " << message << std::endl;
-    // Threads may still wait for a process that is gone, and the end of main would wait for them.
+    // Threads may still wait for a lost process, and returning from main would wait for them.
     if (code == Error::kPeerLost) std::_Exit(code);
     return code;
   };

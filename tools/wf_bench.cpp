@@ -1,5 +1,5 @@
-// Times a model, its operators or the loader, one JSON line each. Needs weightformer::core
-// alone, but for the loader. See --help.
+// Times a model, its operators or the loader, one JSON line each. Needs only weightformer::core,
+// except for the loader. See --help.
 
 #include "weightformer/core/check.h"
 #include "weightformer/core/memory.h"
@@ -29,25 +29,25 @@ namespace {
 
 constexpr const char* kHelp =
     R"(wf_bench: times a model, or its operators, on random numbers; or the loader.
-  --model NAME           which model, see below (wfm_tiny)
+  --model NAME           the model, see below (wfm_tiny)
   --mode infer|train     train: forward, loss, backward, clipping, AdamW (infer); the loss of a
-                         DiT is the mean square of its output less noise
-  --batch B --size PX    images or latents a step, their side (8; the model's own)
+                         DiT is the mean square of its output minus noise
+  --batch B --size PX    images or latents per step, their side (8; that of the model)
   --dtype T              float32, or bfloat16 or float16 by autocast (float32)
   --device D --threads N (cpu, 2)
   --steps N --warmup N   timed and untimed steps (5, 2)
   --dynamic-linear M     auto, factored, merged, reference (auto)
-  --weights FILE         .pth, .safetensors or a checkpoint (fresh random weights)
-  --load                 times reading that file, nothing else
-  --unverified           with --load: without comparing its checksums
-  --phases               with train: what of a step is forward, backward and rest, for wf_scale
-  --sweep resolution     one line for each of several sides: seconds a token
+  --weights FILE         .pth, .safetensors or a checkpoint (random weights)
+  --load                 time only the loading of that file
+  --unverified           with --load: without verifying checksums
+  --phases               with train: time of forward, backward and rest, for wf_scale
+  --sweep resolution     one line for each of several sides: seconds per token
   --ops                  one line for each operator and its ATen reference
-  --data FOLDER          the loader on the images below it: per second of CPU time, by random
-                         crop and flip (crop), by the whole recipe, by the transform of evaluation
-                         (eval); with --model also the share of a step that waits (data_wait)
-  --workers N            its threads; 0: the one that trains (1)
-  --images N --passes N  at most so many images, so many times (512, 3)
+  --data DIRECTORY       the loader on the images in it, images per second of CPU time: random
+                         crop and flip (crop), the full recipe, the transform of evaluation (eval);
+                         with --model also the fraction of a step that waits (data_wait)
+  --workers N            decoder threads; 0: the training thread (1)
+  --images N --passes N  at most N images, N times (512, 3)
 Prints images_per_s_best and _median, and peak_mib: the process's memory, or the GPU allocator's.
 Models:
 )";
@@ -82,7 +82,7 @@ int main(int argc, char** argv) {
       return 0;
     }
     const auto options = wf::parse_bench_flags(words);
-    wf::keep_freed_memory();  // as wf_train and wf_infer do
+    wf::keep_freed_memory();  // as in wf_train and wf_infer
     at::set_num_threads(static_cast<int>(options.threads));
     torch::manual_seed(0);
     wf::bench(options);

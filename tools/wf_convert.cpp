@@ -25,9 +25,10 @@ void write_weights(const Arguments& a, bool to_safetensors) {
   WeightsOptions options;
   options.ema = a.ema;
   const auto weights = read_weights(a.input, options);
-  if (!weights.taken.empty() && !a.weights_only && !a.ema) {
-    log::info("{}: its weights alone go into {} (from {}); a .pth takes all of a checkpoint",
-              a.input, a.output, weights.taken);
+  if (!weights.source_key.empty() && !a.weights_only && !a.ema) {
+    log::info(
+        "{}: only its weights are written to {} (from {}); a .pth holds a complete checkpoint",
+        a.input, a.output, weights.source_key);
   }
   if (to_safetensors) {
     Safetensors out{weights.tensors, {{"format", "pt"}}, {}};
@@ -46,7 +47,8 @@ void write_weights(const Arguments& a, bool to_safetensors) {
   tree.write(a.output, *tree.of(names, weights.tensors));
 }
 
-// All of a file of torch.save, in types that torch.load(weights_only=True) takes.
+// The complete content of a file of torch.save, in types that torch.load(weights_only=True)
+// accepts.
 void rewrite(const Arguments& a) {
   TensorFile file(a.input);
   file.verify();
@@ -59,7 +61,7 @@ void convert(const Arguments& a) {
   const auto end = std::filesystem::path(a.output).extension().string();
   const bool to_safetensors = end == ".safetensors";
   WF_CHECK(to_safetensors || end == ".pth" || end == ".pt", a.output,
-           ": what to write? The name must end in .pth, .pt or .safetensors");
+           ": the name must end in .pth, .pt or .safetensors");
   std::error_code ignored;
   WF_CHECK(!std::filesystem::equivalent(a.input, a.output, ignored), a.output,
            ": is the input; give another name");
@@ -77,10 +79,10 @@ int main(int argc, char** argv) {
     Arguments a;
     app.add_option("input", a.input, "any file of weights or a checkpoint")->required();
     app.add_option("output", a.output,
-                   "what to write: NAME.pth (all of a checkpoint) or NAME.safetensors (weights)");
-    app.add_flag("--weights-only", a.weights_only, "the weights alone, as a bare state dict");
-    app.add_flag("--ema", a.ema, "the EMA weights alone");
-    app.add_flag("--list", a.list, "print what the input holds");
+                   "output file: NAME.pth (a complete checkpoint) or NAME.safetensors (weights)");
+    app.add_flag("--weights-only", a.weights_only, "only the weights, as a bare state dict");
+    app.add_flag("--ema", a.ema, "only the EMA weights");
+    app.add_flag("--list", a.list, "list the content of the input");
     app.parse(argc, argv);
     WF_CHECK(a.list || !a.output.empty(), "give an output file, or --list");
     a.list ? list_file(a.input) : convert(a);

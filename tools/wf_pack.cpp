@@ -1,4 +1,4 @@
-// Puts a set of images into one file that wf_train reads, lists such a file, checks it.
+// Packs images into one file that wf_train reads; lists or verifies such a file.
 
 #include "weightformer/core/check.h"
 
@@ -33,18 +33,18 @@ int make(std::string input, const std::string& output, PackOptions options) {
   while (input.size() > 1 && input.back() == '/') input.pop_back();
   std::error_code ignored;
   WF_CHECK(!std::filesystem::equivalent(input, output, ignored), output,
-           ": would replace what it is made of; choose another --output");
-  const auto pictures = open_input(input);
+           ": is the input; choose another --output");
+  const auto images = open_input(input);
   options.root = input;
   options.progress = [&](int64_t done, int64_t all) {
-    log::status(fmt::format("{}: {} of {} pictures", output, done, all));
+    log::status(fmt::format("{}: {} of {} images", output, done, all));
   };
-  const auto report = pack(*pictures, output, options);
+  const auto report = pack(*images, output, options);
   log::status("");
   for (const auto& problem : report.skipped) log::warning("left out: {}", problem);
   std::cout << fmt::format(
-      "{}: {} pictures in {} classes, {} of them reduced, {:.1f} MB; {} unreadable ones left out\n",
-      output, report.packed, pictures->classes().size(), report.reduced,
+      "{}: {} images in {} classes, {} of them reduced, {:.1f} MB; {} unreadable ones left out\n",
+      output, report.packed, images->classes().size(), report.reduced,
       static_cast<double>(report.bytes) / 1e6, report.skipped.size());
   return 0;
 }
@@ -53,26 +53,29 @@ int make(std::string input, const std::string& output, PackOptions options) {
 
 int main(int argc, char** argv) {
   CLI::App app(
-      "Puts the pictures of an image folder, a zip with its map, or a packed file into one file; "
-      "wf_train takes train.wfpack and val.wfpack in DATA.DATA_PATH by themselves.");
+      "Packs the images of a directory, a zip archive with its map, or a packed file into one "
+      "file; "
+      "wf_train reads train.wfpack and val.wfpack in DATA.DATA_PATH automatically.");
   return wf::run_tool(&app, [&] {
     std::string input, output, listed, verified;
     wf::PackOptions options;
     options.threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-    auto* from = app.add_option("--input", input, "FOLDER/train, train.zip or train.wfpack");
-    auto* to = app.add_option("--output", output, "the file to write, such as FOLDER/train.wfpack");
-    app.add_option("--side", options.side, "reduce longer shorter sides to this; 0: keep all bytes")
+    auto* from = app.add_option("--input", input, "DIRECTORY/train, train.zip or train.wfpack");
+    auto* to = app.add_option("--output", output, "output file, such as DIRECTORY/train.wfpack");
+    app.add_option("--side", options.side,
+                   "maximum of the shorter side, larger images are reduced; 0: keep all bytes")
         ->check(CLI::Range(0, 16384));
-    app.add_option("--quality", options.quality, "of reduced pictures' JPEG (90)")
+    app.add_option("--quality", options.quality, "JPEG quality of reduced images (90)")
         ->check(CLI::Range(1, 100));
-    app.add_option("--threads", options.threads, "that reduce")->check(CLI::Range(1, 1024));
-    app.add_option("--list", listed, "print name, class and bytes of a packed file's pictures");
-    app.add_option("--verify", verified, "compare all checksums of a packed file");
+    app.add_option("--threads", options.threads, "threads that reduce images")
+        ->check(CLI::Range(1, 1024));
+    app.add_option("--list", listed, "print name, class and bytes of the images in a packed file");
+    app.add_option("--verify", verified, "verify all checksums of a packed file");
     from->needs(to);
     to->needs(from);
     app.parse(argc, argv);
     WF_CHECK(input.empty() + listed.empty() + verified.empty() == 2,
-             "give one of --input with --output, --list, --verify; --help says more");
+             "give one of --input with --output, --list, --verify; see --help");
     if (!listed.empty()) return wf::list_pack(listed);
     return input.empty() ? wf::verify_pack(verified) : make(input, output, options);
   });

@@ -1,4 +1,4 @@
-// Writes Fashion-MNIST as an image folder, the form that wf_train reads. See --help.
+// Writes Fashion-MNIST as an image directory for wf_train. See --help.
 
 #include "weightformer/core/check.h"
 
@@ -22,16 +22,16 @@ struct Arguments {
   int64_t train = kAllImages, val = kAllImages;
 };
 
-// Makes the two splits anew. `wanted` becomes the manifest, which is written last: a folder without
-// it was cut off half-way.
-void write_folder(const Arguments& a, const std::string& wanted) {
+// Writes both splits from scratch. `wanted` becomes the manifest, which is written last: a
+// directory without it is incomplete.
+void write_directory(const Arguments& a, const std::string& wanted) {
   const std::string unfinished = a.output + "/unfinished";
   const auto train = read_fashion_mnist(a.source, "train");
   const bool own_val = a.val_from == "test";
-  WF_CHECK(own_val || a.val != kAllImages, "--val-from train: say how many with --val");
+  WF_CHECK(own_val || a.val != kAllImages, "--val-from train needs --val N");
   const auto test = own_val ? read_fashion_mnist(a.source, "t10k") : FashionMnist();
   const auto& held_out = own_val ? test : train;
-  // Of the training images the last ones are held out: the same for any --train.
+  // The last training images are held out: the same for any --train.
   const int64_t vals = images_per_class("val", a.val, held_out.smallest_class - !own_val);
   const int64_t trains =
       images_per_class("train", a.train, train.smallest_class - (own_val ? 0 : vals));
@@ -43,7 +43,7 @@ void write_folder(const Arguments& a, const std::string& wanted) {
   write_text_file(a.output + "/manifest.txt", wanted);
   fs::remove(unfinished);
   std::cout << a.output << ": " << trains * kFashionClasses << " training and "
-            << vals * kFashionClasses << " validation pictures in " << kFashionClasses
+            << vals * kFashionClasses << " validation images in " << kFashionClasses
             << " classes\n";
 }
 
@@ -60,16 +60,16 @@ int prepare(const Arguments& a) {
   } else {
     WF_CHECK(fs::exists(a.source + "/train-images-idx3-ubyte.gz"), a.source,
              ": no Fashion-MNIST here; Debian's package dataset-fashion-mnist has it, or name the "
-             "folder with --source");
+             "directory with --source");
     const bool foreign = present.str().empty() && !fs::exists(a.output + "/unfinished") &&
                          (fs::exists(a.output + "/train") || fs::exists(a.output + "/val"));
     WF_CHECK(!foreign, a.output,
-             ": holds pictures that this program did not write; choose another --output");
-    write_folder(a, wanted);
+             ": holds images that this program did not write; choose another --output");
+    write_directory(a, wanted);
   }
   std::cout
       << "Train on it with --data-path " << a.output
-      << "; for ImageNet give a folder with train/CLASS/*.JPEG and val/CLASS/*.JPEG instead.\n";
+      << "; for ImageNet give a directory with train/CLASS/*.JPEG and val/CLASS/*.JPEG instead.\n";
   return 0;
 }
 
@@ -77,16 +77,18 @@ int prepare(const Arguments& a) {
 
 int main(int argc, char** argv) {
   CLI::App app(
-      "Writes Fashion-MNIST (70,000 photographs of shop articles, MIT licence) as an image "
-      "folder for wf_train.");
+      "Writes Fashion-MNIST (70,000 images of clothing, MIT license) as an image "
+      "directory for wf_train.");
   return wf::run_tool(&app, [&] {
     Arguments a;
     app.option_defaults()->always_capture_default();
-    app.add_option("--source", a.source, "folder with the four .gz files");
-    app.add_option("--output", a.output, "folder to write");
-    app.add_option("--train", a.train, "training pictures, the first of each class; else all");
-    app.add_option("--val", a.val, "validation pictures, as many of each class; else all");
-    app.add_option("--val-from", a.val_from, "test, or train: the last of the training pictures")
+    app.add_option("--source", a.source, "directory with the four .gz files");
+    app.add_option("--output", a.output, "output directory");
+    app.add_option("--train", a.train,
+                   "number of training images, the first of each class; default: all");
+    app.add_option("--val", a.val,
+                   "number of validation images, equally many per class; default: all");
+    app.add_option("--val-from", a.val_from, "test, or train: the last training images")
         ->check(CLI::IsMember({"test", "train"}));
     app.parse(argc, argv);
     return prepare(a);

@@ -1,4 +1,4 @@
-// Draws a run: its learning curve, and images with what the model says of them. See --help.
+// Draws the learning curve of a run, and images with their predictions. See --help.
 
 #include "weightformer/core/check.h"
 
@@ -22,15 +22,15 @@ void save(const cv::Mat& image, const std::string& path) {
 
 int main(int argc, char** argv) {
   CLI::App app(
-      "Draws learning_curve.png from metrics.jsonl and contact_sheet.png from what "
-      "wf_infer --json printed.");
+      "Draws learning_curve.png from metrics.jsonl and contact_sheet.png from the "
+      "output of wf_infer --json.");
   return wf::run_tool(&app, [&] {
     std::string metrics, predictions, output;
     app.add_option("--metrics", metrics, "metrics.jsonl of a run")->required();
-    app.add_option("--predictions", predictions, "lines of wf_infer --json");
+    app.add_option("--predictions", predictions, "output of wf_infer --json");
     app.add_option("--output", output, "directory for the images")->required();
     app.parse(argc, argv);
-    // What cannot be read is told by us, in one line.
+    // Unreadable images are reported by this program, in one line.
     cv::utils::logging::setLogLevel(cv::utils::logging::LOG_LEVEL_SILENT);
     std::error_code problem;
     std::filesystem::create_directories(output, problem);

@@ -22,7 +22,7 @@ constexpr KeyFlag kKeyFlags[] = {
     {"--sampler", "SAMPLE.SAMPLER", "ddpm, ddim, dpmpp_2m; of a flow: euler, heun, sde"},
     {"--steps", "SAMPLE.STEPS", "steps of the sampler"},
     {"--scale", "SAMPLE.SCALE", "scale of classifier-free guidance; 1: none"},
-    {"--interval", "SAMPLE.INTERVAL", "[LOW, HIGH]: where in the process guidance is on"},
+    {"--interval", "SAMPLE.INTERVAL", "[LOW, HIGH]: fractions of the process with guidance"},
     {"--seed", "SAMPLE.SEED", "random seed"},
     {"--batch-size", "SAMPLE.BATCH_SIZE", "samples at a time"},
     {"--device", "DEVICE", "auto, cpu or cuda"},
@@ -48,11 +48,12 @@ int main(int argc, char** argv) {
         ->check(CLI::PositiveNumber);
     app.add_option("--images", files.images,
                    "draw this many images of random classes into samples.npz, on every rank of "
-                   "torchrun; killed, the same command goes on");
-    app.add_option("--shard", files.shard, "--images: samples in a file")
+                   "torchrun; after an interruption, the same command continues");
+    app.add_option("--shard", files.shard, "--images: samples per file")
         ->check(CLI::PositiveNumber);
-    app.add_flag("--balanced", files.balanced, "--images: as many of each class");
-    app.add_flag("--png", files.single, "also single images, in images/CLASS/ of the directory");
+    app.add_flag("--balanced", files.balanced, "--images: equally many of each class");
+    app.add_flag("--png", files.single,
+                 "also write single images to images/CLASS/ of the directory");
     app.add_flag("--no-ema", no_ema, "the trained weights, not their EMA");
     app.add_flag("--amp", amp, "bfloat16 in the network");
     for (size_t i = 0; i < std::size(kKeyFlags); ++i) {

@@ -1,4 +1,4 @@
-// Data-parallel training on paper: step time and efficiency by number of GPUs. See --help and
+// Estimates step time and efficiency of data-parallel training by number of GPUs. See --help and
 // docs/distributed.md.
 
 #include "weightformer/core/check.h"
@@ -17,25 +17,25 @@ using namespace wf;
 
 void declare(CLI::App& app, ScalingOptions& o) {
   app.add_option("--model", o.model, scaling_models() + ", or the beginning of one");
-  app.add_option("--batch", o.batch, "pictures a GPU and step; 0: as published");
+  app.add_option("--batch", o.batch, "images per GPU and step; 0: as in the original");
   app.add_option("--bench", o.bench,
                  "a file of lines of wf_bench --mode train --phases: a table for each; - for "
                  "standard input");
   app.add_option("--forward-ms", o.forward_ms, "measured on one GPU, with --backward-ms");
   app.add_option("--backward-ms", o.backward_ms, "measured on one GPU");
-  app.add_option("--rest-ms", o.rest_ms, "measured: clipping, optimizer, waiting for pictures");
+  app.add_option("--rest-ms", o.rest_ms, "measured: clipping, optimizer, waiting for images");
   app.add_option("--tflops", o.tflops,
-                 "without measured times: what a GPU is assumed to sustain, 1e12 operations a "
+                 "without measured times: assumed rate of a GPU, 1e12 operations per "
                  "second; the backward pass counts as two forward passes");
   app.add_option("--gradient-bytes", o.bytes_per_gradient, "4, or 2 with DIST.COMPRESS bf16");
   app.add_option("--bucket-mb", o.bucket_mb, "DIST.BUCKET_MB; 0: by the size of the model");
   app.add_option("--gpus", o.gpus, "numbers of GPUs")->delimiter(',');
   app.add_option("--gpus-per-node", o.fabric.gpus_per_node);
-  app.add_option("--node-gb", o.node_gb, "GB/s a GPU sustains inside a node (busbw)");
-  app.add_option("--net-gb", o.net_gb, "GB/s a node sustains to others, over all its cards");
+  app.add_option("--node-gb", o.node_gb, "sustained GB/s per GPU inside a node (busbw)");
+  app.add_option("--net-gb", o.net_gb, "sustained GB/s between nodes, over all cards of a node");
 }
 
-// A table for each line that wf_bench has printed.
+// One table per line of wf_bench.
 void print_measured(ScalingOptions o) {
   std::ifstream file(o.bench);
   std::istream& in = o.bench == "-" ? std::cin : file;
@@ -60,8 +60,7 @@ void print_measured(ScalingOptions o) {
     if (number > 1) std::cout << "\n";
     print_scaling_table(o);
   }
-  WF_CHECK(number > 0, o.bench,
-           ": nothing in it: expected lines of wf_bench --mode train --phases");
+  WF_CHECK(number > 0, o.bench, ": empty: expected lines of wf_bench --mode train --phases");
 }
 
 }  // namespace

@@ -44,7 +44,7 @@ static int train(const Run& run) {
     run.ranks->on_root("end", [] {});  // no rank exits before the others know
     return 0;
   }
-  // Not earlier: a run that was refused above must not change what the directory says of its own.
+  // Not earlier: a run that was refused above must not overwrite this file.
   if (run.is_root()) write_text_file(run.directory + "/config.yaml", dump_yaml(config));
   for (auto& event : setup.task->events(run.validation_context(), run.directory)) {
     trainer.every(event.steps, std::move(event.run));

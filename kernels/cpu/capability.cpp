@@ -9,7 +9,7 @@ namespace wf {
 
 CpuKernels::CpuKernels(const char* capability, void (*add)(torch::Library&)) {
   static const std::string in_use = at::get_cpu_capability();
-  // Processors without AVX have names of their own there; they run the default build.
+  // Processors without AVX have other names there; they run the default build.
   const std::string wanted = in_use == "AVX2" || in_use == "AVX512" ? in_use : "DEFAULT";
   if (wanted != capability) return;
   // Registrations last as long as their Library does.

@@ -1,6 +1,6 @@
-// The files *_kernel.cpp of this folder are compiled once for each instruction set; the program
-// uses those of the best set that the processor has, which PyTorch knows (ATEN_CPU_CAPABILITY=avx2
-// and so on choose a lower one).
+// The files *_kernel.cpp of this directory are compiled once for each instruction set; the program
+// uses the best set that the processor supports according to PyTorch (ATEN_CPU_CAPABILITY=avx2 etc.
+// select a lower one).
 #pragma once
 
 #include <torch/library.h>

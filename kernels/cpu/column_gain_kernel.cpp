@@ -9,7 +9,7 @@
 namespace wf {
 namespace {
 
-// visit(whole, sample, first column, columns) for every vector of columns, on all threads.
+// visit(full, sample, first column, columns) for every vector of columns, on all threads.
 template <typename T, typename Visit>
 void for_each_strip(const ColumnGainShape& s, Visit visit) {
   constexpr int64_t kSize = Vec<T>::size();
@@ -30,13 +30,13 @@ void for_each_strip(const ColumnGainShape& s, Visit visit) {
 template <typename T>
 void gain(const T* right, const Accumulate<T>* product, T* gained, Accumulate<T>* norm,
           Accumulate<T> scale, const ColumnGainShape& s) {
-  for_each_strip<T>(s, [&](auto whole, int64_t b, int64_t first, int64_t count) {
+  for_each_strip<T>(s, [&](auto full, int64_t b, int64_t first, int64_t count) {
     const int64_t base = b * s.rows * s.columns + first;
     Vec<T> square(0);
     for (int64_t r = 0; r < s.rows; ++r) {
       const int64_t at = base + r * s.columns;
-      square = at::vec::fmadd(load<whole.value>(right + at, count),
-                              load<whole.value>(product + at, count), square);
+      square = at::vec::fmadd(load<full.value>(right + at, count),
+                              load<full.value>(product + at, count), square);
     }
     // Rounding may leave a little below zero.
     const auto nu = at::vec::maximum(square, Vec<T>(0)).sqrt() * Vec<T>(scale);
@@ -44,7 +44,7 @@ void gain(const T* right, const Accumulate<T>* product, T* gained, Accumulate<T>
     store(norm + b * s.columns + first, nu, count);
     for (int64_t r = 0; r < s.rows; ++r) {
       const int64_t at = base + r * s.columns;
-      store(gained + at, load<whole.value>(right + at, count) * factor, count);
+      store(gained + at, load<full.value>(right + at, count) * factor, count);
     }
   });
 }
@@ -53,15 +53,15 @@ template <typename T>
 void gain_backward(const T* grad, const T* right, const Accumulate<T>* product,
                    const Accumulate<T>* norm, T* grad_right, Accumulate<T>* weighted,
                    Accumulate<T> scale, const ColumnGainShape& s) {
-  for_each_strip<T>(s, [&](auto whole, int64_t b, int64_t first, int64_t count) {
+  for_each_strip<T>(s, [&](auto full, int64_t b, int64_t first, int64_t count) {
     const int64_t base = b * s.rows * s.columns + first;
     Vec<T> dot(0);
     for (int64_t r = 0; r < s.rows; ++r) {
       const int64_t at = base + r * s.columns;
-      dot = at::vec::fmadd(load<whole.value>(right + at, count),
-                           load<whole.value>(grad + at, count), dot);
+      dot = at::vec::fmadd(load<full.value>(right + at, count), load<full.value>(grad + at, count),
+                           dot);
     }
-    const auto nu = load<whole.value>(norm + b * s.columns + first, count);
+    const auto nu = load<full.value>(norm + b * s.columns + first, count);
     const auto factor = Vec<T>(1) / (nu + Vec<T>(1));
     // gained = right * factor(ν) gives dν = -dot / (1 + ν)²; a = scale² dν / (2ν), 0 at ν = 0.
     const auto d_nu = dot * factor * factor * Vec<T>(-1);
@@ -69,10 +69,10 @@ void gain_backward(const T* grad, const T* right, const Accumulate<T>* product,
         Vec<T>::blendv(d_nu * Vec<T>(scale * scale / 2) / nu, Vec<T>(0), nu == Vec<T>(0));
     for (int64_t r = 0; r < s.rows; ++r) {
       const int64_t at = base + r * s.columns;
-      const auto inner = load<whole.value>(product + at, count) * a * Vec<T>(2);
-      store(grad_right + at, at::vec::fmadd(load<whole.value>(grad + at, count), factor, inner),
+      const auto inner = load<full.value>(product + at, count) * a * Vec<T>(2);
+      store(grad_right + at, at::vec::fmadd(load<full.value>(grad + at, count), factor, inner),
             count);
-      store(weighted + at, load<whole.value>(right + at, count) * a, count);
+      store(weighted + at, load<full.value>(right + at, count) * a, count);
     }
   });
 }

@@ -1,5 +1,5 @@
-// A thread takes one vector of channels of one sample after another: nine taps and three running
-// sums stay in registers while the columns of three rows pass by, each read once.
+// A thread processes one vector of channels of a sample after another: it slides a window over the
+// columns of three rows, each read once, with nine taps and three running sums in registers.
 
 #include "ops/dynamic_dwconv_kernel.h"
 
@@ -15,24 +15,25 @@ namespace {
 template <typename V>
 struct Taps {
   V tap[9];
-  V kernel[9], norm;  // as predicted; for the gradient of the normalisation
+  V kernel[9], norm;  // as predicted; for the gradient of the normalization
 };
 
-// The strip's place: sample, first channel, channels.
+// The strip: sample, first channel, number of channels.
 struct Strip {
   int64_t sample, first, count;
 };
 
-template <bool kWhole, typename T, typename A>
+template <bool kFullVector, typename T, typename A>
 Taps<Vec<T>> read_taps(const DwconvInput<T, A>& in, const Strip& s) {
   Taps<Vec<T>> out;
   for (int t = 0; t < 9; ++t) {
-    out.tap[t] = load<kWhole>(in.weight + t * in.channels + s.first, s.count);
+    out.tap[t] = load<kFullVector>(in.weight + t * in.channels + s.first, s.count);
   }
   if (!in.kernel) return out;
   Vec<T> square(0);
   for (int t = 0; t < 9; ++t) {
-    out.kernel[t] = load<kWhole>(in.kernel + (s.sample * 9 + t) * in.channels + s.first, s.count);
+    out.kernel[t] =
+        load<kFullVector>(in.kernel + (s.sample * 9 + t) * in.channels + s.first, s.count);
     square = at::vec::fmadd(out.kernel[t], out.kernel[t], square);
   }
   out.norm = square.sqrt();
@@ -72,7 +73,7 @@ template <typename V, typename Input, typename Grad>
 inline void correlate(int64_t height, int64_t width, V (&sums)[10], Input input, Grad grad) {
   const V zero(0);
   for (int64_t row = 0; row < height; ++row) {
-    // A row at a time, so that rounding does not grow with the picture.
+    // Row by row, so that the rounding error does not grow with the image.
     V part[10];
     for (auto& p : part) p = zero;
     V before = zero, here = grad(row, 0);
@@ -96,40 +97,41 @@ inline void correlate(int64_t height, int64_t width, V (&sums)[10], Input input,
 }
 
 // Reads the modulation and the gate of a strip; without them 1, 0 and 1.
-template <bool kWhole, typename T, typename A>
+template <bool kFullVector, typename T, typename A>
 struct Modulation {
   Vec<T> factor{1}, shift{0}, gate{1};
 
   Modulation(const DwconvInput<T, A>& in, const Strip& s) {
     const int64_t at = s.sample * in.channels + s.first;
     if (in.scale) {
-      factor = load<kWhole>(in.scale + at, s.count) + Vec<T>(1);
-      shift = load<kWhole>(in.shift + at, s.count);
+      factor = load<kFullVector>(in.scale + at, s.count) + Vec<T>(1);
+      shift = load<kFullVector>(in.shift + at, s.count);
     }
-    if (in.gate) gate = load<kWhole>(in.gate + at, s.count);
+    if (in.gate) gate = load<kFullVector>(in.gate + at, s.count);
   }
 };
 
 // kPlain: neither modulation nor gate, so that the classifiers do not pay for them.
-template <bool kWhole, bool kPlain, typename T, typename A>
+template <bool kFullVector, bool kPlain, typename T, typename A>
 void forward_strip(const DwconvInput<T, A>& in, T* y, const Strip& s) {
-  const auto taps = read_taps<kWhole>(in, s);
-  const Modulation<kWhole, T, A> m(in, s);
+  const auto taps = read_taps<kFullVector>(in, s);
+  const Modulation<kFullVector, T, A> m(in, s);
   const int64_t base = s.sample * in.height * in.width * in.channels + s.first;
   const auto place = [&](int64_t row, int64_t column) {
     return base + (row * in.width + column) * in.channels;
   };
   const auto input = [&](int64_t row, int64_t column) {
-    const auto x = load<kWhole>(in.x + place(row, column), s.count);
+    const auto x = load<kFullVector>(in.x + place(row, column), s.count);
     return kPlain ? x : at::vec::fmadd(x, m.factor, m.shift);
   };
   const auto output = [&](int64_t row, int64_t column, const Vec<T>& sum) {
     const int64_t at = place(row, column);
     auto value = kPlain ? sum : sum * m.gate;
-    if (in.residual) value = value + load<kWhole>(in.x + at, s.count);
+    if (in.residual) value = value + load<kFullVector>(in.x + at, s.count);
     store(y + at, value, s.count);
   };
-  convolve(in.height, in.width, taps.tap, load<kWhole>(in.bias + s.first, s.count), input, output);
+  convolve(in.height, in.width, taps.tap, load<kFullVector>(in.bias + s.first, s.count), input,
+           output);
 }
 
 // dK of K / (1 + n): dk / (1 + n) - K (K·dk) / (n (1 + n)²), and dk where n = 0.
@@ -145,15 +147,15 @@ void normalisation_backward(const Taps<V>& taps, const V (&sums)[10], V (&out)[9
 }
 
 // sums: Σ grad * input of each tap, and Σ grad last, before the gate.
-template <bool kWhole, bool kPlain, typename T, typename A>
+template <bool kFullVector, bool kPlain, typename T, typename A>
 void store_parameter_gradients(const DwconvInput<T, A>& in, const DwconvGradients<T, A>& out,
                                const Strip& s, const Taps<Vec<T>>& taps, const Vec<T>& gate,
                                Vec<T> (&sums)[10]) {
   using V = Vec<T>;
   const int64_t row_at = s.sample * in.channels + s.first;
   if (out.gate) {
-    // The gated value is Σ tap * input + bias: its product with the gradient is at hand.
-    V dot = sums[9] * load<kWhole>(in.bias + s.first, s.count);
+    // The gated value is Σ tap * input + bias: its product with the gradient follows from the sums.
+    V dot = sums[9] * load<kFullVector>(in.bias + s.first, s.count);
     for (int t = 0; t < 9; ++t) dot = at::vec::fmadd(taps.tap[t], sums[t], dot);
     store(out.gate + row_at, dot, s.count);
   }
@@ -174,37 +176,38 @@ void store_parameter_gradients(const DwconvInput<T, A>& in, const DwconvGradient
   }
 }
 
-template <bool kWhole, bool kPlain, typename T, typename A>
+template <bool kFullVector, bool kPlain, typename T, typename A>
 void backward_strip(const DwconvInput<T, A>& in, const DwconvGradients<T, A>& out, const Strip& s) {
   using V = Vec<T>;
-  const auto taps = read_taps<kWhole>(in, s);
-  const Modulation<kWhole, T, A> m(in, s);
+  const auto taps = read_taps<kFullVector>(in, s);
+  const Modulation<kFullVector, T, A> m(in, s);
   const int64_t base = s.sample * in.height * in.width * in.channels + s.first;
   const auto place = [&](int64_t row, int64_t column) {
     return base + (row * in.width + column) * in.channels;
   };
   const auto input = [&](int64_t row, int64_t column) {
-    const auto x = load<kWhole>(in.x + place(row, column), s.count);
+    const auto x = load<kFullVector>(in.x + place(row, column), s.count);
     return kPlain ? x : at::vec::fmadd(x, m.factor, m.shift);
   };
   const auto grad = [&](int64_t row, int64_t column) {
-    return load<kWhole>(out.grad + place(row, column), s.count);
+    return load<kFullVector>(out.grad + place(row, column), s.count);
   };
 
-  // The input's gradient is a convolution by the taps turned around.
-  V turned[9];
-  for (int t = 0; t < 9; ++t) turned[t] = kPlain ? taps.tap[8 - t] : taps.tap[8 - t] * m.gate;
+  // The gradient of the input is a convolution with the kernel flipped (rotated by 180°).
+  V flipped[9];
+  for (int t = 0; t < 9; ++t) flipped[t] = kPlain ? taps.tap[8 - t] : taps.tap[8 - t] * m.gate;
   V shift_sum(0), scale_sum(0);
-  convolve(in.height, in.width, turned, V(0), grad, [&](int64_t row, int64_t column, const V& sum) {
-    const int64_t at = place(row, column);
-    if (!kPlain) {
-      shift_sum = shift_sum + sum;
-      scale_sum = at::vec::fmadd(sum, load<kWhole>(in.x + at, s.count), scale_sum);
-    }
-    auto value = kPlain ? sum : sum * m.factor;
-    if (in.residual) value = value + load<kWhole>(out.grad + at, s.count);
-    store(out.x + at, value, s.count);
-  });
+  convolve(in.height, in.width, flipped, V(0), grad,
+           [&](int64_t row, int64_t column, const V& sum) {
+             const int64_t at = place(row, column);
+             if (!kPlain) {
+               shift_sum = shift_sum + sum;
+               scale_sum = at::vec::fmadd(sum, load<kFullVector>(in.x + at, s.count), scale_sum);
+             }
+             auto value = kPlain ? sum : sum * m.factor;
+             if (in.residual) value = value + load<kFullVector>(out.grad + at, s.count);
+             store(out.x + at, value, s.count);
+           });
   if (out.scale) {
     const int64_t row_at = s.sample * in.channels + s.first;
     store(out.shift + row_at, shift_sum, s.count);
@@ -214,10 +217,10 @@ void backward_strip(const DwconvInput<T, A>& in, const DwconvGradients<T, A>& ou
   V sums[10];
   for (auto& sum : sums) sum = V(0);
   correlate(in.height, in.width, sums, input, grad);
-  store_parameter_gradients<kWhole, kPlain>(in, out, s, taps, m.gate, sums);
+  store_parameter_gradients<kFullVector, kPlain>(in, out, s, taps, m.gate, sums);
 }
 
-// visit(whole, plain, strip) for every strip, on all threads.
+// visit(full, plain, strip) for every strip, on all threads.
 template <typename T, typename A, typename Visit>
 void for_each_strip(const DwconvInput<T, A>& in, Visit visit) {
   constexpr int64_t kSize = Vec<T>::size();
@@ -228,9 +231,9 @@ void for_each_strip(const DwconvInput<T, A>& in, Visit visit) {
                      for (; i < end; ++i) {
                        const int64_t first = i % strips * kSize;
                        const Strip s{i / strips, first, std::min(kSize, in.channels - first)};
-                       const auto with = [&](auto whole) {
-                         plain ? visit(whole, std::true_type(), s)
-                               : visit(whole, std::false_type(), s);
+                       const auto with = [&](auto full) {
+                         plain ? visit(full, std::true_type(), s)
+                               : visit(full, std::false_type(), s);
                        };
                        s.count == kSize ? with(std::true_type()) : with(std::false_type());
                      }
@@ -243,8 +246,8 @@ at::Tensor dynamic_dwconv(const DwconvArgs& args) {
         at::kHalf, at::kBFloat16, y.scalar_type(), "dynamic_dwconv", [&] {
           const auto in = tensors.params<scalar_t, Accumulate<scalar_t>>();
           auto* out = y.mutable_data_ptr<scalar_t>();
-          for_each_strip(in, [&](auto whole, auto plain, const Strip& s) {
-            forward_strip<whole.value, plain.value>(in, out, s);
+          for_each_strip(in, [&](auto full, auto plain, const Strip& s) {
+            forward_strip<full.value, plain.value>(in, out, s);
           });
         });
   });
@@ -257,8 +260,8 @@ DwconvGrads dynamic_dwconv_backward(const at::Tensor& grad, const DwconvArgs& ar
             at::kHalf, at::kBFloat16, tensors.x.scalar_type(), "dynamic_dwconv_backward", [&] {
               const auto in = tensors.params<scalar_t, Accumulate<scalar_t>>();
               const auto out = grads.params<scalar_t, Accumulate<scalar_t>>();
-              for_each_strip(in, [&](auto whole, auto plain, const Strip& s) {
-                backward_strip<whole.value, plain.value>(in, out, s);
+              for_each_strip(in, [&](auto full, auto plain, const Strip& s) {
+                backward_strip<full.value, plain.value>(in, out, s);
               });
             });
       });

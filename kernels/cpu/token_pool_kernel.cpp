@@ -17,9 +17,9 @@ void pool(const T* x, T* y, const TokenGrid& g) {
           const T* upper = x + (i / rows * g.height + i % rows * 2) * g.width * c;
           const T* lower = upper + g.width * c;
           for (int64_t j = 0; j < columns; ++j) {
-            for_each_vector<T>(c, [&](auto whole, int64_t k, int64_t count) {
+            for_each_vector<T>(c, [&](auto full, int64_t k, int64_t count) {
               const auto at = [&](const T* row, int64_t column) {
-                return load<whole.value>(row + column * c + k, count);
+                return load<full.value>(row + column * c + k, count);
               };
               const auto sum =
                   at(upper, 2 * j) + at(upper, 2 * j + 1) + at(lower, 2 * j) + at(lower, 2 * j + 1);
@@ -45,8 +45,8 @@ void pool_backward(const T* grad, T* grad_x, const TokenGrid& g) {
             continue;
           }
           for (int64_t j = 0; j < columns; ++j) {
-            for_each_vector<T>(c, [&](auto whole, int64_t k, int64_t count) {
-              const auto part = load<whole.value>(from + j * c + k, count) * Vec<T>(0.25);
+            for_each_vector<T>(c, [&](auto full, int64_t k, int64_t count) {
+              const auto part = load<full.value>(from + j * c + k, count) * Vec<T>(0.25);
               store(to + 2 * j * c + k, part, count);
               store(to + (2 * j + 1) * c + k, part, count);
             });

@@ -16,17 +16,17 @@ using Accumulate = std::conditional_t<std::is_same_v<T, double>, double, float>;
 template <typename T>
 using Vec = at::vec::Vectorized<Accumulate<T>>;
 
-/// Lanes beyond `count` are zero. kWhole promises that there are none.
-template <bool kWhole, typename T>
+/// Lanes beyond `count` are zero. kFullVector promises that there are none.
+template <bool kFullVector, typename T>
 inline Vec<T> load(const T* from, int64_t count) {
   if constexpr (std::is_same_v<T, Accumulate<T>>) {
-    return kWhole ? Vec<T>::loadu(from) : Vec<T>::loadu(from, count);
+    return kFullVector ? Vec<T>::loadu(from) : Vec<T>::loadu(from, count);
   } else {
     Vec<T> out;
-    if constexpr (kWhole) {
+    if constexpr (kFullVector) {
       at::vec::load_to_float<T>(from, out);
     } else {
-      // The load below reads a whole vector, which may lie beyond the end.
+      // The load below reads a full vector, which may reach beyond the end.
       T copy[Vec<T>::size()] = {};
       std::copy_n(from, count, copy);
       at::vec::load_to_float<T>(copy, out);
@@ -44,7 +44,7 @@ inline void store(T* to, const Vec<T>& value, int64_t count) {
   }
 }
 
-/// visit(std::bool_constant<whole>, first channel, channels) for each vector of a row of channels.
+/// visit(std::bool_constant<full>, first channel, channels) for each vector of a row of channels.
 template <typename T, typename Visit>
 inline void for_each_vector(int64_t channels, Visit visit) {
   constexpr int64_t kSize = Vec<T>::size();
@@ -53,7 +53,7 @@ inline void for_each_vector(int64_t channels, Visit visit) {
   if (c < channels) visit(std::false_type(), c, channels - c);
 }
 
-/// How many rows of `channels` numbers a thread should take at least.
+/// Minimum number of rows of `channels` numbers per thread.
 inline int64_t rows_per_thread(int64_t channels) {
   constexpr int64_t kNumbers =
       32768;  // ATen's own choice: below, a thread costs more than it saves

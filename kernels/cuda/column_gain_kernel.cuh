@@ -1,5 +1,5 @@
-// A block takes a tile of columns of a sample, its row groups every fourth row: once for the sum
-// over a column, once for what the sum scales.
+// One block per tile of columns of a sample; its row groups take every fourth row, in two passes:
+// one for the sum over a column, one to scale by it.
 #pragma once
 
 #include "kernels/cuda/row_groups.cuh"
@@ -8,7 +8,7 @@
 
 namespace wf::cuda {
 
-/// See src/ops/column_gain_kernel.h for what these are.
+/// The tensors are documented in src/ops/column_gain_kernel.h.
 template <typename T>
 struct ColumnGainParams {
   using A = Accumulate<T>;

@@ -1,7 +1,7 @@
-// Forward, and backward for x: a thread takes a pack of channels and a strip of rows; nine taps and
-// three running sums stay in registers while the columns of three rows pass by.
-// Backward for all else: a block takes a tile of channels of a sample, its row groups a strip each,
-// and what they have summed goes through shared memory to one thread per channel.
+// Forward and gradient of x: one thread per pack of channels and strip of rows. It slides a window
+// over the columns of three rows, with nine taps and three running sums in registers. Other
+// gradients: one block per tile of channels of a sample and one strip per row group; the sums of
+// the groups are reduced through shared memory by one thread per channel.
 #pragma once
 
 #include "kernels/cuda/row_groups.cuh"
@@ -11,15 +11,15 @@
 
 namespace wf::cuda {
 
-// Four channels at most: with eight, taps and sums alone are 96 registers, and too few threads are
+// Four channels at most: with eight, taps and sums take 96 registers, and too few threads are
 // left to hide the latency of the loads. A warp still reads 256 bytes at a time.
 template <typename T>
 constexpr int kDwconvPack = kPack<T> < 4 ? kPack<T> : 4;
 
-// Taps are read and normalised once for so many rows, and a small batch still fills the GPU.
+// Taps are read and normalized once for so many rows, and a small batch still fills the GPU.
 constexpr int kRowsPerStrip = 4;
 
-// Rows [begin, end): part `i` of `count` about equal ones.
+// Rows [begin, end): part `i` of `count` nearly equal parts.
 struct Rows {
   int begin, end;
 };
@@ -27,14 +27,14 @@ __device__ inline Rows part_of_rows(int64_t i, int64_t count, int64_t height) {
   return {static_cast<int>(i * height / count), static_cast<int>((i + 1) * height / count)};
 }
 
-// Where a thread's channels lie in [B, H, W, C]: from `base` on, counted in 32 bits within a
-// sample, which spares registers.
-struct Place {
+// Index of a thread's channels in [B, H, W, C]: relative to `base`, in 32 bits within a sample,
+// which saves registers.
+struct TokenIndexer {
   int64_t base;
   int width, channels;
 
   template <typename T, typename A>
-  __device__ Place(const DwconvInput<T, A>& in, int64_t sample, int64_t first)
+  __device__ TokenIndexer(const DwconvInput<T, A>& in, int64_t sample, int64_t first)
       : base(sample * in.height * in.width * in.channels + first),
         width(static_cast<int>(in.width)),
         channels(static_cast<int>(in.channels)) {}
@@ -44,7 +44,7 @@ struct Place {
 template <typename V>
 struct Taps {
   V tap[9];
-  V kernel[9], norm;  // as predicted; for the gradient of the normalisation
+  V kernel[9], norm;  // as predicted; for the gradient of the normalization
 };
 
 template <int N, typename T, typename A>
@@ -153,7 +153,7 @@ __global__ void __launch_bounds__(kTileThreads, kStripBlocks<T, kPlain>)
     start = start * m.gate;
     for (auto& tap : taps.tap) tap = tap * m.gate;
   }
-  const Place place(in, s.sample, s.first);
+  const TokenIndexer place(in, s.sample, s.first);
   const T* from = in.x + place.base;
   T* to = y + place.base;
   const auto input = [&](int row, int column) {
@@ -168,7 +168,8 @@ __global__ void __launch_bounds__(kTileThreads, kStripBlocks<T, kPlain>)
   convolve(s.rows, static_cast<int>(in.height), place.width, taps.tap, start, input, output);
 }
 
-// The gradient of x is a convolution of the output's gradient by the taps turned around.
+// The gradient of x is the convolution of the output's gradient with the kernel flipped (rotated by
+// 180°).
 template <typename T, int N, bool kPlain>
 __global__ void __launch_bounds__(kTileThreads, kStripBlocks<T, kPlain>)
     dwconv_grad_x_kernel(DwconvInput<T, Accumulate<T>> in, const T* grad, T* grad_x) {
@@ -177,11 +178,11 @@ __global__ void __launch_bounds__(kTileThreads, kStripBlocks<T, kPlain>)
   if (s.rows.begin == s.rows.end) return;
   const auto taps = read_taps<N>(in, s.sample, s.first);
   const auto m = read_modulation<N>(in, s.sample, s.first);
-  V turned[9];
+  V flipped[9];
   for (int t = 0; t < 9; ++t) {
-    turned[t] = kPlain ? taps.tap[8 - t] : taps.tap[8 - t] * m.gate * m.factor;
+    flipped[t] = kPlain ? taps.tap[8 - t] : taps.tap[8 - t] * m.gate * m.factor;
   }
-  const Place place(in, s.sample, s.first);
+  const TokenIndexer place(in, s.sample, s.first);
   const T* from = grad + place.base;
   T* to = grad_x + place.base;
   const auto input = [&](int row, int column) { return load<N>(from + place(row, column)); };
@@ -190,11 +191,11 @@ __global__ void __launch_bounds__(kTileThreads, kStripBlocks<T, kPlain>)
     if (in.residual) sum = sum + load<N>(from + at);
     store(to + at, sum);
   };
-  convolve(s.rows, static_cast<int>(in.height), place.width, turned, V(0), input, output);
+  convolve(s.rows, static_cast<int>(in.height), place.width, flipped, V(0), input, output);
 }
 
-// sums[t] += Σ grad(row, column) * input(row + i, column + j), sums[9] += Σ grad. No part sums as
-// on the CPU: a group has few rows, and the groups are added up after.
+// sums[t] += Σ grad(row, column) * input(row + i, column + j), sums[9] += Σ grad. Without the
+// partial sums of the CPU: a group has few rows, and the groups are added up afterwards.
 template <typename V, typename Input, typename Grad>
 __device__ void correlate(const Rows& rows, int height, int width, V (&sums)[10], Input input,
                           Grad grad) {
@@ -217,8 +218,8 @@ __device__ void correlate(const Rows& rows, int height, int width, V (&sums)[10]
   }
 }
 
-// sums[t] += Σ grad(row, column) where (row + i, column + j) lies in the picture: what correlate()
-// gives for an input of ones.
+// sums[t] += Σ grad(row, column) where (row + i, column + j) is inside the image: the result of
+// correlate() for an input of ones.
 template <typename V, typename Grad>
 __device__ void correlate_ones(const Rows& rows, int height, int width, V (&sums)[9], Grad grad) {
   for (int row = rows.begin; row < rows.end; ++row) {
@@ -236,8 +237,9 @@ __device__ void correlate_ones(const Rows& rows, int height, int width, V (&sums
   }
 }
 
-// From the sums of one channel, with `all` over the whole gradient, to every gradient but that of
-// x. With y = gate * (Σ tap * (factor x + shift) + bias), each is a sum over the taps.
+// Computes all gradients except that of x from the sums of one channel; `all` is the sum over the
+// complete gradient. With y = gate * (Σ tap * (factor x + shift) + bias), each is a sum over the
+// taps.
 template <typename T, typename A>
 __device__ void write_gradients(const DwconvInput<T, A>& in, const DwconvGradients<T, A>& out,
                                 int64_t sample, int64_t channel, const A (&products)[9],
@@ -285,12 +287,12 @@ __global__ void __launch_bounds__(kTileThreads, kPlain ? 5 : 4)
   const auto tile = tile_of_block<N>(in.channels);
   Rows rows{0, 0};
   if (tile.first < in.channels) rows = part_of_rows(threadIdx.y, kRowGroups, in.height);
-  const Place place(in, tile.sample, tile.first);
+  const TokenIndexer place(in, tile.sample, tile.first);
   const T *x = in.x + place.base, *grad = out.grad + place.base;
   const int height = static_cast<int>(in.height);
   const auto gradient = [&](int row, int column) { return load<N>(grad + place(row, column)); };
 
-  // A sum over all groups, of the one channel of the tile that the thread has from here on.
+  // The sum over all groups for the one channel of the tile that the thread handles from here on.
   const int thread = threadIdx.y * kTileWidth + threadIdx.x;
   const auto total = [&](const V& value) {
     const Sums groups{shared};

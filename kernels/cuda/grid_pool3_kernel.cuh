@@ -41,12 +41,12 @@ __global__ void __launch_bounds__(kGridPool3Threads, 4) grid_pool3_kernel(GridPo
   if (cell / 9 >= p.batch) return;
   // Not from `p`: an index known only here would put its windows into local memory.
   const auto rows = pool_window(cell % 9 / 3, p.height), columns = pool_window(cell % 3, p.width);
-  const T* picture = p.from + cell / 9 * p.height * p.width * p.channels + channel;
+  const T* image = p.from + cell / 9 * p.height * p.width * p.channels + channel;
   V sum(0);
   for (int row = static_cast<int>(rows.begin); row < rows.end; ++row) {
-    // Row by row, so that rounding does not grow with the picture.
+    // Row by row, so that the rounding error does not grow with the image.
     V part(0);
-    const T* from = picture + (row * p.width + columns.begin) * p.channels;
+    const T* from = image + (row * p.width + columns.begin) * p.channels;
     for (int i = 0; i < columns.end - columns.begin; ++i, from += p.channels) {
       part = part + load<N>(from);
     }

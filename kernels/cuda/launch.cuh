@@ -1,4 +1,4 @@
-// The last step of a launcher: onto PyTorch's current stream, which a CUDA graph may be recording.
+// Launches on PyTorch's current stream, which a CUDA graph may be capturing.
 #pragma once
 
 #include "weightformer/core/check.h"

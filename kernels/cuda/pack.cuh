@@ -11,7 +11,7 @@ namespace wf::cuda {
 template <typename T>
 using Accumulate = std::conditional_t<std::is_same_v<T, double>, double, float>;
 
-/// N numbers in memory, moved by one instruction for each 16 bytes.
+/// N numbers in memory, moved with one instruction per 16 bytes.
 template <typename T, int N>
 struct alignas(N * sizeof(T) < 16 ? N * sizeof(T) : 16) Pack {
   T lane[N];
@@ -40,7 +40,7 @@ __device__ Vec<A, N> operator*(const Vec<A, N>& a, const Vec<A, N>& b) {
   for (int i = 0; i < N; ++i) out.lane[i] = a.lane[i] * b.lane[i];
   return out;
 }
-/// a * b + c; nvcc makes one instruction of it.
+/// a * b + c; compiles to one instruction.
 template <typename A, int N>
 __device__ Vec<A, N> fmadd(const Vec<A, N>& a, const Vec<A, N>& b, const Vec<A, N>& c) {
   Vec<A, N> out;
@@ -62,15 +62,15 @@ __device__ void store(T* to, const Vec<Accumulate<T>, N>& value) {
   *reinterpret_cast<Pack<T, N>*>(to) = pack;
 }
 
-/// As many as 16 bytes hold.
+/// As many as fit into 16 bytes.
 template <typename T>
 constexpr int kPack = static_cast<int>(16 / sizeof(T));
 
 template <int N>
 using PackSize = std::integral_constant<int, N>;
 
-/// visit(PackSize<kWidest>()) if packs of that size divide the channels and every pointer suits
-/// them, else visit(PackSize<1>()).
+/// visit(PackSize<kWidest>()) if that size divides the channels and every pointer is aligned to it,
+/// else visit(PackSize<1>()).
 template <int kWidest, typename Visit>
 void with_pack(int64_t channels, std::initializer_list<const void*> pointers, Visit visit) {
   bool packed = channels % kWidest == 0;
@@ -80,8 +80,7 @@ void with_pack(int64_t channels, std::initializer_list<const void*> pointers, Vi
   packed ? visit(PackSize<kWidest>()) : visit(PackSize<1>());
 }
 
-/// What a launch is given besides its arguments: no more than 2^31 threads, as kernels count them
-/// in 32 bits.
+/// Grid and block of a launch: at most 2^31 threads, as kernels count them in 32 bits.
 struct LaunchShape {
   int64_t blocks;
   dim3 block;

@@ -1,5 +1,5 @@
-// Blocks whose threads share a tile of channels: threadIdx.x takes a pack of them, threadIdx.y, the
-// row group, every so many rows. A warp then reads one stretch of memory.
+// Blocks whose threads share a tile of channels: threadIdx.x selects a pack of channels, and
+// threadIdx.y, the row group, takes every kRowGroups-th row. A warp then reads contiguous memory.
 #pragma once
 
 #include "kernels/cuda/pack.cuh"
@@ -8,14 +8,15 @@ namespace wf::cuda {
 
 constexpr int kTileWidth = 32, kRowGroups = 4, kTileThreads = kTileWidth * kRowGroups;
 
-/// Where row groups add up their sums of a tile: [kRowGroups][channels of the tile].
+/// Shared memory in which row groups add up their sums of a tile: [kRowGroups][channels of the
+/// tile].
 template <typename A, int N>
 struct RowGroupSums {
   static constexpr int kChannels = kTileWidth * N;
   A* shared;  // of kSize numbers, aligned to 16 bytes
   static constexpr int kSize = kRowGroups * kChannels;
 
-  /// All threads of the block call it, with a __syncthreads() before the next time.
+  /// Called by all threads of the block, with a __syncthreads() before the next call.
   __device__ void write(const Vec<A, N>& value) const {
     store(shared + threadIdx.y * kChannels + threadIdx.x * N, value);
     __syncthreads();
@@ -31,9 +32,9 @@ struct RowGroupSums {
   }
 };
 
-/// Which tile of which sample a block has, and where the thread's channels begin: beyond the last
-/// channel for threads that have none. `first` is a product with N so that nvcc sees the alignment,
-/// without which it stores one number at a time.
+/// The tile and sample of a block, and the first channel of the thread, which is beyond the last
+/// channel for threads without work. `first` is a product with N so that nvcc sees the alignment;
+/// otherwise it stores one number at a time.
 struct Tile {
   int64_t sample, first;
 };

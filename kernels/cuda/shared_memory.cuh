@@ -1,8 +1,8 @@
 // Dynamic shared memory, for nvcc and for the CPU emulator that the tests run device code on.
 #pragma once
 
-/// Inside a kernel: `T* name`, the bytes that the launch asked for, aligned to 16. One per kernel:
-/// all of them name the same bytes.
+/// Inside a kernel: `T* name`, the bytes requested by the launch, aligned to 16. Use it once per
+/// kernel: every use refers to the same bytes.
 #ifdef __CUDACC__
 #define WF_DYNAMIC_SHARED(T, name)                                 \
   extern __shared__ __align__(16) unsigned char wf_shared_bytes[]; \

@@ -16,7 +16,7 @@ void write(const SaveJob& job) {
   const Stopwatch watch;
   if (job.prepare) job.prepare();
   // The best file comes first: otherwise a process that is killed between the two would leave a
-  // checkpoint that knows of a best one which is nowhere.
+  // checkpoint that refers to a missing best one.
   if (!job.best_path.empty()) {
     job.snapshot->write(job.best_path);
     log::info("saved {} in {:.2f} s", job.best_path, watch.seconds());
@@ -74,10 +74,10 @@ void BackgroundSaver::flush() {
   flushing_ = false;
   if (waiting_.empty()) return;
   waiting_.clear();
-  // Not the settings' fault: a launcher that starts the run again does right.
+  // Not an error of the settings, so a launcher may restart the run.
   constexpr int kNotSaved = 1;
   throw Error(str("checkpoint not saved: ", problem_,
-                  ". Once that is put right, the same command continues from the last one"),
+                  ". After fixing this, the same command resumes from the last one"),
               kNotSaved);
 }
 
@@ -111,11 +111,11 @@ void BackgroundSaver::run() {
     if (!problem.empty()) {
       if (!flushing_) {
         log::error(
-            "checkpoint not saved: {}; training goes on{}", problem,
+            "checkpoint not saved: {}; training continues{}", problem,
             ending_ ? "" : fmt::format(", next try in {:.0f} s", retry_after_.count() / 1e3));
       }
       not_before_ = Clock::now() + retry_after_;
-      flushing_ = false;  // one try; flush() tells
+      flushing_ = false;  // one try; flush() reports the result
       if (!ending_) waiting_.push_front(std::move(job));
     }
     changed_.notify_all();

@@ -13,7 +13,7 @@
 
 namespace wf {
 
-/// A snapshot on its way to the disk, under one name or two.
+/// A snapshot to be written under one or two names.
 struct SaveJob {
   std::shared_ptr<const Snapshot> snapshot;
   std::string path, best_path;    ///< either may be empty
@@ -21,22 +21,22 @@ struct SaveJob {
   std::function<void()> written;  ///< called by the writing thread once `path` is complete
 };
 
-/// Writes snapshots in a thread of its own, one at a time. What cannot be written is an error line
-/// and is tried again later, unless a newer snapshot for the same name has come.
+/// Writes snapshots in a background thread, one at a time. A failed write is logged as an error and
+/// retried later, unless there is a newer snapshot for the same name.
 class BackgroundSaver {
  public:
   explicit BackgroundSaver(std::chrono::milliseconds retry_after);
-  /// Writes what is left, once more if that failed before.
+  /// Writes the pending snapshots, retrying a failed one once.
   ~BackgroundSaver();
   BackgroundSaver(const BackgroundSaver&) = delete;
   BackgroundSaver& operator=(const BackgroundSaver&) = delete;
 
-  /// Returns once nothing is being written, so that at most one snapshot is in flight and one
-  /// waits.
+  /// Waits until no write is in progress, so that at most one snapshot is being written and one is
+  /// waiting.
   void wait_for_writer();
   void submit(SaveJob job);
-  /// Returns once everything is on the disk; throws wf::Error when the last try failed, and forgets
-  /// what could not be written.
+  /// Waits until everything is on the disk; throws wf::Error when the last try failed, and drops
+  /// the unwritten snapshot.
   void flush();
 
  private:

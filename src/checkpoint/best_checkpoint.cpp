@@ -20,7 +20,7 @@ struct Best {
   int64_t serial = 0;
 };
 
-// What kBestCheckpoint says of itself; nothing when there is none that can be read.
+// The metric of kBestCheckpoint; nullopt when it is missing or unreadable.
 std::optional<Best> read_best(const std::string& path) {
   if (!fs::exists(path)) return std::nullopt;
   std::optional<CheckpointFile> file;
@@ -35,7 +35,7 @@ std::optional<Best> read_best(const std::string& path) {
   return best;
 }
 
-// Of equal values the later one, as in training.
+// Of equal values the later one wins, as in training.
 const SavedCheckpoint* best_of(const std::vector<SavedCheckpoint>& saved,
                                const MetricSpec& metric) {
   const SavedCheckpoint* best = nullptr;
@@ -64,18 +64,18 @@ void copy_checkpoint(const std::string& from, const std::string& to) {
   WF_CHECK(!problem, to, ": cannot copy ", from, ": ", problem.message());
 }
 
-// Looks among `saved` for a better one than `best`, which `path` is.
+// Searches `saved` for a better checkpoint than `best`, which is in `path`.
 std::optional<Best> replace_by_better(const std::string& path, std::vector<SavedCheckpoint> saved,
                                       const MetricSpec& metric, std::optional<Best> best) {
   while (const auto* better = best_of(saved, metric)) {
     if (!is_better(*better, best, metric)) break;
     try {
       copy_checkpoint(better->path, path);
-      log::info("{}: {} {}, taken from {}", path, metric.label, metric.show(better->own_best),
+      log::info("{}: {} {}, copied from {}", path, metric.label, metric.show(better->own_best),
                 better->path);
       return read_best(path);
     } catch (const Error& problem) {
-      log::warning("not taken as the best checkpoint: {}", problem.what());
+      log::warning("not used as the best checkpoint: {}", problem.what());
     }
     saved.erase(saved.begin() + (better - saved.data()));
   }
@@ -91,11 +91,11 @@ void restore_best(const std::string& directory, std::vector<SavedCheckpoint> sav
   if (!best && !progress.has_best()) return;
   const auto shown = metric.label + (" " + metric.show(progress.best_metric));
   if (!best) {
-    log::warning("{}: not there, and it had the best {}; the next validation is the best again",
-                 path, shown);
+    log::warning("{}: missing, and it had the best {}; the next validation becomes the best", path,
+                 shown);
   } else if (!progress.has_best() ||
              !metric.at_least_as_good(progress.best_metric, best->progress.best_metric)) {
-    log::info("{}: stays the best until a validation is as good, {} {}{}", path, metric.label,
+    log::info("{}: remains the best until a validation is as good, {} {}{}", path, metric.label,
               metric.show(best->progress.best_metric),
               progress.has_best() ? " (resumed: " + shown + ")" : "");
   } else if (progress.best_metric != best->progress.best_metric) {

@@ -9,13 +9,12 @@
 
 namespace wf {
 
-/// Makes kBestCheckpoint of `directory` and the best value in `progress`, the state that is being
-/// resumed, agree again. They differ when a process was killed between two files, when the run went
-/// back to an older checkpoint, and when somebody deleted a file. The better one counts: a
-/// checkpoint of `saved` that is better than kBestCheckpoint becomes it, and what is better than
-/// `progress` knows is noted there, so that nothing worse replaces it. A best value whose weights
-/// are nowhere is forgotten. Logs what it changes. Throws wf::Error when kBestCheckpoint is of a
-/// later format.
+/// Reconciles kBestCheckpoint of `directory` with the best value in `progress`, the state being
+/// resumed. They differ if a process was killed between two files, if the run went back to an older
+/// checkpoint, or if a file was deleted. A checkpoint of `saved` that is better than
+/// kBestCheckpoint replaces it, and a file that is better than `progress` knows updates `progress`,
+/// so that nothing worse replaces it. A best value whose weights are in no file is dropped. Logs
+/// what it changes. Throws wf::Error when kBestCheckpoint is of a later format.
 void restore_best(const std::string& directory, std::vector<SavedCheckpoint> saved,
                   const MetricSpec& metric, Progress& progress);
 

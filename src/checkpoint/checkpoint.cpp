@@ -102,9 +102,9 @@ Value* write_progress(Document& d, const Progress& p) {
   return out;
 }
 
-// What PyTorch has no place for. Random draws are functions of the seed and the counters, and so is
-// the order of the images: there is no generator to save. Only `wf_convert --list` reads git
-// and world_size.
+// State without a place in PyTorch's layout. Random draws and the order of the images are functions
+// of the seed and the counters, so no generator is saved. Only `wf_convert --list` reads git and
+// world_size.
 Value* write_own(Document& d, const TrainState& state, const SaveInfo& info) {
   auto* out = d.make(Kind::dict);
   d.put(out, "format", d.of(kCheckpointFormat));
@@ -113,7 +113,7 @@ Value* write_own(Document& d, const TrainState& state, const SaveInfo& info) {
   d.put(out, "world_size", d.of(int64_t{info.world}));
   d.put(out, "best", d.of(info.best));
   d.put(out, "progress", write_progress(d, state.progress));
-  // Each fact is a list of its own; "metadata" names them.
+  // One list per entry; "metadata" lists their names.
   auto* facts = d.put(out, "metadata", d.make(Kind::list));
   for (const auto& [name, words] : state.metadata) {
     facts->items.push_back(d.of(name));
@@ -134,9 +134,9 @@ const Value* write_tree(TensorTree& tree, const TrainState& state, const SaveInf
   d.put(root, "optimizer",
         write_optimizer(tree, *state.optimizer, state.schedule, state.progress.step));
   d.put(root, "lr_scheduler", write_schedule(d, state.schedule, state.optimizer->groups().size()));
-  // The published key, whatever the metric is.
+  // The original's key, whatever the metric is.
   d.put(root, "max_accuracy", d.of(state.progress.has_best() ? state.progress.best_metric : 0.0));
-  // The published trainer resumes with the epoch of this index.
+  // The original trainer resumes with the epoch of this index.
   d.put(root, "epoch", d.of(state.progress.finished_epochs()));
   d.put(root, "config", yaml_tree(d, dump_yaml(state.config)));
   write_extras(tree, root, state);

@@ -1,4 +1,4 @@
-// Writes a training run into a file that PyTorch opens too. Contents: docs/checkpoints.md; reading:
+// Writes a training run into a file that PyTorch can load. Contents: docs/checkpoints.md; reading:
 // checkpoint_file.h.
 #pragma once
 
@@ -14,10 +14,10 @@ namespace wf {
 struct SaveInfo {
   int64_t serial = 0;  ///< orders the checkpoints of a directory by when they were saved
   int world = 1;       ///< processes that train
-  bool best = false;   ///< whether the validation of these very weights is the best so far
+  bool best = false;   ///< whether the validation of these weights is the best so far
 };
 
-/// All of a run as it is now, copied, so that a thread can write it while training goes on.
+/// A copy of the state of a run, which a thread can write while training continues.
 class Snapshot {
  public:
   Snapshot(const TrainState& state, const SaveInfo& info);
@@ -29,7 +29,7 @@ class Snapshot {
   const pickle::Value* root_;
 };
 
-/// Snapshot and write in one.
+/// Takes a snapshot and writes it.
 void save_checkpoint(const std::string& path, const TrainState& state, const SaveInfo& info = {});
 
 }  // namespace wf

@@ -20,21 +20,21 @@ using pickle::Value;
 std::shared_ptr<MappedFile> open_torch_file(const std::string& path) {
   auto file = open_tensors(path);
   WF_CHECK(is_torch(*file), path,
-           ": safetensors hold weights but no training state; --pretrained takes the weights "
-           "alone");
+           ": safetensors hold weights but no training state; --pretrained loads only the "
+           "weights");
   return file;
 }
 
-int64_t integer_or(const Value* value, int64_t otherwise) {
-  return value && value->is(Kind::integer) ? value->integer : otherwise;
+int64_t integer_or(const Value* value, int64_t fallback) {
+  return value && value->is(Kind::integer) ? value->integer : fallback;
 }
 
-double number_or(const Value* value, double otherwise) {
+double number_or(const Value* value, double fallback) {
   if (value && value->is(Kind::real)) return value->real;
-  return value && value->is(Kind::integer) ? static_cast<double>(value->integer) : otherwise;
+  return value && value->is(Kind::integer) ? static_cast<double>(value->integer) : fallback;
 }
 
-// Fields that came with format 3. Older files keep the defaults of Progress.
+// Fields introduced with format 3. Older files keep the defaults of Progress.
 bool is_new_in_format_3(const std::string& name) {
   return name == "validated_step" || name == "window_sum" || name == "window_count" ||
          name == "best_metric" || name == "best_weights";
@@ -85,14 +85,14 @@ Progress own_progress(const std::string& path, const Value& own, int64_t format)
   return p;
 }
 
-// The published trainer saves `epoch` as the number of finished epochs and resumes with that index.
+// The original trainer saves `epoch` as the number of finished epochs and resumes with that index.
 Progress published_progress(const std::string& path, const Value& root) {
   Progress p;
   p.epoch = integer_or(root.find("epoch"), -1);
   WF_CHECK(p.epoch <= kMost, path, ": damaged checkpoint: epoch is ", p.epoch);
   WF_CHECK(p.epoch >= 0, path,
-           ": no count of finished epochs under epoch, so where to resume is not known; "
-           "--pretrained takes the weights alone");
+           ": no count of finished epochs under epoch, so the position is unknown; "
+           "--pretrained loads only the weights");
   p.best_metric = number_or(root.find("max_accuracy"), Progress::kNone);
   return p;
 }
@@ -114,7 +114,7 @@ CheckpointFile::CheckpointFile(const std::string& path) : file_(open_torch_file(
   const auto& root = file_.root();
   const auto *model = root.find("model"), *optimizer = root.find("optimizer");
   WF_CHECK(model && optimizer && optimizer->is(Kind::dict), path,
-           ": holds weights but no training state; --pretrained takes the weights alone");
+           ": holds weights but no training state; --pretrained loads only the weights");
   const auto* own = root.find("weightformer");
   if (own && own->is(Kind::dict)) {
     own_ = own;
@@ -193,20 +193,20 @@ void CheckpointFile::read_extras(TrainState& state) {
     }
   }
   if (root.find(ema_key(state.emas.size()))) {
-    log::warning("{}: has more EMAs than the {} of TRAIN.EMA_DECAY; the others end here", path(),
+    log::warning("{}: has more EMAs than the {} of TRAIN.EMA_DECAY; the others are dropped", path(),
                  state.emas.size());
   }
   read_task_state(state);
   const auto* scaler = root.find("scaler");
   if (!state.scaler || !scaler) return;
   const auto *scale = scaler->find("scale"), *tracker = scaler->find("_growth_tracker");
-  if (!scale || !tracker) return;  // of a scaler that was switched off
+  if (!scale || !tracker) return;  // state of a disabled scaler
   state.scaler->load_state({{"scale", torch::full({1}, scale->real)},
                             {"growth_tracker", torch::full({1}, tracker->integer, torch::kInt)}},
                            path());
 }
 
-// Without them the run would go on with other numbers than an unbroken one.
+// Without them the results would differ from those of an uninterrupted run.
 void CheckpointFile::read_task_state(TrainState& state) {
   if (state.task_state.empty()) return;
   const auto* saved = file_.root().find(kTaskKey);
@@ -217,7 +217,7 @@ void CheckpointFile::read_task_state(TrainState& state) {
     WF_CHECK(found != tensors.end() && found->second.sizes() == tensor.sizes(), path(),
              ": a run with these settings keeps '", name, "' ", tensor.sizes(),
              " in its checkpoints, and it is not in this one: resume with the settings it was made "
-             "with, or take the weights alone with --pretrained");
+             "with, or load only the weights with --pretrained");
     tensor.copy_(found->second);
   }
 }

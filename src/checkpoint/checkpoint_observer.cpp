@@ -44,7 +44,7 @@ void CheckpointObserver::on_start(const TrainState& state) {
 }
 
 void CheckpointObserver::on_step(const TrainState& state, const StepReport& report) {
-  // Only with its loss read is the state known to be finite. The end of an epoch saves anyway.
+  // The state is known to be finite only if the loss was read. The end of an epoch saves anyway.
   const auto every = options_.save_steps;
   if (every == 0 || !report.has_loss || report.last_of_epoch()) return;
   if (state.progress.step / every == saved_step_ / every) return;
@@ -64,14 +64,14 @@ std::string CheckpointObserver::due_name(const TrainState& state, const EpochRep
 
 void CheckpointObserver::on_train_epoch_end(const TrainState& state, const EpochReport& report) {
   const auto name = due_name(state, report);
-  if (state.progress.step == saved_step_ || name.empty()) return;  // it was resumed here
+  if (state.progress.step == saved_step_ || name.empty()) return;  // resumed at this step
   after_writing(name, state);
 }
 
 void CheckpointObserver::on_epoch_end(const TrainState& state, const EpochReport& report) {
   const auto name = due_name(state, report);
   const bool best = report.validation && report.validation->best;
-  // What on_train_epoch_end() saved may still be on its way, and training need not wait for it.
+  // The save of on_train_epoch_end() may be in progress; training need not wait for it.
   if (!name.empty() || best) save(name, best, state);
   if (report.last) saver_->flush();
 }
@@ -110,7 +110,7 @@ void CheckpointObserver::save(const std::string& name, bool best, const TrainSta
   }
 }
 
-// In the writer's thread.
+// Called by the writing thread.
 void CheckpointObserver::written(const SavedCheckpoint& saved) {
   const auto same = [&](const auto& old) { return old.path == saved.path; };
   saved_.erase(std::remove_if(saved_.begin(), saved_.end(), same), saved_.end());

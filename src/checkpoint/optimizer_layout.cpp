@@ -51,7 +51,7 @@ std::pair<std::string, std::string> split(const std::string& key) {
   return {key.substr(0, dot), key.substr(dot + 1)};
 }
 
-// The state dicts of the parameters, in the order of their numbers.
+// The state dicts of the parameters, in the order of their indices.
 std::vector<const Value*> states_in_order(const std::string& path, const Value& dict,
                                           size_t expected) {
   const auto *state = dict.find("state"), *groups = dict.find("param_groups");
@@ -72,8 +72,8 @@ std::vector<const Value*> states_in_order(const std::string& path, const Value& 
     }
   }
   WF_CHECK(out.size() == expected, path, ": optimizer: it has ", out.size(),
-           " parameters and the weights beside it give it ", expected,
-           " (another model? --pretrained takes the weights alone)");
+           " parameters and the weights imply ", expected,
+           " (another model? --pretrained loads only the weights)");
   return out;
 }
 
@@ -82,12 +82,12 @@ at::Tensor slot_of(TensorFile& file, const Value* state, const std::string& slot
   if (!state) return at::zeros_like(own);
   const auto* value = state->find(slot);
   WF_CHECK(value, file.path(), ": optimizer: no ", slot, " of ", name,
-           " (made by another optimizer? --pretrained takes the weights alone)");
+           " (made by another optimizer? --pretrained loads only the weights)");
   if (value->is(Kind::none)) return at::zeros_like(own);  // SGD before its first step
   if (value->is(Kind::tensor)) return file.tensor(*value);
   WF_CHECK(value->is(Kind::integer) || value->is(Kind::real), file.path(), ": optimizer: ", slot,
            " of ", name, " is neither a tensor nor a number");
-  // PyTorch before 1.12 counted steps in a plain number.
+  // PyTorch before 1.12 stored the step as a plain number.
   return at::full_like(
       own, value->is(Kind::integer) ? static_cast<double>(value->integer) : value->real);
 }
@@ -128,8 +128,9 @@ TensorMap read_optimizer(TensorFile& file, const Value& dict, const std::vector<
   for (const auto& [key, own] : optimizer.state()) {
     const auto [slot, name] = split(key);
     const auto found = by_name.find(name);
-    WF_CHECK(found != by_name.end(), file.path(), ": optimizer: no state of ", name,
-             " (frozen by TRAIN.FREEZE then, and not now? --pretrained takes the weights alone)");
+    WF_CHECK(
+        found != by_name.end(), file.path(), ": optimizer: no state of ", name,
+        " (frozen by TRAIN.FREEZE when saved, but not now? --pretrained loads only the weights)");
     out[key] = slot_of(file, found->second, slot, name, own);
   }
   return out;

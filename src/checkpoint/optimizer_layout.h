@@ -1,4 +1,4 @@
-// The state of an optimizer as torch.optim lays it out: by the parameter's number, with
+// The state of an optimizer in the layout of torch.optim: by the parameter's number, with
 // param_groups.
 #pragma once
 
@@ -18,11 +18,11 @@ pickle::Value* write_optimizer(TensorTree& tree, const Optimizer& optimizer,
                                const LrScheduleOptions& schedule, int64_t step);
 
 /// The reverse, by the names of optimizer.h's state(). `names`: of the parameters in the order of
-/// their numbers. A parameter without state gets zeros, as before its first step.
+/// their indices. A parameter without state gets zeros, as before its first step.
 TensorMap read_optimizer(TensorFile& file, const pickle::Value& dict,
                          const std::vector<std::string>& names, const Optimizer& optimizer);
 
-/// The numbering of the published trainer: of all `weights`, in the order of the state dict, first
+/// The numbering of the original trainer: of all `weights`, in the order of the state dict, first
 /// those that decay (see optim/param_groups.h), then the others.
 std::vector<std::string> published_order(const pickle::Value& weights);
 

@@ -10,14 +10,15 @@ namespace {
 
 void log_not_loaded(const std::string& file, const LoadReport& report) {
   if (!report.missing.empty()) {
-    log::warning("{}: not in the file, left as they were: {}", file, join(report.missing, ", "));
+    log::warning("{}: not in the file, keeping the initial values: {}", file,
+                 join(report.missing, ", "));
   }
-  if (!report.surplus.empty()) {
-    log::warning("{}: not in the model, ignored: {}", file, join(report.surplus, ", "));
+  if (!report.unexpected.empty()) {
+    log::warning("{}: not in the model, ignored: {}", file, join(report.unexpected, ", "));
   }
-  if (!report.fresh_head.empty()) {
-    log::info("{}: made for another number of classes, initialized afresh: {}", file,
-              join(report.fresh_head, ", "));
+  if (!report.reinitialized.empty()) {
+    log::info("{}: made for another number of classes, newly initialized: {}", file,
+              join(report.reinitialized, ", "));
   }
 }
 
@@ -29,12 +30,12 @@ PretrainedWeights::PretrainedWeights(const Config& config, std::string file, Loa
   wanted.checksums = Checksums::while_loading;
   wanted.ema = purpose == LoadPurpose::evaluation && config.test.ema;
   weights_ = read_weights(file_, wanted);
-  if (weights_.averaged_too) {
+  if (weights_.has_ema) {
     log::info("{}: holds EMA weights too; loading {}", file_,
               wanted.ema ? "those" : "the trained ones (TEST.EMA true evaluates the EMA weights)");
   }
   options_.allow_missing = config.model.allow_missing;
-  options_.other_head = purpose == LoadPurpose::training;
+  options_.allow_head_mismatch = purpose == LoadPurpose::training;
 }
 
 Metadata PretrainedWeights::metadata() const {

@@ -9,8 +9,8 @@
 namespace wf {
 
 enum class LoadPurpose {
-  evaluation,  ///< TEST.EMA takes the EMA weights; the head must fit
-  training,    ///< parameters of the head stay fresh where the file has another class count
+  evaluation,  ///< TEST.EMA selects the EMA weights; the head must match
+  training,    ///< head parameters keep their initial values if the file has another class count
 };
 
 /// The weights of a file, opened before the model exists: a task needs to know what the outputs of
@@ -19,7 +19,7 @@ class PretrainedWeights {
  public:
   PretrainedWeights(const Config& config, std::string file, LoadPurpose purpose);
 
-  /// Class names and the like, as far as the file has them.
+  /// Class names and similar metadata of the file, if present.
   Metadata metadata() const;
 
   /// Copies the weights into `model` with MODEL.ALLOW_MISSING, and logs what was not loaded. Can be

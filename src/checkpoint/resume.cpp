@@ -16,8 +16,8 @@
 namespace wf {
 namespace {
 
-// What the published trainer calls its rates are those it trains with, scaled by the images of a
-// step, so they are compared with ours as scaled. Another order of rounding is no difference.
+// The original trainer stores learning rates after scaling by the images of a step, so they are
+// compared with ours after scaling, ignoring rounding.
 void compare_scaled_rates(TrainConfig& before, TrainConfig& now, const LrScheduleOptions& scaled) {
   constexpr double kRounding = 1e-12;
   const auto compare = [](double& was, double& is, double rate) {
@@ -32,7 +32,7 @@ void compare_scaled_rates(TrainConfig& before, TrainConfig& now, const LrSchedul
 void warn_of_changed_settings(const CheckpointFile& file, const Config& config,
                               const LrScheduleOptions& schedule) {
   auto before = file.config(config), now = config;
-  // The first epoch of a run that starts without a checkpoint; the published trainer notes there
+  // The first epoch of a run that starts without a checkpoint; the original trainer stores there
   // where it resumed.
   before.train.start_epoch = config.train.start_epoch;
   if (file.published()) compare_scaled_rates(before.train, now.train, schedule);
@@ -43,7 +43,7 @@ void warn_of_changed_settings(const CheckpointFile& file, const Config& config,
                join(changed, ", "));
 }
 
-// Otherwise the error would list tensors instead of the setting that changed.
+// Otherwise the error would list tensors instead of the changed setting.
 void require_same_model(const CheckpointFile& file, const Config& config) {
   if (file.published()) return;
   const std::vector<std::string> shape{"MODEL.TYPE ", "MODEL.NAME ",  "MODEL.NUM_CLASSES ",
@@ -51,7 +51,7 @@ void require_same_model(const CheckpointFile& file, const Config& config) {
   for (const auto& change : differences(file.config(config), config, {Scope::training})) {
     for (const auto& key : shape) {
       WF_CHECK(!starts_with(change, key), file.path(), ": made for another model: ", change,
-               "; set it back, or give the run another --tag (--pretrained takes the weights)");
+               "; restore it, or choose another --tag (--pretrained loads only the weights)");
     }
   }
 }
@@ -62,11 +62,11 @@ bool is_in(const std::string& file, const std::string& directory) {
   return std::filesystem::equivalent(home, directory, ignored);
 }
 
-// A directory's max_acc.pth is the best of what was trained in it.
+// A directory's max_acc.pth is the best checkpoint that was trained in it.
 void forget_best_of_others(const std::string& directory, const MetricSpec& metric,
                            Progress& progress) {
   if (!progress.has_best()) return;
-  log::info("its best {} was {}; {} starts with a best of its own", metric.label,
+  log::info("its best {} was {}; {} starts without a best value", metric.label,
             metric.show(progress.best_metric), directory);
   progress.best_metric = Progress::kNone;
   progress.best_weights = 0;

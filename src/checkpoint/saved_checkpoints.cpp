@@ -15,8 +15,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Not by step: a run that went back to an older checkpoint must not be overtaken by what it left
-// behind. And not by a clock, which may be wrong on the next machine.
+// Not by step: after going back to an older checkpoint, the abandoned ones must not count as newer.
+// And not by time: clocks of machines may differ.
 bool saved_before(const SavedCheckpoint& a, const SavedCheckpoint& b) {
   return std::tie(a.serial, a.step, a.path) < std::tie(b.serial, b.step, b.path);
 }
@@ -36,8 +36,9 @@ std::vector<std::string> names_in(const std::string& directory) {
 
 struct Listing {
   std::vector<SavedCheckpoint> saved;  // in order
-  std::optional<CheckpointFile> last;  // of those: most likely the one to resume, so it stays open
-  std::vector<std::string> problems;   // of the others
+  std::optional<CheckpointFile>
+      last;  // the last of those: most likely the one to resume, so it stays open
+  std::vector<std::string> problems;  // of the others
 };
 
 std::optional<CheckpointFile> open_or_note(const std::string& path,
@@ -72,7 +73,7 @@ std::vector<SavedCheckpoint> list_checkpoints(const std::string& directory) {
 }
 
 NewestCheckpoint newest_checkpoint(const std::string& directory) {
-  const auto names = names_in(directory);  // once: a run may be writing here
+  const auto names = names_in(directory);  // only once: a run may be writing here
   auto listing = list(names);
   std::vector<std::string> paths;
   for (const auto& saved : listing.saved) paths.push_back(saved.path);
@@ -92,9 +93,9 @@ NewestCheckpoint newest_checkpoint(const std::string& directory) {
       file.reset();
     }
   }
-  // A fresh start would overwrite, checkpoint by checkpoint, what may yet be mended or looked at.
+  // Restarting would overwrite checkpoints that can perhaps be repaired or inspected.
   WF_CHECK(paths.empty() && names.empty(), directory,
-           ": there are checkpoints here and none of them is valid; give the run another --tag, or "
+           ": all checkpoints here are invalid; choose another --tag, or "
            "move them away to start from the beginning");
   return {};
 }
@@ -113,7 +114,7 @@ void move_later_checkpoints(const std::string& directory, int64_t serial,
   const fs::path old = str(directory, "/old_", number);
   std::error_code problem;
   fs::create_directory(old, problem);
-  // The run cuts off the lines of what it is going to train again.
+  // The run will drop the lines of steps that it trains again.
   std::error_code none_there;
   fs::copy_file(directory + "/metrics.jsonl", old / "metrics.jsonl", none_there);
   std::vector<std::string> names;

@@ -19,27 +19,27 @@ struct SavedCheckpoint {
 };
 
 /// The checkpoints of `directory` ("ckpt_*.pth") that can be parsed, the one saved last at the end.
-/// Checksums of the tensors are not compared. Throws wf::Error for one of a later format.
+/// Checksums of the tensors are not verified. Throws wf::Error for one of a later format.
 std::vector<SavedCheckpoint> list_checkpoints(const std::string& directory);
 
-/// What list_checkpoints() gives, and the file to resume.
+/// The result of list_checkpoints(), and the file to resume.
 struct NewestCheckpoint {
   std::vector<SavedCheckpoint> saved;
   std::optional<CheckpointFile> file;  ///< verified
 };
 
 /// The checkpoint in `directory` that was saved last and is valid; invalid ones are skipped with a
-/// warning that says why. When none of them is valid, kBestCheckpoint; no file when there are no
-/// checkpoints at all. Throws wf::Error when there are some and none is valid, since a fresh start
-/// would overwrite them.
+/// warning that gives the reason. When none of them is valid, kBestCheckpoint; no file when there
+/// are no checkpoints at all. Throws wf::Error when there are some and none is valid, since a
+/// restart would overwrite them.
 NewestCheckpoint newest_checkpoint(const std::string& directory);
 
 /// Whether `directory` has any checkpoint of a run, valid or not.
 bool has_checkpoints(const std::string& directory);
 
-/// Moves what was saved in `directory` after the checkpoint with `serial` to a new sub-directory
-/// old_N, so that it is neither resumed nor pruned, and takes it off the list `saved`; logs that.
-/// Throws wf::Error when a file cannot be moved.
+/// Moves the checkpoints saved in `directory` after the checkpoint with `serial` to a new
+/// sub-directory old_N, so that they are neither resumed nor pruned, removes them from `saved`, and
+/// logs it. Throws wf::Error when a file cannot be moved.
 void move_later_checkpoints(const std::string& directory, int64_t serial,
                             std::vector<SavedCheckpoint>& saved);
 

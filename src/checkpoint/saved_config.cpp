@@ -68,7 +68,6 @@ Config evaluation_config(Config config, const Weights& weights, const std::strin
     return config;
   }
   auto trained = config;
-  std::vector<std::string> taken;
   for (const auto& [key, value] : weights.settings) {
     if (!matters_in_evaluation(key)) continue;
     set_from_file(trained, key, value);

@@ -16,8 +16,8 @@ Value* scalar(pickle::Document& document, const YAML::Node& node) {
   if ((text == "true" || text == "false") && YAML::convert<bool>::decode(node, truth)) {
     return document.of(truth);
   }
-  int64_t whole = 0;
-  if (YAML::convert<int64_t>::decode(node, whole)) return document.of(whole);
+  int64_t integer = 0;
+  if (YAML::convert<int64_t>::decode(node, integer)) return document.of(integer);
   double number = 0;
   if (YAML::convert<double>::decode(node, number)) return document.of(number);
   return document.of(text);

@@ -37,14 +37,14 @@ constexpr KeyFlag kSwitches[] = {
     {"--eval", "EVAL_MODE"},    {"--throughput", "THROUGHPUT_MODE"},
 };
 
-// CLI11 would split [0.9,0.95] into two values. A blank in front prevents it, and is taken away
-// again from what CLI11 hands out.
+// CLI11 would split [0.9,0.95] into two values. A leading blank prevents it, and is removed again
+// from the parsed values.
 bool in_brackets(const std::string& word) {
   const auto begin = word.find_first_not_of(' ');
   return begin != std::string::npos && word[begin] == '[' && word.back() == ']';
 }
 
-void take_blank_away(std::string& word) {
+void remove_blank(std::string& word) {
   if (in_brackets(word) && word.front() == ' ') word.erase(0, 1);
 }
 
@@ -53,7 +53,7 @@ std::vector<std::string> words_for_cli11(int argc, const char* const* argv) {
   for (auto& word : words) {
     if (in_brackets(word)) word.insert(0, " ");
   }
-  // CLI11 would also take the next flag as the value of a flag that has none.
+  // CLI11 would also take the next flag as a missing value.
   for (size_t i = 0; i + 1 < words.size(); ++i) {
     const auto is = [&](const auto& item) { return words[i] == item.flag; };
     WF_CHECK(std::none_of(std::begin(kKeyFlags), std::end(kKeyFlags), is) ||
@@ -81,7 +81,8 @@ CommandLine parse_train_arguments(int argc, const char* const* argv) {
     flags.back()->take_last();  // the last value wins, as in argparse
   }
   for (const auto& item : kSwitches) {
-    const std::string help = key_help(item.key);  // CLI11 takes a temporary for something else
+    const std::string help =
+        key_help(item.key);  // a temporary would select another overload of CLI11
     switches.push_back(app.add_flag(item.flag, help));
   }
   app.set_version_flag("--version", "", "print the version and exit");
@@ -98,14 +99,14 @@ CommandLine parse_train_arguments(int argc, const char* const* argv) {
     out.help = app.help();
     return out;
   } catch (const CLI::CallForVersion&) {
-    throw;  // the programs know their version
+    throw;  // handled by the programs
   } catch (const CLI::ParseError& problem) {
     throw Error(explain(problem, app, {argv + 1, argv + argc}, key_of_flag));
   }
   out.list_models = list_models;
   if (list_models) return out;
   for (auto* given : {&opts, &values}) {
-    for (auto& word : *given) take_blank_away(word);
+    for (auto& word : *given) remove_blank(word);
   }
   out.config = load_config(cfg, opts);
   const auto given = [&](const char* flag) { return app.get_option(flag)->count() > 0; };

@@ -13,12 +13,12 @@ namespace {
 std::string text_of(bool value) { return value ? "true" : "false"; }
 std::string text_of(int64_t value) { return std::to_string(value); }
 std::string text_of(double value) {
-  char buffer[64];  // the shortest text that reads back to the same bits
+  char buffer[64];  // the shortest text that parses to the same bits
   const auto end = std::to_chars(buffer, buffer + sizeof(buffer), value).ptr;
   return {buffer, end};
 }
 std::string text_of(const std::string& value) {
-  // Always quoted: "yes", "1e3" and "" stay what they are.
+  // Always quoted: "yes", "1e3" and "" must stay strings.
   YAML::Emitter out;
   out << YAML::DoubleQuoted << value;
   return out.c_str();
@@ -76,7 +76,7 @@ std::string dump_yaml(const Config& config) {
   std::vector<std::string> before;  // the parts of the key above
   visit(config, [&](const auto& field, const auto&, const Key& key) {
     const auto parts = split(key.name);
-    size_t level = 0;  // skip the sections that are open already
+    size_t level = 0;  // skip the sections that are already open
     while (level + 1 < std::min(parts.size(), before.size()) && parts[level] == before[level]) {
       ++level;
     }
@@ -131,7 +131,7 @@ std::string describe_markdown() {
          "A YAML file sets keys (files listed under `BASE: [other.yaml]` are read first).\n"
          "`--opts KEY VALUE …` overrides the file, and the flags of `wf_train --help` override "
          "both.\n"
-         "Words on the command line are taken as typed: `--tag 'run #2'` names the run `run #2`.\n"
+         "Words on the command line are taken literally: `--tag 'run #2'` names the run `run #2`.\n"
          "`wf_train --print-config` prints the effective configuration.\n\n"
          "The scope of a key:\n\n"
          "- `training` keys decide what is trained. All ranks must agree on them; resuming with "

@@ -1,5 +1,5 @@
-// Every key of the configuration, once: reading, overriding, dumping, documentation, defaults,
-// agreement between ranks and what a resume reports all follow from these lines.
+// All keys of the configuration. Reading, overriding, dumping, documentation, defaults, agreement
+// between ranks and the differences logged on resuming are derived from these lines.
 #pragma once
 
 #include "weightformer/config/config.h"

@@ -23,7 +23,7 @@ std::string first_line(std::string text) {
 }
 
 [[noreturn]] void unknown_key(const std::string& key, const std::string& origin) {
-  WF_CHECK(key != "BASE", origin, ": BASE is for configuration files");
+  WF_CHECK(key != "BASE", origin, ": BASE is only for configuration files");
   const auto keys = key_names();
   const auto inside = std::find_if(keys.begin(), keys.end(),
                                    [&](const auto& name) { return starts_with(name, key + "."); });
@@ -33,7 +33,7 @@ std::string first_line(std::string text) {
       str(origin, ": unknown key ", first_line(key), ", did you mean ", nearest_key(key), "?"));
 }
 
-// `value(text)` is the value; `text` tells whether the key takes words.
+// `value(text)` is the value; `text`: whether the key takes a string.
 template <typename Value>
 void assign(Config& config, const std::string& key, Value value, const std::string& origin) {
   bool found = false;
@@ -52,8 +52,8 @@ void assign(Config& config, const std::string& key, Value value, const std::stri
   if (!found) unknown_key(key, origin);
 }
 
-// A number, a list or null as it is typed. Lists alone are read as YAML: what follows a # is no
-// comment on a command line.
+// A number, a list or null as typed. Only lists are parsed as YAML: on a command line, # does not
+// start a comment.
 YAML::Node typed_value(std::string value) {
   value.erase(0, value.find_first_not_of(' '));
   value.erase(value.find_last_not_of(' ') + 1);
@@ -151,7 +151,7 @@ class FileReader {
             config_, key, [&](bool) { return item.second; }, where);
         continue;
       }
-      if (item.second.IsNull()) continue;  // a section with nothing in it
+      if (item.second.IsNull()) continue;  // an empty section
       WF_CHECK(item.second.IsMap(), where, ": ", key, " is a section: expected keys below it");
       read_section(path, item.second, key + ".");
     }

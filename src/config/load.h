@@ -12,9 +12,9 @@ namespace wf {
 /// the nearest known key, for anything that is not right. Contradictions are validate()'s business.
 Config load_config(const std::string& path, const std::vector<std::string>& opts = {});
 
-/// Sets one key from a command line. A key that takes words gets `value` as it was typed, with all
-/// its blanks, quotation marks and #; other keys take a number, true, [0.9, 0.95] or null. `origin`
-/// is named in errors and remembered.
+/// Sets one key from a command line. A string key gets `value` literally, including blanks,
+/// quotation marks and #; other keys take a number, true, [0.9, 0.95] or null. `origin` is stored
+/// and shown in errors.
 void set_key(Config& config, const std::string& key, const std::string& value,
              const std::string& origin);
 

@@ -12,7 +12,7 @@
 
 namespace wf {
 
-/// Finds the configuration key that a flag which does not exist may stand for, see key_of_flag().
+/// Finds the configuration key that an unknown flag may stand for, see key_of_flag().
 using KeyOfFlag = std::string (*)(const std::string& flag, size_t typos);
 
 /// The message for the flag `word`, which is not among `known`.
@@ -37,8 +37,8 @@ inline std::string explain_unknown_flag(const std::string& word,
   return str("unknown flag ", word, "; --help lists the flags");
 }
 
-/// One line on what is wrong with the command `words`; for a flag that `app` does not have, with
-/// the flag or, given `key_of_flag`, the configuration key that was probably meant.
+/// A one-line message for the bad command `words`; for an unknown flag, with the nearest flag or,
+/// given `key_of_flag`, the nearest configuration key.
 inline std::string explain(const CLI::ParseError& problem, const CLI::App& app,
                            const std::vector<std::string>& words, KeyOfFlag key_of_flag = nullptr) {
   std::vector<std::string> known;

@@ -5,10 +5,10 @@
 
 namespace wf {
 
-/// What a key has an effect on. All ranks must agree on training and run keys; a resume reports
-/// changes of training keys.
+/// What a key affects. All ranks must agree on training and run keys; resuming logs changes of
+/// training keys.
 enum class Scope {
-  training,  ///< what is trained
+  training,  ///< the trained weights
   run,       ///< how the run is logged, saved and started
   machine,   ///< this machine or this process: paths, threads, the device
 };

@@ -56,8 +56,8 @@ void check_range(double value, const Constraint& constraint) {
            "must be ", describe(constraint), ", got ", value);
 }
 
-// A scalar with commas as a list: "(0.9, 0.999)" is how Python writes it, in --opts for example;
-// "0.9,0.999" what is typed.
+// A scalar with commas as a list: "(0.9, 0.999)", as Python writes it, for example in --opts, or
+// "0.9,0.999".
 YAML::Node as_list(const YAML::Node& node) {
   if (!node.IsScalar() || node.Scalar().find(',') == std::string::npos) return node;
   auto text = node.Scalar();
@@ -127,7 +127,7 @@ void parse_value(const YAML::Node& node, Pair& field, const Constraint& constrai
   for (size_t i = 0; i < 2; ++i) parse_value(list[i], field[i], constraint);
 }
 
-// One number stands for a list of it, 0 for an empty one.
+// One number is a list of one, 0 an empty list.
 void parse_value(const YAML::Node& node, std::vector<double>& field, const Constraint& constraint) {
   const auto list = as_list(node);
   field.clear();

@@ -17,7 +17,7 @@ namespace wf {
 std::string quoted(std::string text);
 
 /// Converts `node` to the field's type and checks it against `constraint`. Throws wf::Error with
-/// what was expected; the caller adds where.
+/// what was expected; the caller adds the location.
 void parse_value(const YAML::Node& node, bool& field, const Constraint& constraint);
 void parse_value(const YAML::Node& node, int64_t& field, const Constraint& constraint);
 void parse_value(const YAML::Node& node, double& field, const Constraint& constraint);

@@ -40,10 +40,10 @@ AtomicFile::~AtomicFile() {
 }
 
 void AtomicFile::write(const void* data, size_t bytes) {
-  // Linux writes at most 2 GiB a call.
-  constexpr size_t kMost = size_t{1} << 30;
+  // Linux writes at most 2 GiB per call.
+  constexpr size_t kMax = size_t{1} << 30;
   for (auto* at = static_cast<const char*>(data); bytes > 0;) {
-    const ssize_t written = ::write(descriptor_, at, std::min(bytes, kMost));
+    const ssize_t written = ::write(descriptor_, at, std::min(bytes, kMax));
     if (written < 0 && errno == EINTR) continue;
     if (written <= 0) fail("cannot write");
     at += written;
@@ -74,7 +74,7 @@ bool link_file(const std::string& from, const std::string& to) {
   ::unlink(temporary.c_str());
   if (::link(from.c_str(), temporary.c_str()) != 0) return false;
   const bool renamed = ::rename(temporary.c_str(), to.c_str()) == 0;
-  // Also when it went well: a rename of one name of a file to another of the same does nothing.
+  // On success too: rename() does nothing if both names already are the same file.
   ::unlink(temporary.c_str());
   if (renamed) flush_directory_of(to);
   return renamed;

@@ -5,8 +5,8 @@
 
 namespace wf {
 
-/// A file that appears under its name complete or not at all: written under a temporary name in
-/// the same folder, flushed to the disk, then renamed by commit(). Without commit() nothing stays.
+/// Writes a file atomically: under a temporary name in the same directory, flushed to the disk,
+/// then renamed by commit(). Without commit() the temporary file is removed.
 class AtomicFile {
  public:
   explicit AtomicFile(std::string path);
@@ -27,8 +27,8 @@ class AtomicFile {
 /// Replaces `path` by `text`, atomically.
 void write_text_file(const std::string& path, const std::string& text);
 
-/// Makes `to` a second name of the file `from`, atomically. False where the file system has no hard
-/// links or anything else is in the way; `to` is then as it was.
+/// Makes `to` a second name of the file `from`, atomically. Returns false and leaves `to` unchanged
+/// if the file system has no hard links, or on any other failure.
 bool link_file(const std::string& from, const std::string& to);
 
 }  // namespace wf

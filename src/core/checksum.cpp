@@ -44,9 +44,9 @@ uint32_t product(uint32_t a, uint32_t b) {
 
 #if defined(__x86_64__)
 
-// Folds 64 bytes a turn with carry-less multiplication (Gopal et al., "Fast CRC Computation for
-// Generic Polynomials Using PCLMULQDQ", Intel 2009; the reflected constants of its section on the
-// gzip polynomial): x^(D+32) and x^(D-32) mod P for the distance D in bits that a fold spans.
+// Folds 64 bytes per iteration with carry-less multiplication (Gopal et al., "Fast CRC Computation
+// for Generic Polynomials Using PCLMULQDQ", Intel 2009; the reflected constants of its section on
+// the gzip polynomial): x^(D+32) and x^(D-32) mod P for the distance D in bits that a fold spans.
 // `blocks` of 64 bytes, at least one; the crc is the raw register.
 __attribute__((target("pclmul,sse4.1"))) uint32_t fold(uint32_t crc, const uint8_t* data,
                                                        size_t blocks) {
@@ -68,7 +68,7 @@ __attribute__((target("pclmul,sse4.1"))) uint32_t fold(uint32_t crc, const uint8
     for (int i = 0; i < 4; ++i) x[i] = folded(x[i], by512, load(data + 16 * i));
   }
   for (int i = 1; i < 4; ++i) x[i] = folded(x[i - 1], by128, x[i]);
-  // What is left are 16 bytes with the same remainder as all that came before: the tables finish.
+  // The remaining 16 bytes have the same remainder as all bytes before: the tables finish.
   uint8_t rest[16];
   _mm_storeu_si128(reinterpret_cast<__m128i*>(rest), x[3]);
   return ~checksum_portable({reinterpret_cast<const char*>(rest), sizeof(rest)}, ~uint32_t{0});
@@ -84,7 +84,7 @@ bool can_fold() {
 }  // namespace
 
 uint32_t checksum_of_both(uint32_t first, uint32_t second, uint64_t second_size) {
-  // What follows multiplies the polynomial of `first` by x to the number of its bits.
+  // Appending bits multiplies the polynomial of `first` by x to the number of bits.
   uint32_t power = kOne, base = kOne >> 8;
   for (; second_size > 0; second_size >>= 1) {
     if (second_size & 1) power = product(power, base);

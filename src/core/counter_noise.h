@@ -1,4 +1,4 @@
-// Tensors of counter-based random numbers: a sample's noise depends on its key alone, whatever the
+// Tensors of counter-based random numbers: a sample's noise depends only on its key, not on the
 // batch, the rank or the device.
 #pragma once
 
@@ -10,9 +10,10 @@
 
 namespace wf {
 
-/// For each of the keys a row of standard normal numbers of shape `sizes`: [keys, sizes...] float32
-/// on `device`. Element e of a row is the e-th normal() of its key's stream, made in double, to the
-/// last bit on the CPU; log and cosine of a GPU may differ in the last bit of float32.
+/// For each key a row of standard normal numbers of shape `sizes`: [keys, sizes...] float32 on
+/// `device`. Element e of a row is the e-th normal() of its key's stream, computed in double;
+/// bit-identical on CPUs, while logarithm and cosine of a GPU may differ in the last bit of
+/// float32.
 at::Tensor counter_normal(const std::vector<CounterRng>& keys, at::IntArrayRef sizes,
                           c10::Device device);
 

@@ -10,7 +10,7 @@
 namespace wf {
 
 /// The logarithm of a Gamma(shape, 1) draw, by Marsaglia and Tsang (2000). Below 1 the shape is
-/// raised by 1 and the draw multiplied by u^(1 / shape), as the paper says.
+/// raised by 1 and the draw multiplied by u^(1 / shape), as in the paper.
 inline double log_gamma(double shape, CounterRng& rng) {
   const double d = (shape < 1 ? shape + 1 : shape) - 1.0 / 3;
   const double c = 1 / std::sqrt(9 * d);
@@ -35,16 +35,16 @@ inline double beta(double a, double b, CounterRng& rng) {
   return 1 / (1 + std::exp(second - first));
 }
 
-/// Shares that sum to 1: Dirichlet(alpha, …, alpha), `count` > 0 of them.
+/// Weights that sum to 1: Dirichlet(alpha, …, alpha), `count` > 0 of them.
 inline std::vector<double> dirichlet(double alpha, int count, CounterRng& rng) {
-  std::vector<double> shares(static_cast<size_t>(count));
-  for (auto& share : shares) share = log_gamma(alpha, rng);
+  std::vector<double> weights(static_cast<size_t>(count));
+  for (auto& weight : weights) weight = log_gamma(alpha, rng);
   // The largest is 1 before the division: small alphas give logarithms that underflow.
-  const double largest = *std::max_element(shares.begin(), shares.end());
+  const double largest = *std::max_element(weights.begin(), weights.end());
   double sum = 0;
-  for (auto& share : shares) sum += share = std::exp(share - largest);
-  for (auto& share : shares) share /= sum;
-  return shares;
+  for (auto& weight : weights) sum += weight = std::exp(weight - largest);
+  for (auto& weight : weights) weight /= sum;
+  return weights;
 }
 
 }  // namespace wf

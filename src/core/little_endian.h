@@ -7,9 +7,10 @@
 
 namespace wf {
 
-static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "files are read and written as they lie");
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+              "file formats assume a little-endian host");
 
-/// The number that begins at `at`; the caller has checked that it is inside.
+/// The number at offset `at`; the caller has checked the bounds.
 template <typename T>
 T load_number(std::string_view bytes, size_t at) {
   T value;

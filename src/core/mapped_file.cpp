@@ -25,7 +25,7 @@ size_t page_size() {
 }  // namespace
 
 MappedFile::MappedFile(std::string path, Access access) : path_(std::move(path)) {
-  // Not blocking, so that a pipe by that name is told and not waited for.
+  // Non-blocking, so that a named pipe is reported instead of waited for.
   descriptor_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   WF_CHECK(descriptor_ >= 0, path_, ": cannot read: ", std::strerror(errno));
   struct stat info {};
@@ -36,7 +36,7 @@ MappedFile::MappedFile(std::string path, Access access) : path_(std::move(path))
     problem = "not a plain file";
   } else if (info.st_size > 0) {
     size_ = static_cast<size_t>(info.st_size);
-    const bool own = access == Access::own_copy;
+    const bool own = access == Access::copy_on_write;
     void* at = ::mmap(nullptr, size_, own ? PROT_READ | PROT_WRITE : PROT_READ,
                       own ? MAP_PRIVATE : MAP_SHARED, descriptor_, 0);
     if (at == MAP_FAILED) {
@@ -69,7 +69,7 @@ void MappedFile::will_need(size_t begin, size_t length) const {
 }
 
 uint32_t MappedFile::checksum_of(size_t begin, size_t length) const {
-  // As large as the second-level cache likes: the checksum reads what the kernel just wrote.
+  // Fits into the second-level cache: the checksum reads what the kernel just wrote.
   std::vector<char> buffer(std::min(length, size_t{256} << 10));
   uint32_t sum = 0;
   while (length > 0) {

@@ -7,13 +7,13 @@
 
 namespace wf {
 
-/// A whole file in the address space. Its pages are read when touched and live in the kernel's page
-/// cache, so all processes of a machine that map it share one copy.
+/// A file mapped into the address space. Its pages are read when touched and are in the kernel's
+/// page cache, so all processes of a machine that map it share one copy.
 class MappedFile {
  public:
   enum class Access {
     read,
-    own_copy,  ///< may be written: a page is copied then, and the file stays as it is
+    copy_on_write,  ///< writable: written pages are copied, the file does not change (MAP_PRIVATE)
   };
 
   /// Throws wf::Error when `path` cannot be read or is not a plain file.
@@ -23,22 +23,22 @@ class MappedFile {
   MappedFile& operator=(const MappedFile&) = delete;
 
   std::string_view bytes() const { return {data_, size_}; }
-  /// For Access::own_copy alone.
+  /// Only for Access::copy_on_write.
   char* data() const { return data_; }
   const std::string& path() const { return path_; }
 
-  /// False once somebody has cut the file: what is gone may not be touched (SIGBUS).
+  /// True once the file became shorter: the missing part must not be touched (SIGBUS).
   bool whole() const;
 
-  /// Asks the kernel to begin reading [begin, begin + length); returns before they are there.
+  /// Asks the kernel to start reading [begin, begin + length); does not wait.
   void will_need(size_t begin, size_t length) const;
 
-  /// checksum() of a part of the file as it is on the disk, through a small buffer: the map does
-  /// not become resident.
+  /// checksum() of a part of the file on disk, read through a small buffer: the mapping does not
+  /// become resident.
   uint32_t checksum_of(size_t begin, size_t length) const;
 
-  /// Gives the memory of whole pages inside [at, at + bytes) back. What was written there is lost;
-  /// what is read again comes from the file.
+  /// Releases the memory of the complete pages inside [at, at + bytes). Written data are lost;
+  /// later reads come from the file again.
   void release(const void* at, size_t bytes) const;
 
  private:

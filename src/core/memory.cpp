@@ -15,15 +15,16 @@
 namespace wf {
 namespace {
 
-// c10's own asks posix_memalign, for which glibc before 2.38 needs a gap that is larger than the
-// tensor by the alignment: the gap that a tensor of the same size has left never fits. Here that
-// room is part of every block, and just before a tensor is written where its block begins.
+// c10's allocator calls posix_memalign, for which glibc before 2.38 needs a gap that is larger than
+// the tensor by the alignment, so the gap of a freed tensor never fits one of the same size. Here
+// the space for alignment is part of every block, and the address of the block is stored just
+// before the tensor.
 class CpuAllocator final : public c10::Allocator {
  public:
   c10::DataPtr allocate(size_t size) override {
     if (size == 0) return {nullptr, nullptr, &release, c10::kCPU};
     void* block = size > SIZE_MAX - kExtra ? nullptr : std::malloc(size + kExtra);
-    TORCH_CHECK(block, "out of memory: ", size, " bytes for a tensor are not to be had");
+    TORCH_CHECK(block, "out of memory: failed to allocate ", size, " bytes for a tensor");
     const auto begin = reinterpret_cast<uintptr_t>(block);
     const auto aligned = (begin + kExtra) / c10::gAlignment * c10::gAlignment;
     auto* data = reinterpret_cast<void*>(aligned);
@@ -49,8 +50,8 @@ class CpuAllocator final : public c10::Allocator {
 }  // namespace
 
 void keep_freed_memory() {
-  constexpr int kOneGiB = 1 << 30, kMostOfOldGlibc = 32 << 20;
-  if (mallopt(M_MMAP_THRESHOLD, kOneGiB) == 0) mallopt(M_MMAP_THRESHOLD, kMostOfOldGlibc);
+  constexpr int kOneGiB = 1 << 30, kMaxOfOldGlibc = 32 << 20;
+  if (mallopt(M_MMAP_THRESHOLD, kOneGiB) == 0) mallopt(M_MMAP_THRESHOLD, kMaxOfOldGlibc);
   mallopt(M_TRIM_THRESHOLD, INT_MAX);
   mallopt(M_TOP_PAD, 64 << 20);
   static CpuAllocator allocator;

@@ -30,7 +30,7 @@ constexpr NpyType kTypes[] = {
     {"<i4", at::kInt},   {"<i8", at::kLong},   {"|b1", at::kBool},
 };
 
-// Reads the header's text, a Python dict of three known keys.
+// Parses the text of the header, a Python dict of three known keys.
 class HeaderText {
  public:
   HeaderText(std::string_view text, const std::string& path) : text_(text), path_(path) {}
@@ -76,7 +76,7 @@ class HeaderText {
 
   std::string word() {
     blanks();
-    // A list in place of a name is the type of a record.
+    // A list instead of a name is a record type.
     if (at_ >= text_.size() || (text_[at_] != '\'' && text_[at_] != '"')) fail();
     const auto end = text_.find(text_[at_], at_ + 1);
     if (end == std::string_view::npos) fail();
@@ -89,16 +89,16 @@ class HeaderText {
     for (const auto& known : kTypes) {
       if (name == known.name) return known.type;
     }
-    WF_CHECK(!starts_with(name, ">"), path_, ": an array in big-endian byte order (", name,
+    WF_CHECK(!starts_with(name, ">"), path_, ": the array is big-endian (", name,
              "): save it with array.astype(array.dtype.newbyteorder('<'))");
-    throw Error(str(path_, ": an array of type ", name, ", and only numbers are read: ",
+    throw Error(str(path_, ": the array has type ", name, ", supported are ",
                     "float16, 32, 64, int8 to int64, uint8, bool"));
   }
 
   void require_c_order() {
     blanks();
     WF_CHECK(!starts_with(text_.substr(at_), "True"), path_,
-             ": an array in Fortran order: save it with numpy.ascontiguousarray(array)");
+             ": the array is in Fortran order: save it with numpy.ascontiguousarray(array)");
     if (!starts_with(text_.substr(at_), "False")) fail();
     at_ += 5;
   }
@@ -126,9 +126,9 @@ class HeaderText {
   size_t at_ = 0;
 };
 
-// Counts the elements of `shape`; false when there are more than `most`. Also of an empty array, as
-// its other sizes become strides.
-bool fits(const std::vector<int64_t>& shape, uint64_t most, uint64_t& count) {
+// Counts the elements of `shape`; false when there are more than `max`. Checked for an empty array
+// too, as its other sizes become strides.
+bool fits(const std::vector<int64_t>& shape, uint64_t max, uint64_t& count) {
   constexpr uint64_t kLargest = uint64_t{1} << 62;
   uint64_t product = 1;
   bool empty = false;
@@ -139,7 +139,7 @@ bool fits(const std::vector<int64_t>& shape, uint64_t most, uint64_t& count) {
     product *= static_cast<uint64_t>(size);
   }
   count = empty ? 0 : product;
-  return count <= most;
+  return count <= max;
 }
 
 }  // namespace
@@ -147,21 +147,21 @@ bool fits(const std::vector<int64_t>& shape, uint64_t most, uint64_t& count) {
 NpyHeader parse_npy(std::string_view file, const std::string& path) {
   WF_CHECK(starts_with(file, kMagic) && file.size() >= 12, path, ": not a .npy file");
   const auto version = static_cast<uint8_t>(file[6]);
-  WF_CHECK(version >= 1 && version <= 3, path, ": a .npy file of version ", int{version},
-           ", and 1 to 3 are known");
+  WF_CHECK(version >= 1 && version <= 3, path, ": .npy format version ", int{version},
+           " is not supported (1 to 3 are)");
   const size_t begin = version == 1 ? 10 : 12;
   const size_t length =
       version == 1 ? load_number<uint16_t>(file, 8) : load_number<uint32_t>(file, 8);
-  WF_CHECK(length <= file.size() - begin, path, ": .npy file cut short inside its header");
+  WF_CHECK(length <= file.size() - begin, path, ": truncated .npy file: it ends inside its header");
   auto header = HeaderText(file.substr(begin, length), path).parse();
   header.data = begin + length;
   const uint64_t available = file.size() - header.data, width = c10::elementSize(header.type);
   uint64_t count = 0;
-  WF_CHECK(fits(header.shape, available / width, count), path, ": .npy file cut short: an array ",
-           at::IntArrayRef(header.shape), " of ", width, "-byte numbers, and ", available,
-           " bytes are there");
+  WF_CHECK(fits(header.shape, available / width, count), path, ": truncated .npy file: an array ",
+           at::IntArrayRef(header.shape), " of ", width, "-byte numbers needs more than its ",
+           available, " bytes");
   WF_CHECK(count * width == available, path, ": .npy file with ", available - count * width,
-           " bytes behind its array");
+           " extra bytes after its array");
   return header;
 }
 

@@ -12,11 +12,11 @@ namespace wf {
 struct NpyHeader {
   at::ScalarType type = at::kFloat;
   std::vector<int64_t> shape;
-  size_t data = 0;  ///< where the numbers begin, row-major
+  size_t data = 0;  ///< offset of the numbers, row-major
 };
 
 /// The header of an array file. Little-endian f2 f4 f8 i1 i2 i4 i8 u1 and b1 in C order are read;
-/// anything else, a header that is damaged and data that are cut short throw wf::Error in one line
+/// anything else, a damaged header and truncated data throw wf::Error in one line
 /// naming `path`.
 NpyHeader parse_npy(std::string_view file, const std::string& path);
 

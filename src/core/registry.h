@@ -1,4 +1,4 @@
-// Things found by name; an unknown name is answered with the known ones.
+// A name → value table whose lookup error lists the known names.
 #pragma once
 
 #include "weightformer/core/check.h"

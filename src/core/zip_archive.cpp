@@ -14,7 +14,7 @@ constexpr uint32_t kEndMark = 0x06054b50, kEnd64Mark = 0x06064b50, kLocator64Mar
 constexpr uint32_t kEntryMark = 0x02014b50, kLocalMark = 0x04034b50;
 constexpr size_t kEndSize = 22, kEnd64Size = 56, kLocator64Size = 20, kEntrySize = 46,
                  kLocalSize = 30;
-constexpr uint32_t kIn64 = 0xFFFFFFFF;  // the value stands in the zip64 field
+constexpr uint32_t kIn64 = 0xFFFFFFFF;  // the value is in the zip64 field
 constexpr uint16_t kZip64Extra = 1;
 
 struct Directory {
@@ -26,7 +26,7 @@ bool inside(uint64_t begin, uint64_t length, uint64_t size) {
   return begin <= size && length <= size - begin;
 }
 
-// The end record lies last, but for a comment of up to 65,535 bytes.
+// The end record is last, except for a comment of up to 65,535 bytes.
 size_t find_end(std::string_view zip, const std::string& path) {
   for (size_t back = kEndSize; back <= std::min(zip.size(), kEndSize + 0xFFFF); ++back) {
     const size_t at = zip.size() - back;
@@ -35,7 +35,9 @@ size_t find_end(std::string_view zip, const std::string& path) {
       return at;
     }
   }
-  throw Error(path + ": no zip archive, or cut short: its end record is missing; copy it again");
+  throw Error(
+      path +
+      ": not a zip archive, or truncated (no end-of-central-directory record); copy it again");
 }
 
 Directory find_directory(std::string_view zip, const std::string& path) {
@@ -52,11 +54,11 @@ Directory find_directory(std::string_view zip, const std::string& path) {
              load_number<uint64_t>(zip, at + 32), true};
   }
   WF_CHECK(inside(found.begin, found.length, limit), path,
-           ": the zip archive's directory is said to lie outside the file; copy it again");
+           ": the zip archive's directory is outside the file; copy it again");
   return found;
 }
 
-// Takes from the extra fields the values that had no room in 32 bits.
+// Reads the values that exceed 32 bits from the extra fields.
 bool widen(std::string_view extra, ZipEntry& entry) {
   while (extra.size() >= 4) {
     const auto id = load_number<uint16_t>(extra, 0), length = load_number<uint16_t>(extra, 2);
@@ -74,7 +76,7 @@ bool widen(std::string_view extra, ZipEntry& entry) {
   return true;
 }
 
-// What the writer says.
+// What the writer stores.
 constexpr uint64_t kVersion = 45;          // of the format: zip64
 constexpr uint64_t kDosDate = 1 << 5 | 1;  // 1 January 1980, as torch writes
 constexpr uint64_t kAlignment = 64;
@@ -115,9 +117,9 @@ std::vector<ZipEntry> zip_entries(std::string_view zip, const std::string& path)
     if (!entry.name.empty() && entry.name.back() != '/') entries.push_back(entry);
     rest.remove_prefix(kEntrySize + name + extra + comment);
   }
-  // Old writers let their 16-bit count overflow.
+  // Old writers let the 16-bit count overflow.
   WF_CHECK(directory.wide ? count == directory.entries : (count & 0xFFFF) == directory.entries,
-           path, ": the zip archive's directory has ", count, " entries and is said to have ",
+           path, ": the zip archive's directory has ", count, " entries instead of ",
            directory.entries, "; copy it again");
   return entries;
 }
@@ -127,7 +129,7 @@ std::optional<std::string_view> zip_data(std::string_view zip, const ZipEntry& e
       load_number<uint32_t>(zip, entry.header) != kLocalMark) {
     return std::nullopt;
   }
-  // The data follows the local header, whose name and extra fields have lengths of their own.
+  // The data follows the local header, whose name and extra fields may have other lengths.
   const uint64_t begin = entry.header + kLocalSize + load_number<uint16_t>(zip, entry.header + 26) +
                          load_number<uint16_t>(zip, entry.header + 28);
   if (!inside(begin, entry.stored, zip.size())) return std::nullopt;
@@ -150,7 +152,7 @@ void ZipWriter::require_complete() const {
 }
 
 void ZipWriter::append(std::string_view data) {
-  WF_CHECK(data.size() <= missing_, "zip archive: an entry of more bytes than it was begun with");
+  WF_CHECK(data.size() <= missing_, "zip archive: an entry has more bytes than announced");
   missing_ -= data.size();
   file_.write(data.data(), data.size());
   at_ += data.size();
@@ -163,7 +165,7 @@ void ZipWriter::begin(const std::string& name, uint64_t size, uint32_t crc) {
   const bool wide = size >= zip64_from_;
   std::string extra;
   if (wide) extra = le(kZip64Extra, 2) + le(16, 2) + le(size, 8) + le(size, 8);
-  // Padding as an extra field of its own, "FB" as torch's.
+  // Padding as an extra field with the tag "FB", as torch writes it.
   const uint64_t before = header + kLocalSize + name.size() + extra.size() + 4;
   const uint64_t padding = (kAlignment - before % kAlignment) % kAlignment;
   extra += "FB" + le(padding, 2) + std::string(padding, 'Z');

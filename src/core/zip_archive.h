@@ -1,8 +1,8 @@
-// Zip archives in memory: of pictures, and as torch.save writes them.
+// Zip archives in memory: of images, and as torch.save writes them.
 // Source: PKWARE's APPNOTE 6.3, sections 4.3 and 4.5.3 (zip64).
 //
-// Our own reader and not libzip's: that one copies what it reads and wants a handle for each
-// thread, each with the directory of a million files, where one map serves all threads and ranks.
+// Not libzip: it copies what it reads and needs a handle per thread, each with the directory of a
+// million files; here one mapping serves all threads and ranks.
 #pragma once
 
 #include "core/atomic_file.h"
@@ -24,21 +24,20 @@ struct ZipEntry {
   uint64_t stored = 0;    ///< bytes in the archive
   uint64_t size = 0;      ///< bytes when unpacked
   uint32_t crc = 0;       ///< checksum() of those
-  uint16_t method = 0;    ///< 0: as it is, 8: deflated
+  uint16_t method = 0;    ///< 0: stored, 8: deflated
   bool encrypted = false;
 
   bool plain() const { return method == 0 && !encrypted && stored == size; }
 };
 
-/// The directory of an archive, folders left out. Throws wf::Error in one line naming `path` when
-/// it is cut short or damaged.
+/// The entries of an archive without its directories. Throws wf::Error in one line naming `path`
+/// when it is truncated or damaged.
 std::vector<ZipEntry> zip_entries(std::string_view archive, const std::string& path);
 
-/// The bytes that the archive has for `entry`, packed or not; nothing when they are not where its
-/// directory says.
+/// The bytes of `entry`, compressed or not; nullopt when its location is invalid.
 std::optional<std::string_view> zip_data(std::string_view archive, const ZipEntry& entry);
 
-/// Writes entries that are stored as they are and whose data starts at multiples of 64 bytes, so
+/// Writes uncompressed entries whose data starts at multiples of 64 bytes, so
 /// that it can be mapped.
 class ZipWriter {
  public:
@@ -47,11 +46,11 @@ class ZipWriter {
       : file_(file), zip64_from_(zip64_from) {}
 
   void add(const std::string& name, std::string_view data);
-  /// The same in pieces: an entry of `size` bytes whose checksum() is `crc`, then append() until
-  /// all of it is there. Throws wf::Error when it is more, or less by the next entry or finish().
+  /// The same in chunks: begins an entry of `size` bytes whose checksum() is `crc`; append() adds
+  /// its data. Throws wf::Error for too many bytes, or for too few at the next entry or finish().
   void begin(const std::string& name, uint64_t size, uint32_t crc);
   void append(std::string_view data);
-  /// Writes the directory; nothing may be added after.
+  /// Writes the directory; nothing may be added afterwards.
   void finish();
 
  private:

@@ -8,14 +8,14 @@ namespace wf {
 at::Tensor BatchMemory::take(at::IntArrayRef sizes, at::ScalarType type) {
   if (pinned_) return at::empty(sizes, at::TensorOptions(type).pinned_memory(true));
   for (const auto& tensor : tensors_) {
-    // A view that someone made holds the storage.
+    // An existing view keeps the storage alive.
     if (tensor.use_count() == 1 && tensor.storage().use_count() == 1 && tensor.sizes() == sizes &&
         tensor.scalar_type() == type && tensor.is_inference() == c10::InferenceMode::is_enabled()) {
       return tensor;
     }
   }
   const auto tensor = at::empty(sizes, type);
-  // Those at hand are held by others, or of the last batch's size; the oldest is let go.
+  // The stored ones are in use, or have the size of the last batch; the oldest is released.
   if (tensors_.size() == kept_) tensors_.erase(tensors_.begin());
   tensors_.push_back(tensor);
   return tensor;

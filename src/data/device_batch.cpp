@@ -10,7 +10,7 @@ at::Tensor model_input(const Batch& batch, c10::Device device) {
   auto images = batch.inputs.to(device, /*non_blocking=*/true);
   if (images.scalar_type() != at::kByte) return images;
   images = images.to(at::kFloat).div_(255);
-  for (int64_t c = 0; c < 3; ++c) {  // numbers as arguments: a tensor of them would be a transfer
+  for (int64_t c = 0; c < 3; ++c) {  // numbers as arguments: a tensor would need a transfer
     images.select(1, c).sub_(kImagenetMean[c]).div_(kImagenetStd[c]);
   }
   if (batch.erased.empty()) return images;

@@ -6,9 +6,9 @@
 
 namespace wf {
 
-/// The batch's images as a model takes them: [B, 3, S, S] float32 on `device`, normalised, the
-/// erased parts overwritten. Bytes are transferred as they are and made into numbers there, equal
-/// to 1e-6 to those that workers write; nothing waits for the device. May share memory with the
+/// The images of the batch as input of a model: [B, 3, S, S] float32 on `device`, normalized, the
+/// erased regions overwritten. Bytes are transferred and converted there, equal to 1e-6 to the
+/// values that workers write; nothing synchronizes with the device. May share memory with the
 /// batch.
 at::Tensor model_input(const Batch& batch, c10::Device device);
 

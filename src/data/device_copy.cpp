@@ -25,7 +25,7 @@ void DeviceCopy::begin(Batch host) {
 Batch DeviceCopy::finish() {
   const auto current = c10::impl::VirtualGuardImpl(device_.type()).getStream(device_);
   done_.block(current);
-  // The memory belongs to the copying stream, which must not take it again while it is in use.
+  // The memory belongs to the copying stream, which must not reuse it while it is in use.
   for (const at::Tensor* tensor : {&batch_->inputs, &batch_->labels, &batch_->noise}) {
     if (tensor->defined()) tensor->record_stream(current);
   }

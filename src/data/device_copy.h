@@ -1,4 +1,4 @@
-// Batches on their way to a GPU while it computes on the one before.
+// Copies a batch to a GPU while it computes on the previous one.
 #pragma once
 
 #include "weightformer/data/batch.h"
@@ -11,9 +11,9 @@
 
 namespace wf {
 
-/// Copies one batch at a time on a stream of its own. It speaks to the device through c10 alone, so
-/// it is the same code in a build without CUDA, where it is never used. From page-locked memory
-/// begin() returns at once; torch's allocator keeps that memory until the copy is done.
+/// Copies one batch at a time on a separate stream. It uses only c10, so it compiles in a build
+/// without CUDA too, where it is never used. From pinned memory begin() returns immediately;
+/// torch's allocator keeps that memory until the copy is done.
 class DeviceCopy {
  public:
   explicit DeviceCopy(c10::Device device);

@@ -40,7 +40,7 @@ class ImageBatchBuilder : public BatchBuilder {
     batch_.labels.data_ptr<int64_t>()[slot] = -1;
   }
 
-  // The erased regions of all images in the order of the images, their values one after the other.
+  // The erased regions of all images in the order of the images, with concatenated values.
   Batch finish() override {
     int64_t total = 0;
     for (size_t slot = 0; slot < erased_.size(); ++slot) {

@@ -10,7 +10,7 @@
 namespace wf {
 
 /// The images of `dataset` after `transform`: [B, 3, S, S] float32, normalized and erased.
-/// `bytes`: uint8 instead, a quarter to transfer; normalizing and erasing are left to the device
+/// `bytes`: uint8 instead, a quarter of the bytes; normalizing and erasing happen on the device
 /// (model_input() in data/device_batch.h).
 std::shared_ptr<const SampleReader> make_image_reader(std::shared_ptr<const Dataset> dataset,
                                                       std::shared_ptr<const Transform> transform,

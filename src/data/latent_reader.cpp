@@ -37,7 +37,8 @@ class LatentReader : public SampleReader {
                " is not below MODEL.NUM_CLASSES, ", reader_.classes_);
       batch_.labels.data_ptr<int64_t>()[slot] = label;
     }
-    // Latents that cannot be read end a run: they were made by a program, not found on the web.
+    // Latents that cannot be read end a run: they were written by a program, so damage is
+    // unexpected.
     void mark_unreadable(int64_t slot) override {
       batch_.inputs.select(0, slot).zero_();
       batch_.labels.data_ptr<int64_t>()[slot] = -1;

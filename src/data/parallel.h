@@ -10,8 +10,8 @@
 
 namespace wf {
 
-/// Calls work(i) for i in [0, count) from `threads` threads. An exception ends it early; of several
-/// the one with the smallest `i` is thrown here.
+/// Calls work(i) for i in [0, count) from `threads` threads. An exception ends it early; of
+/// several, the one with the smallest `i` is rethrown.
 template <typename Work>
 void in_parallel(int64_t count, int threads, const Work& work) {
   std::atomic<int64_t> next{0};

@@ -13,7 +13,7 @@
 namespace wf {
 namespace {
 
-// A byte's normalised value, for each channel.
+// The normalized value of a byte, for each channel.
 using Table = std::array<std::array<float, 256>, 3>;
 
 const Table& normalised() {
@@ -30,7 +30,7 @@ const Table& normalised() {
   return table;
 }
 
-// A square window of `image` that may reach beyond it; what lies outside is black.
+// A square window of `image` that may reach beyond it; pixels outside are black.
 Image window(const ImageView& image, int top, int left, int size) {
   const size_t row = static_cast<size_t>(size) * 3;
   Image out{size, size, std::vector<uint8_t>(row * size)};
@@ -56,7 +56,8 @@ Image to_square(const ImageView& image, int side, Interpolation interpolation) {
   return resized(image, side, side, interpolation);
 }
 
-// The box at the side of the result; the filter sees nothing outside it, as in torchvision.
+// The box resized to the side of the result; the filter does not read outside it, as in
+// torchvision.
 Image crop_and_resize(Picture& picture, const Box& box, const TransformOptions& options,
                       Interpolation interpolation) {
   Picture::Part part;
@@ -75,7 +76,7 @@ Image crop_and_resize(Picture& picture, const Box& box, const TransformOptions& 
   return out;
 }
 
-// The crop of a training picture, size x size: the one step that looks at the whole picture.
+// The crop of a training image, size x size: the only step that reads the full image.
 Image random_crop(Picture& picture, const TransformOptions& options, Interpolation interpolation,
                   CounterRng& rng) {
   const int side = options.size, pad = options.crop_padding;
@@ -230,7 +231,7 @@ Image eval_crop(const ImageView& image, const TransformOptions& options) {
   const int size = options.size;
   if (!options.crop || size <= kSmallSide) return to_square(image, size, options.interpolation);
   const int larger = static_cast<int>(256.0 / 224.0 * size);
-  // torchvision's centre: half the rest, rounded to even at .5.
+  // torchvision's center: half the rest, rounded to even at .5.
   const int margin = static_cast<int>(std::nearbyint((larger - size) / 2.0));
   Image out{size, size, std::vector<uint8_t>(static_cast<size_t>(size) * size * 3)};
   resize_into(image,

@@ -1,4 +1,4 @@
-// What the diffusion process knows of a network.
+// The network as seen by the diffusion process.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -9,7 +9,7 @@
 namespace wf {
 
 /// x: [B, C, H, W] float32; t: [B] float32, in the network's unit (0 … 1000); labels: [B] int64 →
-/// [B, C or 2C, H, W] float32. With 2C channels the second half tells the variance.
+/// [B, C or 2C, H, W] float32. With 2C channels the second half predicts the variance.
 using Denoiser =
     std::function<at::Tensor(const at::Tensor& x, const at::Tensor& t, const at::Tensor& labels)>;
 

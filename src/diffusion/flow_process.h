@@ -5,8 +5,8 @@
 namespace wf {
 
 /// Flow matching (Lipman et al. 2023) on the linear path x = (1 - t) data + t noise, t in [0, 1];
-/// the network predicts the velocity noise - data and is told 1000 t. The orientation is that of
-/// REPA and Stable Diffusion 3; SiT's t runs the other way.
+/// the network predicts the velocity noise - data and gets the time 1000 t. The orientation is that
+/// of REPA and Stable Diffusion 3; SiT's t is reversed.
 class FlowProcess : public DiffusionProcess {
  public:
   static constexpr double kModelTime = 1000;  ///< the network's time at t = 1

@@ -96,7 +96,7 @@ Prediction GaussianProcess::predict(const at::Tensor& output, const at::Tensor& 
            " output channels, and the process needs ", output_channels(channels));
   Prediction out;
   if (options_.learn_sigma) {
-    // The network says where in its range the logarithm lies, from -1 to 1.
+    // The network predicts the position of the logarithm in its range, from -1 to 1.
     const auto fraction = (output.narrow(1, channels, channels) + 1) / 2;
     out.log_variance = fraction * schedule_.at(NoiseSchedule::kLogBeta, steps) +
                        (1 - fraction) * schedule_.at(NoiseSchedule::kPosteriorLog, steps);
@@ -149,7 +149,7 @@ DiffusionLoss GaussianProcess::loss(const Denoiser& denoise, const at::Tensor& x
   if (options_.min_snr_gamma > 0) out.mse = out.mse * snr_weight(steps);
   out.total = out.mse;
   if (options_.learn_sigma) {
-    // The bound teaches the variance alone.
+    // The bound trains only the variance.
     const auto frozen = torch::cat({predicted.detach(), output.narrow(1, channels, channels)}, 1);
     out.bound = bound(frozen, x0, x, steps);
     out.total = out.mse + out.bound;

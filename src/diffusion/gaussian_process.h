@@ -5,7 +5,7 @@
 
 namespace wf {
 
-/// What the network's output at a step says, each [B, C, H, W] float32.
+/// The prediction of the network at a step, each [B, C, H, W] float32.
 struct Prediction {
   at::Tensor x0;            ///< the data
   at::Tensor mean;          ///< of the distribution of the step before
@@ -32,7 +32,7 @@ class GaussianProcess : public DiffusionProcess {
   at::Tensor add_noise(const at::Tensor& x0, const at::Tensor& noise,
                        const at::Tensor& steps) const;
 
-  /// The data that the network's output at x stands for. Without the channels of the variance.
+  /// The data that the network's output at x implies. Without the channels of the variance.
   at::Tensor predict_x0(const at::Tensor& output, const at::Tensor& x, const at::Tensor& steps,
                         bool clip) const;
 

@@ -140,7 +140,7 @@ std::unique_ptr<Solver> make_ddim(const ProcessOptions& process, const SolverOpt
 }
 
 std::unique_ptr<Solver> make_dpmpp_2m(const ProcessOptions& process, const SolverOptions& options) {
-  spaced_steps(process.steps, options.steps);  // throws for a number of steps that does not fit
+  spaced_steps(process.steps, options.steps);  // throws for an invalid number of steps
   return std::make_unique<DpmPlusPlus>(process, options);
 }
 

@@ -15,7 +15,7 @@ std::vector<double> linear_betas(int64_t steps) {
   const double scale = 1000.0 / static_cast<double>(steps);
   const double first = scale * 1e-4, last = scale * 0.02;
   WF_CHECK(last < 1, "DIFFUSION.STEPS ", steps,
-           ": linear betas add nothing but noise in fewer than 21 steps; use more, or "
+           ": linear betas reach pure noise in fewer than 21 steps; use more, or "
            "DIFFUSION.BETAS cosine");
   std::vector<double> betas(steps);
   for (int64_t i = 0; i < steps; ++i) {
@@ -26,13 +26,13 @@ std::vector<double> linear_betas(int64_t steps) {
 }
 
 std::vector<double> cosine_betas(int64_t steps) {
-  constexpr double kOffset = 0.008, kPi = 3.14159265358979323846, kMost = 0.999;
+  constexpr double kOffset = 0.008, kPi = 3.14159265358979323846, kMax = 0.999;
   const auto abar = [&](int64_t i) {
     const double t = static_cast<double>(i) / static_cast<double>(steps);
     return std::pow(std::cos((t + kOffset) / (1 + kOffset) * kPi / 2), 2);
   };
   std::vector<double> betas(steps);
-  for (int64_t i = 0; i < steps; ++i) betas[i] = std::min(1 - abar(i + 1) / abar(i), kMost);
+  for (int64_t i = 0; i < steps; ++i) betas[i] = std::min(1 - abar(i + 1) / abar(i), kMax);
   return betas;
 }
 
@@ -49,7 +49,7 @@ std::vector<int64_t> spaced_steps(int64_t steps, int64_t count) {
   const double stride =
       count > 1 ? static_cast<double>(steps - 1) / static_cast<double>(count - 1) : 1;
   std::vector<int64_t> out;
-  double at = 0;  // added up, not multiplied: rounding must fall as in the published code
+  double at = 0;  // accumulated, not multiplied: rounding must match the published code
   for (int64_t i = 0; i < count; ++i, at += stride) {
     out.push_back(static_cast<int64_t>(std::nearbyint(at)));
   }
@@ -76,8 +76,8 @@ NoiseSchedule::NoiseSchedule(const std::vector<double>& betas, std::vector<int64
   double last = 1, before = 1;
   product = 1;
   for (int64_t i = 0; i < size(); ++i) {
-    const double whole = abar_of_all[timesteps_[i]];
-    const double beta = 1 - whole / std::exchange(last, whole);
+    const double kept = abar_of_all[timesteps_[i]];
+    const double beta = 1 - kept / std::exchange(last, kept);
     const double abar = product *= 1 - beta;
     table[kBeta][i] = beta;
     table[kAbar][i] = abar;

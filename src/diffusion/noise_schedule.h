@@ -1,4 +1,4 @@
-// The noise of a gaussian process: its steps and what follows from them.
+// The noise schedule of a gaussian process and the constants derived from it.
 #pragma once
 
 #include "weightformer/config/diffusion_enums.h"
@@ -20,7 +20,7 @@ std::vector<double> make_betas(BetaKind kind, int64_t steps);
 std::vector<int64_t> spaced_steps(int64_t steps, int64_t count);
 
 /// Every (steps / count)-th step from 0: "ddimN" in DiT's respace.py. Throws wf::Error where the
-/// stride is not whole.
+/// stride is not an integer.
 std::vector<int64_t> strided_steps(int64_t steps, int64_t count);
 
 /// The constants of a process that has the steps `timesteps` of one with `betas` (respacing), [N]
@@ -30,7 +30,7 @@ class NoiseSchedule {
   NoiseSchedule(const std::vector<double>& betas, std::vector<int64_t> timesteps);
 
   int64_t size() const { return static_cast<int64_t>(timesteps_.size()); }
-  /// The step of the whole process that step `i` is.
+  /// The step of the full process that step `i` corresponds to.
   int64_t timestep(int64_t i) const { return timesteps_[i]; }
 
   // Rows of at().
@@ -56,7 +56,7 @@ class NoiseSchedule {
  private:
   std::vector<int64_t> timesteps_;
   at::Tensor table_;              // [kRows, N] float64
-  mutable at::Tensor on_device_;  // the same as float32, where at() was last asked for
+  mutable at::Tensor on_device_;  // the same as float32, on the device of the last at()
 };
 
 }  // namespace wf

@@ -15,14 +15,14 @@ struct ProcessOptions {
   BetaKind betas = BetaKind::linear;
   int64_t steps = 1000;
   PredictionKind prediction = PredictionKind::epsilon;
-  bool learn_sigma = true;   ///< the network also predicts where the variance lies in its range
+  bool learn_sigma = true;   ///< the network also predicts the variance
   double min_snr_gamma = 0;  ///< weight of the loss (Hang et al. 2023); 0: none
 };
 
 /// Losses of a batch, each [B] float32 with a gradient.
 struct DiffusionLoss {
   at::Tensor total;  ///< what is minimized
-  at::Tensor mse;    ///< the mean squared error alone, weighted
+  at::Tensor mse;    ///< only the mean squared error, weighted
   at::Tensor bound;  ///< the variational bound in bits per value; undefined without learn_sigma
 };
 

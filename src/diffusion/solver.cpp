@@ -34,7 +34,7 @@ std::unique_ptr<Solver> make_solver(const ProcessOptions& process, const SolverO
     if (entry.kind == options.kind) return entry.make(process, options);
     fitting += (fitting.empty() ? "" : ", ") + std::string(name_of(entry.kind));
   }
-  throw Error(str("SAMPLE.SAMPLER ", name_of(options.kind), " does not fit DIFFUSION.PROCESS ",
+  throw Error(str("SAMPLE.SAMPLER ", name_of(options.kind), " does not match DIFFUSION.PROCESS ",
                   name_of(process.kind), ": choose one of ", fitting));
 }
 

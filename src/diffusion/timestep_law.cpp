@@ -70,9 +70,9 @@ class LossAwareLaw : public TimestepLaw {
 
  private:
   static constexpr int64_t kKept = 10;
-  static constexpr double kUniform = 0.001;  // share of uniform times
+  static constexpr double kUniform = 0.001;  // fraction of uniform times
 
-  // The history may also be written from outside, when a run is resumed.
+  // Resuming a run writes the history from outside.
   void refresh() const {
     const auto version = static_cast<int64_t>(history_._version());
     if (version == known_version_) return;

@@ -1,4 +1,4 @@
-// Which times a diffusion model is trained on.
+// The distribution of the training times.
 #pragma once
 
 #include "weightformer/config/diffusion_enums.h"
@@ -40,8 +40,9 @@ class TimestepLaw {
   /// Whether update() does anything.
   virtual bool learns() const { return false; }
 
-  /// What update() keeps, for a checkpoint: [steps, 11] float64, the last ten losses of each step
-  /// and their count. Shares memory: a resumed run writes into it. Undefined for a law without one.
+  /// The history of update(), for a checkpoint: [steps, 11] float64, the last ten losses of each
+  /// step and their count. Shares memory: a resumed run writes into it. Undefined for a law without
+  /// one.
   virtual at::Tensor history() const { return {}; }
 };
 

@@ -1,5 +1,5 @@
-// How bytes travel between processes. Each backend has a file of its own, because its headers are
-// slow to compile and not on every machine.
+// Communication backends (Gloo, NCCL). Each has its own source file, because its headers are slow
+// to compile and not available on every machine.
 #pragma once
 
 #include "dist/launch_env.h"

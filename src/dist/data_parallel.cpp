@@ -12,9 +12,9 @@
 namespace wf {
 namespace {
 
-constexpr int64_t kFirstBucket = 1 << 20;  // small, so that the exchange starts early
+constexpr int64_t kFirstBucket = 1 << 20;  // small, so that the all-reduce starts early
 
-// The parameters that are trained, in about the order in which their gradients come.
+// The parameters that are trained, in about the order in which their gradients are computed.
 std::vector<std::pair<std::string, at::Tensor>> backwards(const torch::nn::Module& model) {
   std::vector<std::pair<std::string, at::Tensor>> out;
   for (const auto& item : model.named_parameters()) {
@@ -41,7 +41,7 @@ void broadcast_from_root(const torch::nn::Module& model, const ProcessGroup& gro
   std::vector<at::Tensor> tensors;
   for (const auto& item : model.named_parameters()) tensors.push_back(item.value().detach());
   for (const auto& item : model.named_buffers()) tensors.push_back(item.value());
-  // One call carries tensors of one type.
+  // One call takes tensors of one type.
   std::stable_sort(tensors.begin(), tensors.end(),
                    [](const auto& a, const auto& b) { return a.scalar_type() < b.scalar_type(); });
   for (auto begin = tensors.begin(); begin != tensors.end();) {
@@ -55,22 +55,22 @@ void broadcast_from_root(const torch::nn::Module& model, const ProcessGroup& gro
   }
 }
 
-// Half the bytes: averaged in bfloat16, handed back in the gradients' own type.
+// Half the bytes: averaged in bfloat16, returned in the type of the gradients.
 class Bf16Compression : public c10d::CppCommHookInterface<c10::intrusive_ptr<c10d::ProcessGroup>> {
  public:
   using CppCommHookInterface::CppCommHookInterface;
 
   c10::intrusive_ptr<c10::ivalue::Future> runHook(c10d::GradBucket& bucket) override {
-    const at::Tensor whole = bucket.getBuffer();
+    const at::Tensor full = bucket.getBuffer();
     // Divided first: bfloat16 has the range for either, but a sum of many is rounded more coarsely.
-    std::vector<at::Tensor> halved{(whole / state_->getSize()).to(at::kBFloat16)};
+    std::vector<at::Tensor> halved{(full / state_->getSize()).to(at::kBFloat16)};
     const auto work = state_->allreduce(halved);
     return work->getFuture()->then(
-        [whole, halved](c10::ivalue::Future& done) {
-          done.value();  // throws what the exchange threw
+        [full, halved](c10::ivalue::Future& done) {
+          done.value();  // rethrows an error of the all-reduce
           const torch::NoGradGuard no_grad;
-          whole.copy_(halved[0]);  // the gradients are views of this buffer
-          return c10::IValue(whole);
+          full.copy_(halved[0]);  // the gradients are views of this buffer
+          return c10::IValue(full);
         },
         c10::TensorType::get());
   }
@@ -101,9 +101,9 @@ std::unique_ptr<c10d::Reducer> make_reducer(const torch::nn::Module& model,
   if (options.compress) {
     reducer->register_comm_hook(std::make_unique<Bf16Compression>(group.native()));
   }
-  // The engine would sort the buckets anew after the first step it sees. Sums of three and more
-  // ranks depend on where in its bucket a gradient lies, so a resumed run would differ in the last
-  // bits from the unbroken one. Sorting now, by the order given, settles it.
+  // The engine would reorder the buckets after its first step. Sums of three or more ranks depend
+  // on the position of a gradient in its bucket, so a resumed run would differ in the last bits
+  // from an uninterrupted one. Reordering now, in the given order, prevents that.
   reducer->push_rebuilt_params_for_all_indices();
   reducer->rebuild_buckets();
   return reducer;

@@ -1,4 +1,4 @@
-// The same model in every process, each with its part of the batch: gradients are averaged.
+// Data-parallel training: replicas of a model, whose gradients are averaged.
 #pragma once
 
 #include "dist/process_group.h"
@@ -17,18 +17,18 @@ class Module;
 namespace wf {
 
 struct DataParallelOptions {
-  int64_t bucket_bytes = 0;  ///< gradients travel in pieces of this size (the first: 1 MiB); 0: by
+  int64_t bucket_bytes = 0;  ///< bucket size (of the first: 1 MiB); 0: by
                              ///< the size of the model, see default_bucket_bytes()
-  bool find_unused = false;  ///< parameters that a loss does not reach are allowed
-  bool compress = false;     ///< gradients travel as bfloat16: half the bytes, rounded
+  bool find_unused = false;  ///< allow parameters that the loss does not reach
+  bool compress = false;     ///< reduce gradients as bfloat16: half the bytes, rounded
 };
 
-/// Bytes of gradients that travel together where nobody says: an eighth of them, so that most are
-/// on their way before the backward pass ends; from 1 to 25 MiB, which is PyTorch's default.
+/// The default bucket size: an eighth of the gradients, so that most are being reduced before the
+/// backward pass ends; from 1 to 25 MiB, PyTorch's default.
 int64_t default_bucket_bytes(int64_t gradient_bytes);
 
-/// Averages the gradients of `model` over a group, bucket by bucket while the backward pass still
-/// runs. Source: Li et al. 2020, "PyTorch Distributed"; the engine is LibTorch's c10d::Reducer.
+/// Averages the gradients of `model` over a group, bucket by bucket while the backward pass runs.
+/// Source: Li et al. 2020, "PyTorch Distributed"; the engine is LibTorch's c10d::Reducer.
 ///
 /// A step:
 ///
@@ -36,9 +36,10 @@ int64_t default_bucket_bytes(int64_t gradient_bytes);
 ///     for all micro-batches: loss = f(model.forward(x)); parallel.backward(loss, last);
 ///     optimizer.step();
 ///
-/// Gradients become views into the buckets. The order in which they are added up depends on the
-/// model and the options alone, not on timing or on the step, so runs repeat and resume bit for bit
-/// on a CPU. Infinite and NaN gradients of one rank reach all, so that all skip the same steps.
+/// Gradients become views into the buckets. The order in which they are added up depends only on
+/// the model and the options, not on timing or on the step, so runs are reproducible and resume
+/// bit-identically on a CPU. Infinite and NaN gradients of one rank reach all ranks, so that all
+/// skip the same steps.
 class DataParallel {
  public:
   /// Checks that all ranks have the same parameters (names, shapes, types; throws wf::Error naming
@@ -49,12 +50,12 @@ class DataParallel {
   DataParallel(const DataParallel&) = delete;
   DataParallel& operator=(const DataParallel&) = delete;
 
-  /// Adds the gradients of `loss`, a scalar, to those there are; with `last` the sums are then
-  /// averaged over the ranks. Throws Error::kPeerLost when another process is lost on the way.
+  /// Adds the gradients of `loss`, a scalar, to the accumulated ones; with `last` the sums are then
+  /// averaged over the ranks. Throws Error::kPeerLost when another process is lost meanwhile.
   void backward(const at::Tensor& loss, bool last = true);
 
   /// Seconds from the start of the last averaging backward() to this process's own last gradient,
-  /// waiting for others not included. On a GPU: until the host had queued it.
+  /// excluding the wait for other ranks. On a GPU: until the host had queued it.
   double own_backward_seconds() const;
 
   ProcessGroup& group() { return *group_; }

@@ -4,7 +4,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-// Alone here: gloo's headers take 13 s to compile. They are Debian's, the code is in libtorch_cpu.
+// In a file of its own because gloo's headers take 13 s to compile. The headers are Debian's, the
+// code is in libtorch_cpu.
 #define USE_C10D_GLOO 1
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 
@@ -16,7 +17,7 @@ namespace {
 
 // The address of this machine on the way to `host`, or "". Nothing is sent: connecting a datagram
 // socket only asks the kernel for the route. c10d's own choice, the address that the host name
-// resolves to, is the loopback on many machines and reaches no other.
+// resolves to, is the loopback interface on many machines, which reaches no other machine.
 std::string address_towards(const std::string& host, uint16_t port) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_DGRAM;

@@ -13,7 +13,7 @@ int parse(const std::string& name, const std::string& text) {
   int value = 0;
   const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
   WF_CHECK(problem == std::errc() && end == text.data() + text.size() && value >= 0, name, "='",
-           text, "': expected a whole number from 0");
+           text, "': expected an integer from 0");
   return value;
 }
 
@@ -29,12 +29,12 @@ bool all_set(const std::vector<const char*>& names, const std::string& advice) {
     auto& list = std::getenv(name) ? set : unset;
     list += (list.empty() ? "" : ", ") + std::string(name);
   }
-  WF_CHECK(set.empty() || unset.empty(), "half a launch: ", set, " set but not ", unset, "; ",
-           advice);
+  WF_CHECK(set.empty() || unset.empty(), "incomplete launch environment: ", set, " is set but ",
+           unset, " is not; ", advice);
   return unset.empty();
 }
 
-// What a launcher calls the numbers that all of them give.
+// The names that a launcher gives to the common variables.
 struct Names {
   const char *rank, *world, *local_rank, *restart;
 };
@@ -62,7 +62,7 @@ LaunchEnv from_torchrun() {
                         {"RANK", "WORLD_SIZE", "LOCAL_RANK", "TORCHELASTIC_RESTART_COUNT"});
   if (env.world == 1) return env;
   WF_CHECK(all_set({"MASTER_ADDR", "MASTER_PORT"}, "torchrun sets both"), "WORLD_SIZE=", env.world,
-           " needs MASTER_ADDR and MASTER_PORT, where the processes meet; torchrun sets them");
+           " needs MASTER_ADDR and MASTER_PORT, the address of rank 0; torchrun sets them");
   env.master_addr = std::getenv("MASTER_ADDR");
   env.master_port = read_port(0);
   const char* agent = std::getenv("TORCHELASTIC_USE_AGENT_STORE");
@@ -104,7 +104,7 @@ std::string first_slurm_host(const std::string& nodelist) {
     WF_CHECK(close != std::string::npos && number > stop + 1, "SLURM_STEP_NODELIST='", nodelist,
              "': cannot be read; set MASTER_ADDR to the host of rank 0");
     host += nodelist.substr(stop + 1, number - stop - 1);
-    // What stands behind the brackets belongs to the name: "rack[1-2]node".
+    // A suffix after the brackets belongs to the name: "rack[1-2]node".
     const auto end = nodelist.find_first_of("[,", close + 1);
     host += nodelist.substr(close + 1, end == std::string::npos ? end : end - close - 1);
     WF_CHECK(end == std::string::npos || nodelist[end] == ',', "SLURM_STEP_NODELIST='", nodelist,
@@ -119,7 +119,7 @@ int pick_gpu(const LaunchEnv& env, int visible) {
   if (visible == 1 && env.launcher == Launcher::slurm) return 0;
   WF_CHECK(env.local_rank < visible, "local rank ", env.local_rank,
            " has no GPU of its own: ", visible,
-           " visible here; start at most that many processes a machine");
+           " visible here; start at most that many processes per machine");
   return env.local_rank;
 }
 

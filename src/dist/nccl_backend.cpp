@@ -1,6 +1,6 @@
 #include "dist/backend.h"
 
-// Alone here: the headers take 14 s to compile and need nccl.h and CUDA's.
+// In a file of its own because the headers take 14 s to compile and need nccl.h and CUDA's headers.
 #define USE_C10D_NCCL 1
 #include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
 

@@ -27,8 +27,8 @@ using std::chrono::milliseconds;
 
 double seconds(Clock::duration time) { return std::chrono::duration<double>(time).count(); }
 
-// Whether it is c10d, gloo or NCCL that complains, and not the work done between exchanges, whose
-// errors are of the types named here. Gloo's are of types that only its headers know.
+// Whether the error comes from c10d, Gloo or NCCL, and not from the work between collectives, whose
+// errors have the types named here. Gloo's have types that only its headers declare.
 bool from_an_exchange(const std::exception& problem) {
   if (dynamic_cast<const c10::DistError*>(&problem)) return true;
   if (dynamic_cast<const std::bad_alloc*>(&problem)) return false;
@@ -41,7 +41,7 @@ bool from_an_exchange(const std::exception& problem) {
 }
 
 // The first line without the "[file.cc:12]" in front.
-std::string essence(const std::exception& problem) {
+std::string first_line(const std::exception& problem) {
   std::string text = problem.what();
   text = text.substr(0, text.find('\n'));
   const auto bracket = text.find("] ");
@@ -51,7 +51,7 @@ std::string essence(const std::exception& problem) {
   return text;
 }
 
-// The first lines in which two texts differ; "nothing" for a text that has fewer lines.
+// The first lines in which two texts differ; "nothing" for a text with fewer lines.
 std::pair<std::string, std::string> first_difference(const std::string& a, const std::string& b) {
   std::istringstream in_a(a), in_b(b);
   std::string line_a, line_b;
@@ -62,16 +62,16 @@ std::pair<std::string, std::string> first_difference(const std::string& a, const
   return {line_a, line_b};
 }
 
-const char* advice(const std::string& problem) {
+const char* hint(const std::string& problem) {
   const auto has = [&](const char* sign) { return problem.find(sign) != std::string::npos; };
   if (has("EADDRINUSE")) {
-    return "Something else has this port: choose another MASTER_PORT (torchrun: --master-port)";
+    return "Another program uses this port: choose another MASTER_PORT (torchrun: --master-port)";
   }
   if (has("Ping failed") || has("wrong protocol")) {
-    return "What answers there is another service: choose another MASTER_PORT, or another "
+    return "Another service answers there: choose another MASTER_PORT, or another "
            "MASTER_ADDR";
   }
-  return "Another process has ended or is silent; start the run again, it goes on from its last "
+  return "Another rank exited or timed out; start the run again to resume from the last "
          "checkpoint";
 }
 
@@ -81,25 +81,25 @@ std::string arrival_key(int rank) { return str("here/", rank); }
 
 ProcessGroup::ProcessGroup(const LaunchEnv& env, c10::Device device, const GroupOptions& options)
     : env_(env), timeout_(options.timeout) {
-  guarded(str("meeting at ", env_.master_addr, ":", env_.master_port), [&] { meet(); });
-  guarded("connecting to the others", [&] { connect(device); });
+  guarded(str("rendezvous at ", env_.master_addr, ":", env_.master_port), [&] { rendezvous(); });
+  guarded("connecting to the other ranks", [&] { connect(device); });
 }
 
 ProcessGroup::~ProcessGroup() {
-  // Gloo's destructor waits for all that is under way, which after a failure is one timeout after
-  // the other. Better to leave it where it is than to be late with the news.
+  // Leak it: Gloo's destructor waits for all pending operations, so after a failure the error would
+  // be delayed by one timeout per operation.
   if (lost_) native_.release();
 }
 
-void ProcessGroup::meet() {
+void ProcessGroup::rendezvous() {
   if (env_.world == 1) {
     store_ = c10::make_intrusive<c10d::HashStore>();
     return;
   }
-  // torchrun's store outlives a failed attempt, with all that was left in it.
+  // torchrun's store outlives a failed attempt and still holds its keys.
   store_ = c10::make_intrusive<c10d::PrefixStore>(str("weightformer/attempt_", env_.restart),
                                                   open_store(env_, timeout_));
-  store_->set(arrival_key(env_.rank), "here");
+  store_->set(arrival_key(env_.rank), "arrived");
   std::vector<std::string> all;
   for (int rank = 0; rank < env_.world; ++rank) all.push_back(arrival_key(rank));
   try {
@@ -109,8 +109,8 @@ void ProcessGroup::meet() {
     for (int rank = 0; rank < env_.world; ++rank) {
       if (!store_->check({arrival_key(rank)})) missing += str(missing.empty() ? "" : ", ", rank);
     }
-    lose(str("waited ", seconds(timeout_), " s (DIST.TIMEOUT_S) at ", env_.master_addr, ":",
-             env_.master_port, ", and these ranks did not come: ", missing));
+    throw_peer_lost(str("waited ", seconds(timeout_), " s (DIST.TIMEOUT_S) at ", env_.master_addr,
+                        ":", env_.master_port, ", and these ranks are missing: ", missing));
   }
 }
 
@@ -128,7 +128,7 @@ void ProcessGroup::connect(c10::Device device) {
   }
 }
 
-void ProcessGroup::lose(const std::string& message) const {
+void ProcessGroup::throw_peer_lost(const std::string& message) const {
   lost_ = true;
   throw Error(str("rank ", env_.rank, " of ", env_.world, ": ", message), Error::kPeerLost);
 }
@@ -136,8 +136,9 @@ void ProcessGroup::lose(const std::string& message) const {
 void ProcessGroup::rethrow(const std::string& what, Clock::duration after,
                            const std::exception& problem) const {
   if (!from_an_exchange(problem)) return;
-  const auto text = essence(problem);
-  lose(fmt::format("{} failed after {:.1f} s: {}. {}", what, seconds(after), text, advice(text)));
+  const auto text = first_line(problem);
+  throw_peer_lost(
+      fmt::format("{} failed after {:.1f} s: {}. {}", what, seconds(after), text, hint(text)));
 }
 
 ProcessGroup::Pending::Pending() = default;
@@ -177,16 +178,16 @@ std::string ProcessGroup::broadcast(std::string text) {
 }
 
 void ProcessGroup::require_equal(const std::string& what, const std::string& text,
-                                 const std::string& advice) {
+                                 const std::string& hint) {
   const auto expected = broadcast(text);
   auto different = torch::full({1}, text == expected ? 0 : 1, torch::kLong);
   sum(different);
   if (different.item<int64_t>() == 0) return;
   WF_CHECK(text != expected, "rank ", env_.rank, ": another rank differs from rank 0 in its ", what,
-           " and reports the difference; ", advice);
+           " and reports the difference; ", hint);
   const auto [own, root] = first_difference(text, expected);
   throw Error(str("rank ", env_.rank, " differs from rank 0 in its ", what, ": ", own,
-                  ", rank 0 has ", root, "; ", advice));
+                  ", rank 0 has ", root, "; ", hint));
 }
 
 void ProcessGroup::barrier() {
@@ -204,17 +205,17 @@ void ProcessGroup::on_root(const std::string& what, const std::function<void()>&
   std::string outcome = "failed";
   const auto finish = [&] { store_->set(key + "/done", outcome); };
   try {
-    beat_while(key + "/beat", work);
+    beat_while(key + "/heartbeat", work);
     outcome = "ok";
   } catch (...) {
     try {
       finish();
-    } catch (const c10::Error&) {  // the others will miss the beat
+    } catch (const c10::Error&) {  // other ranks notice the missing heartbeat
     }
     throw;
   }
-  guarded("telling that " + what + " is done", finish);
-  barrier();  // rank 0 may hold the store, and must not end before all have heard
+  guarded("reporting that " + what + " is done", finish);
+  barrier();  // rank 0 may serve the store and must not exit before all ranks know
 }
 
 void ProcessGroup::beat_while(const std::string& key, const std::function<void()>& work) {
@@ -225,13 +226,13 @@ void ProcessGroup::beat_while(const std::string& key, const std::function<void()
     const auto pause = std::min<milliseconds>(timeout_ / 10, milliseconds(1000));
     std::unique_lock lock(mutex);
     try {
-      for (int64_t beat = 0; !done; ++beat) {
+      for (int64_t heartbeat = 0; !done; ++heartbeat) {
         lock.unlock();
-        store_->set(key, std::to_string(beat));
+        store_->set(key, std::to_string(heartbeat));
         lock.lock();
         changed.wait_for(lock, pause, [&] { return done; });
       }
-    } catch (const c10::Error&) {  // the store is gone, and with it those who listen
+    } catch (const c10::Error&) {  // the store is gone, and the waiting ranks with it
     }
   });
   const auto stop = [&] {
@@ -258,15 +259,16 @@ void ProcessGroup::wait_for_root(const std::string& what, const std::string& key
        pause = std::min(2 * pause, milliseconds(200))) {
     std::this_thread::sleep_for(std::min(pause, timeout_ / 10));
     const auto now = Clock::now();
-    const auto beat = store_->check({key + "/beat"}) ? store_->get_to_str(key + "/beat") : "";
-    if (beat != last) heard = now;
-    last = beat;
+    const auto heartbeat =
+        store_->check({key + "/heartbeat"}) ? store_->get_to_str(key + "/heartbeat") : "";
+    if (heartbeat != last) heard = now;
+    last = heartbeat;
     if (now - heard < timeout_) continue;
-    lose(fmt::format("rank 0 gave no sign of life for {:.1f} s during its {}", seconds(now - heard),
-                     what));
+    throw_peer_lost(fmt::format("rank 0 sent no heartbeat for {:.1f} s during its {}",
+                                seconds(now - heard), what));
   }
   if (store_->get_to_str(key + "/done") == "ok") return;
-  lose("rank 0 failed at its " + what);
+  throw_peer_lost("rank 0 failed during its " + what);
 }
 
 }  // namespace wf

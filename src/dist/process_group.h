@@ -1,4 +1,4 @@
-// The processes of a run, joined: LibTorch's c10d with Gloo on CPUs and NCCL on GPUs.
+// The process group of a run: LibTorch's c10d with Gloo on CPUs and NCCL on GPUs.
 #pragma once
 
 #include "weightformer/core/check.h"
@@ -24,20 +24,20 @@ class Work;
 namespace wf {
 
 struct GroupOptions {
-  /// How long another process may be silent, at the start and in every exchange.
+  /// Timeout of the rendezvous and of every collective.
   std::chrono::milliseconds timeout{600'000};
 };
 
 /// All processes of a run. Every call is made by all ranks, in the same order, from one thread.
 ///
 /// When another process has ended or is silent for longer than the timeout, any of these calls
-/// throws wf::Error with exit code Error::kPeerLost; the group is of no use then, and its threads
-/// may still wait for what will not come, so the process should leave by std::_Exit.
+/// throws wf::Error with exit code Error::kPeerLost; the group is then unusable, and its threads
+/// may still wait, so the process should exit by std::_Exit.
 class ProcessGroup {
  public:
-  /// Meets the others at `env.master_addr`. CPU tensors travel by Gloo, over the network interface
-  /// that reaches that address (GLOO_SOCKET_IFNAME names another); with a CUDA `device`, tensors on
-  /// it by NCCL. Throws wf::Error when not all have come within the timeout.
+  /// Connects to the other ranks at `env.master_addr`. CPU tensors use Gloo, over the network
+  /// interface that reaches that address (GLOO_SOCKET_IFNAME overrides it); tensors on a CUDA
+  /// `device` use NCCL. Throws wf::Error when ranks are missing after the timeout.
   ProcessGroup(const LaunchEnv& env, c10::Device device, const GroupOptions& options);
   ~ProcessGroup();
   ProcessGroup(const ProcessGroup&) = delete;
@@ -50,7 +50,7 @@ class ProcessGroup {
   /// Replaces `tensor` (any float or integer type, on the CPU or the group's device) by its sum
   /// over the ranks.
   void sum(at::Tensor& tensor);
-  /// The same without waiting: on a CPU tensor it goes on in the background until wait().
+  /// The same without waiting: on a CPU tensor it continues in the background until wait().
   class Pending {
    public:
     Pending();
@@ -72,19 +72,19 @@ class ProcessGroup {
   std::string broadcast(std::string text);
   /// Throws wf::Error on every rank unless all have the same `text`; on a rank that differs from
   /// rank 0 the message names the first line that does. `what` is what the text describes, and
-  /// `advice` what to do about a difference.
+  /// `hint` what to do about a difference.
   void require_equal(
       const std::string& what, const std::string& text,
-      const std::string& advice = "start all ranks with the same command and configuration");
+      const std::string& hint = "start all ranks with the same command and configuration");
   void barrier();
 
-  /// Runs `work` on rank 0 while the others wait, for as long as rank 0 gives signs of life: a
-  /// checkpoint may take longer than the timeout. What it throws on rank 0 goes through there, and
-  /// the others throw Error::kPeerLost.
+  /// Runs `work` on rank 0 while the others wait, while its heartbeat arrives: a checkpoint may
+  /// take longer than the timeout. An exception of `work` is rethrown on rank 0, and the others
+  /// throw Error::kPeerLost.
   void on_root(const std::string& what, const std::function<void()>& work);
 
-  /// Runs `work`, which exchanges with the others, and turns the failure of an exchange into
-  /// kPeerLost: "rank 1 of 2: averaging the gradients failed after 5.1 s: …".
+  /// Runs `work`, which contains collectives, and turns their failures into kPeerLost: "rank 1 of
+  /// 2: averaging the gradients failed after 5.1 s: …".
   template <typename Work>
   auto guarded(const std::string& what, Work&& work) const {
     const auto begin = std::chrono::steady_clock::now();
@@ -101,11 +101,11 @@ class ProcessGroup {
   const c10::intrusive_ptr<c10d::ProcessGroup>& native() const { return native_; }
 
  private:
-  // Throws the Error when `problem` comes from an exchange, returns otherwise.
+  // Throws the Error when `problem` comes from a collective, returns otherwise.
   void rethrow(const std::string& what, std::chrono::steady_clock::duration after,
                const std::exception& problem) const;
-  [[noreturn]] void lose(const std::string& message) const;
-  void meet();
+  [[noreturn]] void throw_peer_lost(const std::string& message) const;
+  void rendezvous();
   void connect(c10::Device device);
   void beat_while(const std::string& key, const std::function<void()>& work);
   void wait_for_root(const std::string& what, const std::string& key);
@@ -115,7 +115,7 @@ class ProcessGroup {
   c10::intrusive_ptr<c10d::Store> store_;
   c10::intrusive_ptr<c10d::ProcessGroup> native_;
   int64_t root_works_ = 0;     // calls of on_root so far
-  mutable bool lost_ = false;  // an exchange has failed
+  mutable bool lost_ = false;  // a collective has failed
 };
 
 }  // namespace wf

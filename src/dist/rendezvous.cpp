@@ -24,13 +24,13 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-// Whether somebody takes connections there now.
+// Whether a server accepts connections there now.
 bool answers(const addrinfo& address) {
   const int handle =
       ::socket(address.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, address.ai_protocol);
   if (handle < 0) return false;
   if (::connect(handle, address.ai_addr, address.ai_addrlen) != 0 && errno != EINPROGRESS) {
-    ::close(handle);  // no way there, such as to an IPv6 address from a machine without
+    ::close(handle);  // no route, for example to an IPv6 address from a machine without
     return false;
   }
   pollfd ready{handle, POLLOUT, 0};
@@ -45,7 +45,7 @@ bool answers(const addrinfo& address) {
 
 enum class Found { nothing, host, service };
 
-// As much of `wanted` as there is.
+// The remaining time, at most `wanted`.
 Found look_for(Found wanted, const LaunchEnv& env) {
   addrinfo* first = nullptr;
   addrinfo hints{};
@@ -63,18 +63,18 @@ Found look_for(Found wanted, const LaunchEnv& env) {
 
 [[noreturn]] void give_up(Found found, const LaunchEnv& env, milliseconds timeout) {
   if (found == Found::nothing) {
-    throw Error(str("MASTER_ADDR=", env.master_addr, ": no machine of that name is known here"),
+    throw Error(str("MASTER_ADDR=", env.master_addr, ": this host name cannot be resolved here"),
                 Error::kPeerLost);
   }
-  throw Error(str("rank ", env.rank, " of ", env.world, ": nobody listens at ", env.master_addr,
+  throw Error(str("rank ", env.rank, " of ", env.world, ": nothing listens at ", env.master_addr,
                   ":", env.master_port, " (MASTER_ADDR, MASTER_PORT) after DIST.TIMEOUT_S, ",
                   std::chrono::duration<double>(timeout).count(),
-                  " s: does rank 0 run, and can it be reached from here?"),
+                  " s: is rank 0 running, and is it reachable from here?"),
               Error::kPeerLost);
 }
 
-// The others may start later, and a name be made known only while they do (Kubernetes). LibTorch
-// would wait too, but with a page of its own about every attempt.
+// The other ranks may start later, and host names may become resolvable only then (Kubernetes).
+// LibTorch would wait too, but logs a page about every attempt.
 void wait_until(Found wanted, const LaunchEnv& env, milliseconds timeout) {
   constexpr milliseconds kNoticeable(5000);
   const auto begin = Clock::now();
@@ -83,12 +83,11 @@ void wait_until(Found wanted, const LaunchEnv& env, milliseconds timeout) {
     const auto waited = Clock::now() - begin;
     if (waited > timeout) give_up(found, env, timeout);
     if (found == Found::nothing && told != found) {
-      log::warning("waiting until a machine of the name {} (MASTER_ADDR) is known here",
-                   env.master_addr);
+      log::warning("waiting until the host name {} (MASTER_ADDR) can be resolved", env.master_addr);
       told = found;
     } else if (found == Found::host && told != found && waited > kNoticeable) {
-      log::warning("waiting until somebody listens at {}:{} (MASTER_ADDR, MASTER_PORT)",
-                   env.master_addr, env.master_port);
+      log::warning("waiting for a server at {}:{} (MASTER_ADDR, MASTER_PORT)", env.master_addr,
+                   env.master_port);
       told = found;
     }
     std::this_thread::sleep_for(
@@ -106,17 +105,17 @@ c10::intrusive_ptr<c10d::Store> open_store(const LaunchEnv& env, milliseconds ti
   options.waitWorkers = false;
   options.timeout = timeout;
   wait_until(options.isServer ? Found::host : Found::service, env, timeout);
-  // The store's own timeout does not hold against a service that takes the connection and is
-  // silent.
+  // The store's own timeout does not apply to a service that accepts the connection and does not
+  // answer.
   using Store = c10::intrusive_ptr<c10d::Store>;
   std::packaged_task<Store()> open([host = env.master_addr, options]() -> Store {
     return c10::make_intrusive<c10d::TCPStore>(host, options);
   });
   auto store = open.get_future();
   std::thread(std::move(open)).detach();
-  constexpr std::chrono::seconds kGrace(2);  // let the store speak first
+  constexpr std::chrono::seconds kGrace(2);  // let the store answer first
   if (store.wait_for(timeout + kGrace) != std::future_status::ready) {
-    throw std::runtime_error("wrong protocol: it takes the connection and says nothing");
+    throw std::runtime_error("wrong protocol: it accepts the connection and does not answer");
   }
   return store.get();
 }

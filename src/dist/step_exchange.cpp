@@ -5,7 +5,7 @@
 namespace wf {
 
 void StepExchange::begin(bool stop, double own_seconds) {
-  // A new tensor each time: an exchange that failed may still write to the old one.
+  // A new tensor each time: a failed operation may still write to the old one.
   values_ = torch::zeros({1 + group_->world()}, torch::kDouble);
   auto* values = values_.data_ptr<double>();
   values[0] = stop ? 1 : 0;

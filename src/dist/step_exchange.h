@@ -7,14 +7,14 @@
 
 namespace wf {
 
-/// What the ranks tell each other every step: whether one of them was asked to stop, so that all
-/// stop after the same step, and how long each one's own work took. Travels on the CPU while the
-/// step computes, so that nobody waits for it.
+/// Values that the ranks exchange in every step: whether one of them was asked to stop, so that all
+/// stop after the same step, and the duration of each rank's own work. Reduced on the CPU while the
+/// step computes, so that no rank waits for it.
 class StepExchange {
  public:
   explicit StepExchange(std::shared_ptr<ProcessGroup> group) : group_(std::move(group)) {}
 
-  /// At a step's start. `own_seconds`: of the last step, without waiting for others.
+  /// At a step's start. `own_seconds`: of the last step, excluding the wait for other ranks.
   void begin(bool stop, double own_seconds);
 
   struct Answer {

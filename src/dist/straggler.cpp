@@ -7,7 +7,7 @@ namespace wf {
 namespace {
 
 constexpr double kRatio = 1.3, kSeconds = 0.005;  // below these it is noise
-constexpr double kWindow = 5;  // seconds of work: on a busy machine single steps say little
+constexpr double kWindow = 5;  // seconds of work: on a busy machine single steps are noisy
 
 }  // namespace
 

@@ -20,12 +20,13 @@ namespace wf {
 c10::Device build_device(const Config& config, const LaunchEnv& env) {
   const bool cuda = torch::cuda::is_available();
   WF_CHECK(config.device != DeviceChoice::cuda || cuda,
-           "DEVICE cuda: no GPU can be used here (no driver, no device, or a build with "
+           "DEVICE cuda: no usable GPU (no driver, no device, or a build with "
            "WF_CUDA=OFF); --device cpu trains on the processor");
   if (config.device == DeviceChoice::cpu || !cuda) return c10::kCPU;
   const int gpu = pick_gpu(env, static_cast<int>(torch::cuda::device_count()));
   const c10::Device device(c10::kCUDA, static_cast<c10::DeviceIndex>(gpu));
-  // What names no GPU, such as a library's workspace, must not land on another process's.
+  // Allocations without an explicit GPU, such as library workspaces, must use the GPU of this
+  // process.
   c10::impl::getDeviceGuardImpl(c10::kCUDA)->setDevice(device);
   return device;
 }

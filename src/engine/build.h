@@ -1,4 +1,4 @@
-// From the configuration to what every task needs to train.
+// Builds what all tasks share from the configuration.
 #pragma once
 
 #include "weightformer/config/config.h"
@@ -14,7 +14,7 @@
 
 namespace wf {
 
-/// DEVICE: auto takes CUDA where this build and the machine have it, the GPU of `env`. Throws for
+/// DEVICE: auto selects CUDA if this build and the machine have it, the GPU of `env`. Throws for
 /// cuda without one.
 c10::Device build_device(const Config& config, const LaunchEnv& env = {});
 

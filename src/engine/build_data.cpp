@@ -44,7 +44,7 @@ std::unique_ptr<Loader> build_loader(const Config& config,
 }
 
 // Ranks with other class directories would train on other labels, and without the same number of
-// images they would wait for each other's gradients forever.
+// images they would wait forever for each other's gradients.
 void require_same_on_all_ranks(const std::string& what, const Dataset& images, Distributed* ranks) {
   if (!ranks || ranks->world() == 1) return;
   ranks->require_equal(what, describe_dataset(images),

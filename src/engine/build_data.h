@@ -12,7 +12,7 @@
 
 namespace wf {
 
-/// DATA.* as the place that images come from. Throws wf::Error when DATA.DATA_PATH is not set.
+/// DATA.* as an image source. Throws wf::Error when DATA.DATA_PATH is not set.
 DataSourceOptions data_source(const DataConfig& data, const LaunchEnv& env);
 
 /// Batches of this rank's part of `reader`. Training: shuffled, and every rank has as many batches,

@@ -6,8 +6,8 @@
 
 namespace wf {
 
-/// A progress bar on a terminal; a log line every `print_freq` batches and one per epoch. While no
-/// such line is due for long, shorter ones show that the run is alive.
+/// A progress bar on a terminal; a log line every `print_freq` batches and one per epoch. If no
+/// such line is due for a long time, shorter lines show that the run is alive.
 class ConsoleObserver : public Observer {
  public:
   explicit ConsoleObserver(int64_t print_freq) : print_freq_(print_freq) {}

@@ -30,7 +30,7 @@ void Distributed::broadcast(TrainState& state) {
   if (state.scaler) broadcast_all(*group_, state.scaler->state());
   for (const auto& ema : state.emas) broadcast_all(*group_, ema->state());
   broadcast_all(*group_, state.task_state);
-  static_assert(std::is_trivially_copyable_v<Progress>, "travels as bytes");
+  static_assert(std::is_trivially_copyable_v<Progress>, "broadcast as bytes");
   auto bytes = torch::empty({sizeof(Progress)}, torch::kByte);
   std::memcpy(bytes.data_ptr(), &state.progress, sizeof(Progress));
   group_->broadcast(bytes);

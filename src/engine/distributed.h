@@ -14,8 +14,8 @@
 
 namespace wf {
 
-/// Distributed context of a trainer. With a single process every call does what that process would
-/// do anyway and costs nothing.
+/// Distributed context of a trainer. With a single process every call is a no-op or a plain local
+/// call.
 class Distributed {
  public:
   /// A single process.
@@ -29,19 +29,19 @@ class Distributed {
   bool is_root() const { return rank() == 0; }
 
   /// Broadcasts rank 0's state (weights, optimizer, scaler, EMAs, progress), so that only rank 0
-  /// needs to have read a checkpoint. To be called once, before the first step.
+  /// needs to have read a checkpoint. Call it once, before the first step.
   void broadcast(TrainState& state);
 
-  /// A step's frame: between the two, backward() once a batch, `last` at the last.
+  /// Begin and end of a step; in between, backward() once per micro-batch, with `last` for the last
+  /// one.
   void begin_step();
   void backward(const at::Tensor& loss, bool last);
   void end_step();
 
-  /// Whether all are to stop now: after a signal to any of them, and the same on all. Between
-  /// steps.
+  /// Whether to stop now, after a signal to any rank; the same on all ranks. Between steps.
   bool stop() const;
 
-  /// The rank that held the others up since the last call.
+  /// The straggler since the last call, if any.
   std::optional<Straggler> straggler() { return watch_.take(); }
 
   /// The sum of `tensor` over the processes, in place; on the CPU or the device.
@@ -51,7 +51,7 @@ class Distributed {
   /// See ProcessGroup::require_equal().
   void require_equal(const std::string& what, const std::string& text, const std::string& advice);
 
-  /// `work` on rank 0, while the others wait for it.
+  /// Runs `work` on rank 0 while the others wait.
   void on_root(const std::string& what, const std::function<void()>& work);
 
  private:

@@ -4,7 +4,7 @@
 
 namespace wf {
 
-/// Puts a module in evaluation mode for as long as it lives, and back.
+/// Sets a module to evaluation mode during its lifetime, and restores the mode.
 class EvalMode {
  public:
   explicit EvalMode(torch::nn::Module& module) : module_(module), before_(module.is_training()) {

@@ -40,9 +40,9 @@ void put(Json& line, const ValidationReport& report) {
   }
 }
 
-// Whether a run that is at `progress` will not write this line again.
+// True if a run at `progress` will not write this line again.
 bool keeps(const nlohmann::json& line, const Progress& progress) {
-  if (!line.is_object()) return false;  // cut off by a crash
+  if (!line.is_object()) return false;  // truncated by a crash
   const auto epoch = line.value("epoch", int64_t{-1});
   const auto step = line.value("step", int64_t{0});
   if (line.contains("train_loss")) return epoch >= 0 && epoch < progress.epoch;
@@ -50,7 +50,7 @@ bool keeps(const nlohmann::json& line, const Progress& progress) {
   return step <= progress.validated_step;
 }
 
-// Writes at the end of a file and makes it last. False, with errno, when that fails.
+// Appends to a file and flushes it to the disk. False, with errno, on failure.
 bool write_all(int file, const std::string& text, bool sync) {
   for (size_t done = 0; done < text.size();) {
     const auto wrote = ::write(file, text.data() + done, text.size() - done);
@@ -115,7 +115,7 @@ void MetricsObserver::on_epoch_end(const TrainState& state, const EpochReport& r
   append(line.dump(), /*sync=*/true);
 }
 
-// In a run directory that was moved or deleted, which is made again, the lines begin anew.
+// After the run directory was moved or deleted, a new file begins in the new directory.
 int MetricsObserver::open_file() {
   constexpr int kHow = O_WRONLY | O_CREAT | O_CLOEXEC;
   int file = ::open(path_.c_str(), kHow, 0644);
@@ -132,7 +132,7 @@ int MetricsObserver::open_file() {
   return file;
 }
 
-// A failed write must not stop training; the next one cuts off what it left of a line.
+// A failed write must not stop training; the next write removes a partial line.
 void MetricsObserver::append(const std::string& line, bool sync) {
   pending_ += line + "\n";
   const int file = open_file();

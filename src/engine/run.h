@@ -13,7 +13,7 @@
 
 namespace wf {
 
-/// One process of a run: where it computes and where it writes.
+/// One process of a run: its device, ranks and run directory.
 struct Run {
   Config config;
   LaunchEnv env;
@@ -25,11 +25,12 @@ struct Run {
   ValidationContext validation_context() const;
 };
 
-/// Says that the run was over before it began, and what to do.
+/// Warns that the run has already ended, and how to continue.
 void warn_nothing_to_train(const Progress& progress);
 
-/// Creates the run directory and opens the log in it, chooses device and threads, meets the other
-/// ranks, and seeds the default generator, from which fresh weights are drawn. Throws wf::Error.
+/// Creates the run directory and opens the log in it, chooses device and threads, connects to the
+/// other ranks, and seeds the default generator, from which initial weights are drawn. Throws
+/// wf::Error.
 Run start_run(const Config& config, const LaunchEnv& env);
 
 }  // namespace wf

@@ -11,11 +11,11 @@
 
 namespace wf {
 
-/// What a task is built for.
+/// The request for which a task is built.
 struct TaskRequest {
   LaunchEnv env;
   c10::Device device = c10::kCPU;
-  Distributed* ranks = nullptr;  ///< that must have the same data; null: this process alone
+  Distributed* ranks = nullptr;  ///< ranks that must have the same data; null: a single process
   bool train = true;             ///< false: to evaluate or time, the training set is not opened
   Metadata saved = {};           ///< of the checkpoint that is evaluated
 };
@@ -31,7 +31,7 @@ struct TaskEntry {
   TaskSetup (*build)(const Config&, const TaskRequest&);
 };
 
-/// Every task, by MODEL.TYPE.
+/// All tasks by MODEL.TYPE.
 const Registry<TaskEntry>& tasks();
 
 }  // namespace wf

@@ -38,7 +38,7 @@ std::string first_bad_parameter(const torch::nn::Module& model) {
   for (const auto& item : model.named_parameters()) {
     if (bad(item.value().grad())) return "gradient of " + item.key() + kind(item.value().grad());
   }
-  return "none (the loss alone)";
+  return "none (only the loss)";
 }
 
 // Without the sign that a NaN may carry.
@@ -52,8 +52,8 @@ StepRng::StepRng(uint64_t seed, uint64_t draw, at::Generator generator)
 }
 
 // Sum and number of the losses of an epoch. Rank 0 also carries the totals restored from a
-// checkpoint, so that they count once. In float64 on the device: exact enough without waiting for
-// it.
+// checkpoint, so that they count once. In float64 on the device: exact enough without
+// synchronization.
 class Trainer::EpochSums {
  public:
   EpochSums(const TrainerOptions& options, Progress& progress)
@@ -74,7 +74,7 @@ class Trainer::EpochSums {
              weight;
   }
 
-  // Over all ranks, into the progress.
+  // Reduces them over all ranks into the progress.
   void reduce() {
     auto all = sums_.cpu().clone();
     ranks_.sum(all);
@@ -206,7 +206,7 @@ bool Trainer::train_epoch(EpochReport& report) {
     report.data_wait = at.data_wait = train_.wait_seconds() / seconds;
     at.seconds_left = static_cast<double>(at.batches - at.batch) *
                       (static_cast<double>(count) / at.step_batches) / at.images_per_s;
-    if (step->measured) reduce(sums);  // so that an observer can save here
+    if (step->has_loss) reduce(sums);  // so that an observer can save here
     report_step(*step, at);
     run_events();
     if (options_.distributed->stop()) break;
@@ -220,7 +220,7 @@ void Trainer::reduce(EpochSums& sums) {
   task_.reduce(*options_.distributed);
 }
 
-// Where the run will be after the step that comes next, whether or not there is one.
+// The position after the next step, whether or not there is one.
 StepReport Trainer::position_after_next_step() const {
   const auto& progress = state_.progress;
   StepReport at;
@@ -237,7 +237,7 @@ StepReport Trainer::position_after_next_step() const {
   return at;
 }
 
-// The end of an epoch is always measured, as a checkpoint may follow.
+// The loss is always read at the end of an epoch, as a checkpoint may follow.
 bool Trainer::needs_loss(const StepReport& next) const {
   if (next.last_of_epoch()) return true;
   if (options_.validate_steps > 0 && next.step % options_.validate_steps == 0) return true;
@@ -247,7 +247,7 @@ bool Trainer::needs_loss(const StepReport& next) const {
 
 void Trainer::report_step(const Step& step, StepReport at) {
   auto& progress = state_.progress;
-  at.has_loss = step.measured;
+  at.has_loss = step.has_loss;
   if (at.has_loss) {
     at.loss = progress.mean_loss();
     at.window_loss = (progress.loss_sum - progress.window_sum) /
@@ -293,7 +293,7 @@ std::optional<Trainer::Step> Trainer::next_step() {
   if (next.batch > next.batches) return std::nullopt;
   const int64_t parts = options_.accumulation_steps, first = state_.progress.step * parts;
   Step step;
-  step.measured = needs_loss(next);
+  step.has_loss = needs_loss(next);
   options_.distributed->begin_step();
   state_.optimizer->zero_grad();
   std::vector<at::Tensor> losses;
@@ -342,8 +342,8 @@ void Trainer::update(Step& step) {
 }
 
 void Trainer::require_finite(const Step& step) const {
-  // Looking makes a GPU wait, so there it happens on measured steps only.
-  if (!options_.device.is_cpu() && !step.measured) return;
+  // The check synchronizes with a GPU, so there it is done only in steps whose loss is read.
+  if (!options_.device.is_cpu() && !step.has_loss) return;
   const double loss = step.loss.item<double>(), norm = step.grad_norm.item<double>();
   if (std::isfinite(loss) && std::isfinite(norm)) return;
   // Overflows in float16 are expected: the scaler skips the step and lowers its scale.

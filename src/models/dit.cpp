@@ -23,7 +23,7 @@ DiTImpl::DiTImpl(const DiTOptions& options) : options(options) {
            "DiT: latent_size must be a multiple of patch_size, got ", options.latent_size(),
            " and ", patch);
   const int64_t side = options.latent_size() / patch;
-  // A parameter, as published: an optimizer's state counts it.
+  // A parameter, as in the original: it counts in the optimizer's state.
   pos_embed = register_parameter("pos_embed", sincos_position(dim, {side, side}).unsqueeze(0),
                                  /*requires_grad=*/false);
   x_embedder =
@@ -42,8 +42,8 @@ DiTImpl::DiTImpl(const DiTOptions& options) : options(options) {
   initialise();
 }
 
-// What the layers do not do themselves: Xavier's uniform distribution for the linear layers of the
-// mixers and, as if it were one, for the patch embedding.
+// Initialization beyond that of the layers: Xavier uniform for the linear layers of the blocks and
+// for the patch embedding, treated as a linear layer.
 void DiTImpl::initialise() {
   const at::NoGradGuard no_grad;
   for (const auto& block : *blocks) {

@@ -1,4 +1,4 @@
-// Every model that has a name: a new network is one line in the table.
+// All models by name: a new network is one line in the table.
 
 #include "weightformer/models/dit.h"
 #include "weightformer/models/model.h"
@@ -39,7 +39,7 @@ const Registry<Entry>& models() {
                    {"wfm_base", classifier<WeightFormerImpl>(shape(384, 17, 16, 448))},
                    // For tests.
                    {"wfm_nano", classifier<WeightFormerImpl>(shape(32, 5, 8, 64).num_classes(10))},
-                   // The short names of the published configuration files.
+                   // The short names in the original's configuration files.
                    {"wfm_t", classifier<WeightFormerImpl>(shape(192, 17, 16, 224))},
                    {"wfm_s", classifier<WeightFormerImpl>(shape(384, 17, 16, 224))},
                    {"wfm_b", classifier<WeightFormerImpl>(shape(384, 17, 16, 448))},

@@ -40,10 +40,10 @@ at::Tensor WeightFormerImpl::forward(const at::Tensor& images) {
     const auto forward = [block, grid = grid](const std::vector<at::Tensor>& inputs) {
       return block->forward(inputs[0], grid);
     };
-    // A block that draws nothing needs no generator put back.
+    // Without random draws, no generator state has to be restored.
     const auto& drop_path = *block->drop_path;
     x = recompute_if(options.recompute() && is_training(), *block, forward, {x},
-                     drop_path.active() ? drop_path.draws(x) : at::Generator());
+                     drop_path.active() ? drop_path.generator_for(x) : at::Generator());
   }
   auto features = norm->forward(x).mean(1);  // [B, dim]
   if (options.drop_rate() > 0 && is_training()) {

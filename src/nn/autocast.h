@@ -6,8 +6,9 @@
 
 namespace wf {
 
-/// PyTorch's autocast for as long as it lives: matrix products run in `dtype` (bfloat16 or
-/// float16), what needs range or precision in float32. Without a dtype autocast is off.
+/// Enables PyTorch's autocast during its lifetime: matrix products run in `dtype` (bfloat16 or
+/// float16), operations that need range or precision in float32. Without a dtype autocast is
+/// disabled.
 class Autocast {
  public:
   Autocast(std::optional<at::ScalarType> dtype, c10::DeviceType device)
@@ -20,14 +21,14 @@ class Autocast {
   ~Autocast() {
     at::autocast::set_autocast_enabled(device_, enabled_before_);
     at::autocast::set_autocast_dtype(device_, dtype_before_);
-    // Outside Python nobody else empties the cache of cast weights, and the next step would run
-    // with the old ones.
+    // In Python, the context manager clears the cache of cast weights; without that, the next step
+    // would use the old ones.
     at::autocast::clear_cache();
   }
   Autocast(const Autocast&) = delete;
   Autocast& operator=(const Autocast&) = delete;
 
-  /// What is in force on `device` now, to be put in force again elsewhere.
+  /// The autocast state of `device`, to be restored elsewhere.
   static std::optional<at::ScalarType> current(c10::DeviceType device) {
     if (!at::autocast::is_autocast_enabled(device)) return std::nullopt;
     return at::autocast::get_autocast_dtype(device);

@@ -19,12 +19,12 @@ void BlockImpl::reset() {
 }
 
 at::Tensor BlockImpl::forward(at::Tensor x, Grid grid) {
-  DwconvOptions around;
-  around.residual = true;
+  DwconvOptions fusion;
+  fusion.residual = true;
   if (mixers.dynamic()) x = norm1->forward(x);
-  x = mixers.convolve(x, grid, around);
+  x = mixers.convolve(x, grid, fusion);
   const auto normed = norm2->forward(x);
-  // In training mode without gradients, too, samples may be dropped.
+  // Samples may also be dropped in training mode without gradients.
   if (at::GradMode::is_enabled() || drop_path->active()) {
     return x + drop_path->forward(mixers.mlp(normed, grid, Gelu::exact));
   }

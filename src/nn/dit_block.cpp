@@ -17,7 +17,7 @@ at::Tensor DiTBlockImpl::forward(const at::Tensor& x, const at::Tensor& conditio
   const auto &shift1 = parts[0], &scale1 = parts[1], &gate1 = parts[2];
   const auto &shift2 = parts[3], &scale2 = parts[4], &gate2 = parts[5];
   const auto mixed =
-      mixers.convolve(plain_norm(x), grid, {shift1, scale1, gate1, /*residual=*/true});
+      mixers.convolve(layer_norm_no_affine(x), grid, {shift1, scale1, gate1, /*residual=*/true});
   const auto update = mixers.mlp(modulated_norm(mixed, shift2, scale2), grid, Gelu::tanh);
   return at::addcmul(mixed, gate2.unsqueeze(1), update);
 }

@@ -14,10 +14,10 @@ DropPathImpl::DropPathImpl(DropPathOptions options) : options(options) {
 
 at::Tensor DropPathImpl::forward(const at::Tensor& x) {
   if (!active()) return x;
-  return dropout(x, {x.size(0), 1, 1}, options.rate(), draws(x));
+  return dropout(x, {x.size(0), 1, 1}, options.rate(), generator_for(x));
 }
 
-at::Generator DropPathImpl::draws(const at::Tensor& x) const {
+at::Generator DropPathImpl::generator_for(const at::Tensor& x) const {
   return generator_or_default(generator, x.device());
 }
 

@@ -28,18 +28,19 @@ void DynamicConvImpl::reset() {
   trunc_normal_(b, 0.02);
 }
 
-at::Tensor DynamicConvImpl::forward(const at::Tensor& x, Grid grid, const DwconvOptions& around) {
-  // Over tokens a 1 x 1 convolution is a linear layer, and leaves the kernels as the op wants them.
+at::Tensor DynamicConvImpl::forward(const at::Tensor& x, Grid grid, const DwconvOptions& fusion) {
+  // Over tokens a 1 x 1 convolution is a linear layer, whose result has the memory layout that the
+  // op prefers.
   const auto pointwise = [this](size_t i, const at::Tensor& cells) {
     const auto* conv = wfm[i]->as<torch::nn::Conv2d>();
     return at::linear(cells, conv->weight.flatten(1), conv->bias);
   };
   auto cells = grid_pool3(x, grid);  // [B, 9, C]
   // Modulation is affine and pooling takes means: nine cells instead of all tokens.
-  if (around.scale) cells = modulate(cells, *around.shift, *around.scale);
+  if (fusion.scale) cells = modulate(cells, *fusion.shift, *fusion.scale);
   cells = pointwise(2, at::gelu(pointwise(0, cells)));
   const auto kernel = cells.transpose(1, 2).unflatten(2, {3, 3});
-  return dynamic_dwconv(x, grid, kernel, w, b, around);
+  return dynamic_dwconv(x, grid, kernel, w, b, fusion);
 }
 
 }  // namespace wf

@@ -27,14 +27,14 @@ std::optional<c10::TypedOperatorHandle<Signature>> find(const char* overload) {
   return op ? std::optional(op->typed<Signature>()) : std::nullopt;
 }
 
-// Where the fused call computes what the separate ones do: float32 without autocast.
+// True where the fused call equals the separate ones: float32 without autocast.
 bool fusable(const Tensor& x) {
   return x.is_cpu() && x.scalar_type() == at::kFloat && c10::InferenceMode::is_enabled() &&
          x.numel() > 0 && at::globalContext().userEnabledMkldnn() &&
          !at::autocast::is_autocast_enabled(at::kCPU);
 }
 
-// Casts by itself, so that autocast's cache of weights never sees one without a gradient.
+// Casts explicitly, so that autocast's weight cache never holds a weight without gradient.
 struct GeluLinear : torch::autograd::Function<GeluLinear> {
   static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& x,
                         const Tensor& weight, const Tensor& bias, Gelu kind) {

@@ -26,9 +26,9 @@ void LabelEmbedderImpl::check(const at::Tensor& labels) const {
            labels.sizes());
   if (labels.numel() == 0) return;
   const auto least = labels.min().item<int64_t>(), most = labels.max().item<int64_t>();
-  const bool in_range = least >= 0 && most<rows(), has_no_class = options.drop()> 0;
+  const bool in_range = least >= 0 && most<rows(), has_null_class = options.drop()> 0;
   WF_CHECK(in_range, "labels: expected 0 … ", rows() - 1,
-           has_no_class ? str(" (", rows() - 1, " means no class)") : "", ", got ",
+           has_null_class ? str(" (", rows() - 1, " is the null class)") : "", ", got ",
            least < 0 ? least : most);
 }
 

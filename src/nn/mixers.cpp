@@ -23,28 +23,28 @@ void Mixers::reset(torch::nn::Module& owner, int64_t dim, int64_t layer,
   linear2_ = owner.register_module("linear2", torch::nn::Linear(hidden, dim));
 }
 
-at::Tensor Mixers::convolve(const at::Tensor& x, Grid grid, const DwconvOptions& around) {
-  if (dynamic()) return dynamic_dwc_->forward(x, grid, around);
-  return dynamic_dwconv(x, grid, std::nullopt, dwc_->weight, dwc_->bias, around);
+at::Tensor Mixers::convolve(const at::Tensor& x, Grid grid, const DwconvOptions& fusion) {
+  if (dynamic()) return dynamic_dwc_->forward(x, grid, fusion);
+  return dynamic_dwconv(x, grid, std::nullopt, dwc_->weight, dwc_->bias, fusion);
 }
 
-at::Tensor Mixers::activated(const at::Tensor& x, Grid grid, Gelu kind) {
+at::Tensor Mixers::hidden_of(const at::Tensor& x, Grid grid, Gelu kind) {
   if (dynamic()) return at::gelu(dynamic_linear1_->forward(x, grid), approximate(kind));
   return linear_gelu(x, linear1_->weight, linear1_->bias, kind);
 }
 
 at::Tensor Mixers::mlp(const at::Tensor& x, Grid grid, Gelu kind) {
   if (!at::GradMode::is_enabled()) {
-    return at::linear(activated(x, grid, kind), linear2_->weight, linear2_->bias);
+    return at::linear(hidden_of(x, grid, kind), linear2_->weight, linear2_->bias);
   }
-  // LibTorch's own Linear would add the bias of [B, N, C] in a second pass, and round twice.
+  // LibTorch's Linear would add the bias of [B, N, C] in a second pass, and round twice.
   const auto hidden = dynamic() ? dynamic_linear1_->forward(x, grid)
                                 : at::linear(x, linear1_->weight, linear1_->bias);
   return gelu_linear(hidden, linear2_->weight, linear2_->bias, kind);
 }
 
 at::Tensor Mixers::add_mlp(const at::Tensor& residual, const at::Tensor& x, Grid grid, Gelu kind) {
-  return linear_add(residual, activated(x, grid, kind), linear2_->weight, linear2_->bias);
+  return linear_add(residual, hidden_of(x, grid, kind), linear2_->weight, linear2_->bias);
 }
 
 }  // namespace wf

@@ -28,7 +28,7 @@ struct ModulatedNorm : torch::autograd::Function<ModulatedNorm> {
     return at::addcmul_out(y, per_sample(shift), y, per_sample(scale) + 1);
   }
 
-  // With x̂ the normalised x:  dshift = Σ_n dy,  dscale = Σ_n dy x̂,  dx̂ = dy (1 + scale).
+  // With x̂ the normalized x:  dshift = Σ_n dy,  dscale = Σ_n dy x̂,  dx̂ = dy (1 + scale).
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  const torch::autograd::variable_list& grads) {
     const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
@@ -50,7 +50,9 @@ Tensor modulate(const Tensor& x, const Tensor& shift, const Tensor& scale) {
   return at::addcmul(shift.unsqueeze(1), x, scale.unsqueeze(1) + 1);
 }
 
-Tensor plain_norm(const Tensor& x) { return at::layer_norm(x, {x.size(-1)}, {}, {}, kEpsilon); }
+Tensor layer_norm_no_affine(const Tensor& x) {
+  return at::layer_norm(x, {x.size(-1)}, {}, {}, kEpsilon);
+}
 
 Tensor modulated_norm(const Tensor& x, const Tensor& shift, const Tensor& scale) {
   return ModulatedNorm::apply(x, shift, scale);

@@ -19,7 +19,7 @@ std::pair<at::Tensor, Grid> PatchEmbedImpl::forward(const at::Tensor& image) {
                image.size(2) >= options.patch() && image.size(3) >= options.patch(),
            "PatchEmbed: expected images (B, ", options.channels(), ", H, W) of at least ",
            options.patch(), " x ", options.patch(), " pixels, got ", image.sizes());
-  // Channels last, so that the result, [B, dim, H/patch, W/patch], lies in memory as tokens do.
+  // Channels last, so that the result, [B, dim, H/patch, W/patch], has the memory layout of tokens.
   const auto embedded = proj->forward(image.contiguous(at::MemoryFormat::ChannelsLast));
   return {embedded.flatten(2).transpose(1, 2), Grid{embedded.size(2), embedded.size(3)}};
 }

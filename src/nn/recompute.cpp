@@ -10,7 +10,7 @@
 namespace wf {
 namespace {
 
-// Puts a generator where it stood at `state`, and back.
+// Sets a generator to `state` during its lifetime.
 class GeneratorAt {
  public:
   GeneratorAt(at::Generator generator, const at::Tensor& state) : generator_(std::move(generator)) {
@@ -44,9 +44,9 @@ bool any_requires_grad(const std::vector<at::Tensor>& tensors) {
                      [](const at::Tensor& t) { return t.requires_grad(); });
 }
 
-// Its inputs are those of the function and the parameters, so their gradients leave through the
-// outer graph: hooks on the parameters (data-parallel training has some) see each gradient once,
-// when it is complete.
+// Its inputs are those of the function and the parameters, so that all gradients belong to the
+// outer graph: hooks on the parameters (of data-parallel training) run once per parameter, with the
+// complete gradient.
 struct RecomputeBackward : torch::autograd::Node {
   TensorFunction function;
   std::vector<torch::autograd::SavedVariable> saved;

@@ -14,13 +14,13 @@ namespace wf {
 
 using TensorFunction = std::function<at::Tensor(const std::vector<at::Tensor>&)>;
 
-/// function(inputs), with what lies between them and the result not kept for the backward pass but
-/// computed again there (gradient checkpointing; Chen et al. 2016). Same values and gradients, less
-/// memory, about a third more time.
+/// Activation checkpointing (Chen et al. 2016): function(inputs), whose intermediate tensors are
+/// not stored but recomputed in the backward pass. Same values and gradients, less memory, about a
+/// third more time.
 ///
-/// `function` must be a function of the inputs, of the parameters of `module` and of draws from
-/// `generator` alone (undefined: it draws nothing); autocast is as it was in the forward pass.
-/// `function` is kept until the backward pass, so it must hold what it uses.
+/// `function` must depend only on the inputs, the parameters of `module` and draws from `generator`
+/// (undefined: no draws); autocast is set as in the forward pass. `function` is stored until the
+/// backward pass, so it must own what it uses.
 at::Tensor recompute(const torch::nn::Module& module, const TensorFunction& function,
                      const std::vector<at::Tensor>& inputs, const at::Generator& generator);
 

@@ -34,7 +34,7 @@ void TimestepEmbedderImpl::reset() {
 
 at::Tensor TimestepEmbedderImpl::forward(const at::Tensor& t) {
   const int64_t half = options.frequencies() / 2;
-  // Angles reach 1000 radians, where another order of float32 operations is another angle.
+  // Angles reach 1000 radians, where another order of float32 operations changes the angle.
   const auto counted = at::arange(half, t.options().dtype(at::kFloat));
   const auto rates = at::exp(counted * -std::log(10000.0) / half);
   const auto angles = t.to(at::kFloat).unsqueeze(1) * rates;

@@ -1,5 +1,5 @@
-// The entries of column_gain, whatever the device: the two products with the Gram matrix are GEMMs,
-// the kernels do what lies between.
+// The kernel entries of column_gain on any device: the two products with the Gram matrix are GEMMs,
+// the kernels compute the steps between them.
 #pragma once
 
 #include "ops/op_common.h"

@@ -1,5 +1,5 @@
-// What the registrations of the operators torch.ops.wf.* share: calls, results without data, and
-// gradients that have no gradient.
+// Shared by the registrations of the operators torch.ops.wf.*: calls, results without data, and
+// once-differentiable backward operators.
 #pragma once
 
 #include "weightformer/core/check.h"

@@ -45,7 +45,7 @@ at::Tensor forward_fallback(const DwconvArgs& args) {
       .contiguous();
 }
 
-// One tap after another over a padded picture.
+// One tap after another over a padded image.
 void backward_reference(const DwconvTensors& in, const DwconvGradTensors& out) {
   const auto type = in.weight.scalar_type();
   const int64_t h = in.height, w = in.width, b = in.x.size(0), c = in.x.size(2);
@@ -108,7 +108,7 @@ DwconvGrads backward_meta(const at::Tensor&, const at::Tensor& x, c10::SymInt, c
   const auto or_none = [&x](const OptionalTensor& t) {
     return t ? meta_like(*t) : meta_of(x, {0}).to(accumulate_type(x.scalar_type()));
   };
-  // As they come from the kernel, channels last: [B, 3, 3, C] and [3, 3, C] in memory.
+  // With the strides of the kernels' results, channels last: [B, 3, 3, C] and [3, 3, C] in memory.
   const auto c = x.sym_size(2);
   const auto grad_kernel =
       kernel ? meta_of(*kernel, {x.sym_size(0), 9, c}).transpose(1, 2).unflatten(2, {3, 3})
@@ -201,7 +201,7 @@ at::Tensor reference::dynamic_dwconv(const at::Tensor& x, Grid grid, const Optio
   const auto image = input.unflatten(1, {grid.height, grid.width}).permute({0, 3, 1, 2});
   at::Tensor y;
   if (kernel) {
-    // One group per sample and channel: the samples become channels of a single picture.
+    // One group per sample and channel: the samples become channels of a single image.
     const auto norm = at::linalg_vector_norm(*kernel, 2, {2, 3}, /*keepdim=*/true);
     const auto kernels = (*kernel / (norm + 1)).unsqueeze(2) + weight;  // [B, C, 1, 3, 3]
     y = at::conv2d(image.reshape({1, b * c, grid.height, grid.width}),

@@ -1,4 +1,4 @@
-// The entries of dynamic_dwconv, whatever the device: check, lay out, launch, hand back.
+// The kernel entries of dynamic_dwconv on any device: check, convert, launch, convert the results.
 #pragma once
 
 #include "weightformer/ops/dynamic_dwconv.h"
@@ -46,7 +46,7 @@ DwconvGrads flat_dwconv_backward(const at::Tensor& grad, const at::Tensor& x, in
   return function(grad, {x, {height, width}, kernel, weight, bias, {shift, scale, gate, residual}});
 }
 
-/// The arguments as the loops want them: contiguous; undefined where not given.
+/// The arguments as the loops expect them: contiguous; undefined where not given.
 struct DwconvTensors {
   at::Tensor x, kernel, weight, bias, shift, scale, gate;
   int64_t height, width;
@@ -136,7 +136,7 @@ at::Tensor dynamic_dwconv_entry(const DwconvArgs& args, Launch launch) {
   return y;
 }
 
-/// launch(const DwconvTensors&, const DwconvGradTensors&) fills all that is defined there.
+/// launch(const DwconvTensors&, const DwconvGradTensors&) fills the tensors that are defined there.
 template <typename Launch>
 DwconvGrads dynamic_dwconv_backward_entry(const at::Tensor& grad, const DwconvArgs& args,
                                           Launch launch) {

@@ -1,4 +1,4 @@
-// What the loops of dynamic_dwconv work on, the same on every device. No ATen here: device code
+// The tensors of dynamic_dwconv as the loops of all devices see them. Free of ATen, as device code
 // includes it.
 #pragma once
 
@@ -6,11 +6,11 @@
 
 namespace wf {
 
-/// T: dtype of the tokens; A: what sums are kept in. Null: not given.
+/// T: dtype of the tokens; A: dtype of sums. Null: not given.
 template <typename T, typename A>
 struct DwconvInput {
   const T* x;       // [B, H, W, C]
-  const A* kernel;  // [B, 9, C], before its normalisation
+  const A* kernel;  // [B, 9, C], before normalization
   const A* weight;  // [9, C]
   const A* bias;    // [C]
   const A* shift;   // [B, C], with scale or not at all
@@ -24,7 +24,7 @@ template <typename T, typename A>
 struct DwconvGradients {
   const T* grad;  // [B, H, W, C], of the output
   T* x;           // [B, H, W, C]
-  A* taps;        // [B, 9, C], of the kernels that the samples were convolved with
+  A* taps;        // [B, 9, C], of the kernels after normalization and addition of weight
   A* bias;        // [B, C]
   A* kernel;      // [B, 9, C] or null, like those below
   A* shift;       // [B, C]

@@ -1,4 +1,4 @@
-// No kernel of its own: GEMMs, and column_gain between them. The formulas are those of
+// Has no kernel: a sequence of GEMMs with column_gain between them. The formulas are those of
 // docs/kernels.md; "right'" there is `gained` here.
 
 #include "weightformer/ops/dynamic_linear.h"
@@ -40,7 +40,7 @@ void check_shapes(const char* op, const Tensor& x, const Tensor& left, const Ten
   check_shape(op, "bias", bias, {d});
 }
 
-// Autocast gives the published order what it wants; this op takes one dtype only.
+// Autocast casts the inputs of the original's order one by one; this op requires one dtype.
 void check_dtypes(const char* op, const Tensor& x, std::initializer_list<Tensor> others) {
   for (const auto& t : others) {
     WF_CHECK(t.scalar_type() == x.scalar_type(), "[", op, "] expected one dtype, got ",
@@ -61,12 +61,12 @@ Tensor gram_of(const Tensor& left) {
 bool merges(c10::string_view mode, const Tensor& x, const Tensor& weight) {
   WF_CHECK(
       mode == "auto" || mode == "factored" || mode == "merged",
-      "[dynamic_linear] mode: expected auto, factored or merged (or reference, from C++ alone), "
+      "[dynamic_linear] mode: expected auto, factored or merged (or reference, only from C++), "
       "got ",
       mode);
   if (mode != "auto") return mode == "merged";
-  // Multiplications besides x weight: factored N R (C + D), merged R C D, which take a
-  // quarter longer each (measured, docs/performance.md).
+  // Multiplications besides x weight: factored N R (C + D), merged R C D, where each takes a
+  // quarter longer (measured, docs/performance.md).
   const int64_t c = weight.size(0), d = weight.size(1);
   return 4 * x.size(1) * (c + d) > 5 * c * d;
 }

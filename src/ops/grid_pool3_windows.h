@@ -1,4 +1,4 @@
-// The windows of grid_pool3, the same on every device.
+// The windows of grid_pool3, for all devices.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// What every kernel entry does before and after its launch, whatever the device.
+// Checks and types that the kernel entries of all devices share.
 #pragma once
 
 #include "weightformer/core/check.h"
@@ -12,7 +12,7 @@
 
 namespace wf {
 
-/// float16 and bfloat16 are added up in float32, the others in themselves.
+/// float16 and bfloat16 are accumulated in float32, other dtypes in themselves.
 inline at::ScalarType accumulate_type(at::ScalarType type) {
   return type == at::kDouble ? at::kDouble : at::kFloat;
 }
@@ -24,15 +24,15 @@ inline void check_shape(const char* op, const char* name, const at::Tensor& tens
            tensor.sizes());
 }
 
-/// Throws unless `tensor` is where `x` is: kernels follow pointers blindly.
+/// Throws unless `tensor` is on the device of `x`: kernels do not check pointers.
 inline void check_device(const char* op, const char* name, const at::Tensor& tensor,
                          const at::Tensor& x) {
   WF_CHECK(tensor.device() == x.device(), "[", op, "] ", name, ": expected on ", x.device(),
            ", got on ", tensor.device());
 }
 
-/// Kernels call GEMMs in the dtypes they chose; autocast, which a caller's thread may be under,
-/// would change them.
+/// Kernels call GEMMs in dtypes of their choice; the autocast of the caller's thread would change
+/// them.
 class NoAutocast {
  public:
   NoAutocast() : guard_(c10::autocast_dispatch_keyset) {}

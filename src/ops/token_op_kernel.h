@@ -1,4 +1,4 @@
-// The entry of an operator on a grid of tokens (ops/token_op.h), whatever the device: check,
+// The kernel entry of an operator on a grid of tokens (ops/token_op.h) on any device: check,
 // allocate, launch.
 #pragma once
 
@@ -10,7 +10,7 @@
 
 namespace wf {
 
-/// Where the tokens of a contiguous [B, height * width, C] lie.
+/// The grid of a contiguous [B, height * width, C].
 struct TokenGrid {
   int64_t batch, height, width, channels;
 };

@@ -8,7 +8,7 @@
 namespace wf {
 namespace {
 
-// The warm-up hides the beginning of the curve; it does not delay it.
+// The warm-up replaces the beginning of the curve; it does not delay it.
 double cosine(const LrScheduleOptions& options, int64_t step) {
   if (options.total_steps == 0) return options.min_lr;
   const double angle = M_PI * static_cast<double>(step) / options.total_steps;

@@ -7,7 +7,7 @@
 namespace wf {
 namespace {
 
-// The parts of a group's lists whose parameter has a gradient now.
+// The entries of a group whose parameter has a gradient.
 struct Active {
   std::vector<at::Tensor> params, grads;
   std::vector<size_t> indices;
@@ -132,7 +132,7 @@ void Optimizer::load_state(const std::map<std::string, at::Tensor>& state,
   const auto own = this->state();
   WF_CHECK(own.size() == state.size(), source, ": holds ", state.size(),
            " optimizer tensors, this run has ", own.size(),
-           " (another optimizer or model? --pretrained takes the weights alone)");
+           " (another optimizer or model? --pretrained loads only the weights)");
   for (const auto& [name, tensor] : own) {
     const auto found = state.find(name);
     WF_CHECK(found != state.end(), source, ": no optimizer state ", name);

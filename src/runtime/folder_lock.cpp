@@ -20,28 +20,28 @@ namespace wf {
 namespace {
 
 // Tries once and then `waits` times more. Throws wf::Error when another process keeps the lock.
-void lock(int descriptor, const std::string& path, const std::string& folder, int waits) {
+void lock(int descriptor, const std::string& path, const std::string& directory, int waits) {
   constexpr std::chrono::milliseconds kPause(100);
   while (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
     const int problem = errno;
     if (problem == EINTR) continue;
     if (problem != EWOULDBLOCK) {
-      log::warning("{}: cannot be locked ({}); see that no second run uses this folder", path,
-                   std::strerror(problem));
+      log::warning("{}: cannot be locked ({}); make sure that no second run uses this directory",
+                   path, std::strerror(problem));
       return;
     }
-    WF_CHECK(waits-- > 0, folder, ": another run is writing here; give this one another --tag");
+    WF_CHECK(waits-- > 0, directory, ": another run is writing here; give this one another --tag");
     std::this_thread::sleep_for(kPause);
   }
 }
 
 }  // namespace
 
-FolderLock::FolderLock(std::string folder)
-    : folder_(std::move(folder)), path_(folder_ + "/.lock"), descriptor_(open_file()) {
+FolderLock::FolderLock(std::string directory)
+    : directory_(std::move(directory)), path_(directory_ + "/.lock"), descriptor_(open_file()) {
   constexpr int kWaits = 50;
   try {
-    lock(descriptor_, path_, folder_, kWaits);
+    lock(descriptor_, path_, directory_, kWaits);
   } catch (const Error&) {
     ::close(descriptor_);
     throw;
@@ -67,19 +67,21 @@ bool FolderLock::is_in_place() const {
 void FolderLock::renew() {
   if (is_in_place()) return;
   std::error_code problem;
-  std::filesystem::create_directories(folder_, problem);
-  WF_CHECK(!problem, folder_, ": moved or deleted, and cannot be made again: ", problem.message());
+  std::filesystem::create_directories(directory_, problem);
+  WF_CHECK(!problem, directory_,
+           ": moved or deleted, and cannot be created again: ", problem.message());
   const int descriptor = open_file();
   try {
-    lock(descriptor, path_, folder_, /*waits=*/0);
+    lock(descriptor, path_, directory_, /*waits=*/0);
   } catch (const Error&) {
     ::close(descriptor);
     throw;
   }
   ::close(descriptor_);
   descriptor_ = descriptor;
-  log::warning("{}: this run directory was moved or deleted; made it again, saving continues there",
-               folder_);
+  log::warning(
+      "{}: this run directory was moved or deleted; created it again, saving continues there",
+      directory_);
 }
 
 }  // namespace wf

@@ -20,7 +20,7 @@
 namespace wf::log {
 namespace {
 
-std::mutex terminal;  // guards status_shown and keeps a status from cutting a line in two
+std::mutex terminal;  // guards status_shown and keeps a status from splitting a line
 bool status_shown = false;
 
 // Erases the status, if there is one. Hold `terminal`.
@@ -53,8 +53,8 @@ spdlog::sink_ptr open_sink(const std::string& path) {
   return sink;
 }
 
-// When the file was moved or deleted with its directory and the directory is there again, lines go
-// into a new file of the same name. Hold `terminal`.
+// If the file was moved or deleted with its directory and the directory exists again, lines go to a
+// new file of the same name. Hold `terminal`.
 void follow_file() {
   namespace fs = std::filesystem;
   std::error_code ignored;
@@ -67,7 +67,7 @@ void follow_file() {
     auto& sinks = logger().sinks();
     std::replace(sinks.begin(), sinks.end(), file_sink, fresh);
     file_sink = std::move(fresh);
-  } catch (const spdlog::spdlog_ex&) {  // the old one stays
+  } catch (const spdlog::spdlog_ex&) {  // keep the old one
   }
 }
 
@@ -99,7 +99,7 @@ void only_errors_on_terminal() { logger().sinks()[0]->set_level(spdlog::level::e
 void record(Level level, std::string_view message) {
   const auto& sinks = logger().sinks();
   for (size_t i = 1; i < sinks.size(); ++i) {  // the first is the terminal
-    // A logger would catch it. A disk without a byte left must not end the program.
+    // A logger would catch it. A full disk must not end the program.
     try {
       sinks[i]->log(
           {"wf", spdlog_level(level), spdlog::string_view_t(message.data(), message.size())});

@@ -1,5 +1,5 @@
 // Log lines to standard error and, once `open` was called, to a file.
-// spdlog stays behind log.cpp: its headers and torch's bundled fmt cannot meet in one file.
+// spdlog is used in log.cpp only: its headers and torch's bundled fmt conflict in one file.
 #pragma once
 
 #include <fmt/format.h>
@@ -18,10 +18,10 @@ void write(Level level, std::string_view message);
 /// Appends all further lines to `path` too. Throws wf::Error when it cannot be opened.
 void open(const std::string& path);
 
-/// From now on the terminal sees errors alone; the open file still gets everything.
+/// Restricts console output to errors (used by ranks > 0); the open file still gets everything.
 void only_errors_on_terminal();
 
-/// The same for the open file alone, for what the terminal is told another way.
+/// Writes to the log file only, for what the console shows in another way.
 void record(Level level, std::string_view message);
 
 /// Shows `line` in the terminal's last row until the next line or status replaces it; "" clears it.

@@ -13,38 +13,39 @@ namespace {
 std::atomic<bool> requested{false}, announced{false};
 static_assert(std::atomic<bool>::is_always_lock_free, "set from a signal handler");
 
-// The one way to print that a signal handler has; nothing can be done where it fails.
-void tell(std::string_view text) {
+// write() is async-signal-safe; a failure cannot be handled here.
+void print(std::string_view text) {
   if (!announced.load()) return;
   const int before = errno;  // of the code that was interrupted
   [[maybe_unused]] const auto ignored = ::write(STDERR_FILENO, text.data(), text.size());
   errno = before;
 }
 
-// Of somebody who may lose patience.
+// From a user who may press again.
 void on_order(int signal) {
   requested.store(true);
   std::signal(signal, SIG_DFL);
-  tell("\nstopping after this step, to save; again ends at once\n");
+  print("\nstopping after this step to save; press again to exit immediately\n");
 }
 
-// A shell and the kernel both send SIGHUP, and each further write sends SIGXFSZ again: none of them
+// SIGHUP may arrive twice (shell and kernel), and SIGXFSZ with every further write: none of them
 // may end the process while it saves.
 void on_warning(int) {
-  if (!requested.exchange(true)) tell("\nstopping after this step, to save\n");
+  if (!requested.exchange(true)) print("\nstopping after this step to save\n");
 }
 
 }  // namespace
 
 void catch_stop_signals(bool announce) {
   announced.store(announce);
-  // Ctrl-C ends a `| tee` first: what is then printed must not end this before it has saved.
+  // Ctrl-C ends a `| tee` first: printing to the closed pipe must not end this process before it
+  // has saved.
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGINT, on_order);
   std::signal(SIGTERM, on_order);
   std::signal(SIGUSR1, on_warning);
   std::signal(SIGXFSZ, on_warning);
-  // nohup has it ignored, and then the run is meant to outlive the terminal.
+  // nohup ignores it: the run is meant to outlive the terminal.
   if (std::signal(SIGHUP, on_warning) == SIG_IGN) std::signal(SIGHUP, SIG_IGN);
 }
 

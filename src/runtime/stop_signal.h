@@ -2,11 +2,11 @@
 
 namespace wf {
 
-/// From now on these signals only ask for a stop: SIGINT (Ctrl-C) and SIGTERM, of which the second
-/// ends the process; SIGHUP (the terminal was closed; not under nohup), SIGUSR1 (a batch system
-/// warns) and SIGXFSZ (a file reached `ulimit -f`), which may come again while the run saves.
-/// `announce` tells so on standard error when the first one comes. A pipe that nobody reads any
-/// more (SIGPIPE) does not end it.
+/// Installs signal handlers that request a graceful stop: SIGINT (Ctrl-C) and SIGTERM, of which a
+/// second one ends the process; SIGHUP (the terminal was closed; not under nohup), SIGUSR1 (warning
+/// of a batch system) and SIGXFSZ (a file reached `ulimit -f`), which may repeat while the run
+/// saves. With `announce`, the first one prints a line on standard error. SIGPIPE (a closed pipe)
+/// is ignored.
 void catch_stop_signals(bool announce = false);
 
 /// Whether a stop was asked for, by a signal or by request_stop().

@@ -22,9 +22,9 @@ enum class Kind {
   set,
   dict,
   global,   ///< a name such as "collections.OrderedDict"; nothing is looked up
-  storage,  ///< the memory that tensors lie in, by its key in the file
+  storage,  ///< the memory of tensors, by its key in the file
   tensor,
-  opaque,  ///< what an unknown global would have made; `text` names it
+  opaque,  ///< the result of an unknown global; `text` names it
 };
 
 enum class Dtype : uint8_t { f64, f32, f16, bf16, i64, i32, i16, i8, u8, boolean };
@@ -48,19 +48,18 @@ struct Value {
   Value* storage = nullptr;             ///< tensor
 
   bool is(Kind k) const { return kind == k; }
-  /// The value under a text key of a dict; null when there is none or this is no dict.
+  /// The value under a text key of a dict; null when there is none or this is not a dict.
   const Value* find(std::string_view key) const;
-  /// As a step of a path: a text or an integer in words, "?" for another kind of key.
+  /// As a step of a path: a text or an integer, "?" for another kind of key.
   std::string as_key() const;
 };
 
-/// What a pickle says.
+/// The content of a pickle.
 struct Document {
   std::deque<Value> values;  ///< owns all nodes
   const Value* root = nullptr;
   size_t size = 0;  ///< bytes read
-  /// Globals that a Python reader would have called and this one does not know, as
-  /// "posix.system at byte 8832".
+  /// Unknown globals that a Python reader would have called, as "posix.system at byte 8832".
   std::vector<std::string> calls;
 
   Value* make(Kind kind);

@@ -9,23 +9,23 @@
 namespace wf::pickle {
 namespace {
 
-constexpr size_t kMostBytes = size_t{64} << 20;
-// Bounds the memory that a small hostile file can ask for. A checkpoint of 5,000 tensors with its
+constexpr size_t kMaxBytes = size_t{64} << 20;
+// Bounds the memory that a small malicious file can request. A checkpoint of 5,000 tensors with its
 // optimizer has 300,000 values.
-constexpr size_t kMostValues = 1'000'000;
+constexpr size_t kMaxValues = 1'000'000;
 constexpr size_t kTextPerValue = 64;  // bytes of copied text that count as one value
 
 }  // namespace
 
 Machine::Machine(std::string_view data, const std::string& where)
-    : data_(data.substr(0, kMostBytes)), where_(where) {}
+    : data_(data.substr(0, kMaxBytes)), where_(where) {}
 
 void Machine::fail(const std::string& what) const {
   throw Error(str(where_, ": at byte ", opcode_at_, " of the pickle: ", what));
 }
 
 std::string_view Machine::take(uint64_t count) {
-  require(count <= data_.size() - at_, "it ends in the middle of a value (cut short?)");
+  require(count <= data_.size() - at_, "it ends in the middle of a value (truncated?)");
   const auto out = data_.substr(at_, count);
   at_ += count;
   return out;
@@ -33,7 +33,7 @@ std::string_view Machine::take(uint64_t count) {
 
 std::string_view Machine::line() {
   const auto end = data_.find('\n', at_);
-  require(end != std::string_view::npos, "a line without an end (cut short?)");
+  require(end != std::string_view::npos, "a line without an end (truncated?)");
   const auto out = data_.substr(at_, end - at_);
   at_ = end + 1;
   return out;
@@ -48,7 +48,7 @@ uint64_t Machine::number(int bytes) {
 
 void Machine::spend(size_t count) {
   spent_ += count;
-  require(spent_ <= kMostValues, "more than a million values");
+  require(spent_ <= kMaxValues, "more than a million values");
 }
 
 Value* Machine::make(Kind kind) {
@@ -119,7 +119,7 @@ Value* Machine::integer_of_line(std::string_view text) {
   auto* value = make(Kind::integer);
   value->integer = std::strtoll(digits.c_str(), &end, 10);
   if (*end == 'L') ++end;
-  require(errno == 0 && end != digits.c_str() && *end == '\0', "not a whole number");
+  require(errno == 0 && end != digits.c_str() && *end == '\0', "not an integer");
   return value;
 }
 
@@ -277,7 +277,7 @@ bool Machine::stack(uint8_t op) {
       marks_.push_back(stack_.size());
       return true;
     case '0':
-      // Python lets it take a mark away too.
+      // Python lets it remove a mark too.
       if (!marks_.empty() && marks_.back() == stack_.size()) {
         marks_.pop_back();
       } else {
@@ -291,7 +291,7 @@ bool Machine::stack(uint8_t op) {
       push(top());
       return true;
     case 0x80:
-      require(number(1) <= 5, "a protocol that is not known");
+      require(number(1) <= 5, "an unknown protocol");
       return true;
     case 0x95:
       number(8);
@@ -310,7 +310,7 @@ bool Machine::memo(uint8_t op) {
   const auto keep = [&](uint64_t slot) { memo_[slot] = top(); };  // at most one an opcode
   const auto recall = [&](uint64_t slot) {
     const auto found = memo_.find(slot);
-    require(found != memo_.end(), "it refers to a value that was not kept");
+    require(found != memo_.end(), "it refers to an unknown memo slot");
     push(found->second);
   };
   switch (op) {
@@ -401,7 +401,7 @@ Document Machine::run() {
     const auto op = static_cast<uint8_t>(number(1));
     if (op == '.') break;
     if (scalar(op) || text(op) || container(op) || stack(op) || memo(op) || object(op)) continue;
-    fail(str("opcode ", static_cast<int>(op), " is not one that checkpoints use"));
+    fail(str("opcode ", static_cast<int>(op), " is not used by checkpoints"));
   }
   const auto* root = pop();
   require(marks_.empty() && stack_.empty(), "it ends with values left over");

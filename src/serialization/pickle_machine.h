@@ -1,4 +1,4 @@
-// The stack machine that a pickle is a program for, without the parts that could do harm.
+// The stack machine that pickles are programs for, without the instructions that call code.
 #pragma once
 
 #include "serialization/pickle.h"
@@ -17,7 +17,7 @@ class Machine {
   Document run();
 
  private:
-  // Each looks at one family of opcodes; false: the opcode is of another.
+  // Each handles one family of opcodes; false: the opcode belongs to another.
   bool scalar(uint8_t op);
   bool text(uint8_t op);
   bool container(uint8_t op);
@@ -63,7 +63,7 @@ class Machine {
   std::string_view data_;
   const std::string& where_;
   size_t at_ = 0, opcode_at_ = 0;
-  size_t spent_ = 0;  // values made and copied
+  size_t spent_ = 0;  // values created and copied
   std::vector<Value*> stack_;
   std::vector<size_t> marks_;
   std::unordered_map<uint64_t, Value*> memo_;

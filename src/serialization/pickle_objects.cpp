@@ -1,4 +1,4 @@
-// What a pickle may name, and what becomes of it.
+// The globals that a pickle may name, and the values made from them.
 #include "weightformer/core/check.h"
 
 #include "serialization/pickle_machine.h"
@@ -10,10 +10,10 @@
 namespace wf::pickle {
 namespace {
 
-// Deeper than any checkpoint; those who walk a document may then recurse.
-constexpr int kMostLevels = 100;
-constexpr size_t kMostDims = 64;   // PyTorch's own limit
-constexpr size_t kMostCalls = 16;  // remembered for messages
+// Deeper than any checkpoint; code that walks a document may then recurse.
+constexpr int kMaxLevels = 100;
+constexpr size_t kMaxDims = 64;   // PyTorch's own limit
+constexpr size_t kMaxCalls = 16;  // remembered for messages
 
 struct DtypeInfo {
   Dtype dtype;
@@ -84,10 +84,10 @@ Value* Machine::global(std::string_view module, std::string_view name) {
 
 Value* Machine::opaque(const Value& callee, bool called) {
   const auto& name = callee.text;
-  if (called && callee.is(Kind::global) && document_.calls.size() < kMostCalls) {
+  if (called && callee.is(Kind::global) && document_.calls.size() < kMaxCalls) {
     document_.calls.push_back(str(name.substr(0, 100), " at byte ", opcode_at_));
   }
-  if (!callee.is(Kind::global)) return make(Kind::opaque, "a call of what is not a function");
+  if (!callee.is(Kind::global)) return make(Kind::opaque, "a call of a value that is not a function");
   return copy_text(Kind::opaque, name);
 }
 
@@ -185,7 +185,7 @@ Value* Machine::tensor(const Value& arguments) {
   require(given.size() >= 4, "a tensor needs a storage, offset, sizes and strides");
   if (given[0]->is(Kind::opaque)) return copy_text(Kind::opaque, "tensor in " + given[0]->text);
   const auto dims = [](const Value& value) {
-    return (value.is(Kind::tuple) || value.is(Kind::list)) && value.items.size() <= kMostDims;
+    return (value.is(Kind::tuple) || value.is(Kind::list)) && value.items.size() <= kMaxDims;
   };
   require(given[0]->is(Kind::storage) && given[1]->is(Kind::integer) && dims(*given[2]) &&
               dims(*given[3]) && given[2]->items.size() == given[3]->items.size(),
@@ -214,8 +214,8 @@ Value* Machine::tensor(const Value& arguments) {
   return value;
 }
 
-// Every element must lie in the storage that the pickle declares; whether the file has that much
-// is torch_file's question.
+// Every element must be in the storage that the pickle declares; torch_file checks whether the
+// file has that much.
 void Machine::check_tensor(const Value& tensor) const {
   int64_t last = tensor.integer, elements = 1, bytes = 0;
   require(last >= 0, "a tensor at a negative offset");
@@ -240,7 +240,7 @@ void Machine::check_tensor(const Value& tensor) const {
 
 void Machine::build(Value& object, const Value& state) {
   // The state of a dict subclass are its attributes (OrderedDict's _metadata, CfgNode's flags):
-  // nothing that a checkpoint is read for. What is opaque stays so.
+  // not needed to read a checkpoint. Opaque values stay opaque.
   require(object.is(Kind::dict) || object.is(Kind::opaque) || object.is(Kind::global) ||
               object.is(Kind::tensor) || object.is(Kind::set) || object.is(Kind::list),
           "attributes for a plain value");
@@ -250,20 +250,19 @@ void Machine::build(Value& object, const Value& state) {
 void Machine::add_items(Value& target, const std::vector<Value*>& items) {
   if (target.is(Kind::opaque)) return;
   require(target.is(Kind::list) || target.is(Kind::dict) || target.is(Kind::set),
-          "items for what is no container");
+          "items for a value that is not a container");
   if (target.is(Kind::dict)) {
     require(items.size() % 2 == 0, "a key without a value");
     for (size_t i = 0; i < items.size(); i += 2) {
       const auto kind = items[i]->kind;
       require(kind != Kind::list && kind != Kind::dict && kind != Kind::set,
-              "a key of a dict that "
-              "cannot be one");
+              "an unhashable key of a dict");
     }
   }
   target.items.insert(target.items.end(), items.begin(), items.end());
 }
 
-// Levels below every value, found without recursion; refuses what contains itself.
+// Levels below every value, found without recursion; refuses cycles.
 void Machine::check_depth(const Value& root) const {
   struct Open {
     const Value* value;
@@ -278,7 +277,7 @@ void Machine::check_depth(const Value& root) const {
     auto& open = path.back();
     if (open.next == open.value->items.size()) {
       const int own = open.below + 1;
-      require(own <= kMostLevels, "values nested deeper than 100 levels");
+      require(own <= kMaxLevels, "values nested deeper than 100 levels");
       levels[open.value] = own;
       path.pop_back();
       if (!path.empty()) path.back().below = std::max(path.back().below, own);

@@ -20,7 +20,7 @@ namespace {
 
 using nlohmann::json;
 
-// Metadata of our own files: CRC-32 of all that follows the header, in hexadecimal.
+// Metadata key of our own files: CRC-32 of everything after the header, in hexadecimal.
 const std::string kChecksum = "crc32";
 
 std::string hex(uint32_t value) {
@@ -33,7 +33,7 @@ uint32_t number_in(const std::string& hex, const std::string& path) {
   uint32_t value = 0;
   const auto end = hex.data() + hex.size();
   WF_CHECK(std::from_chars(hex.data(), end, value, 16).ptr == end, path,
-           ": damaged: its checksum is no number");
+           ": corrupted: its checksum is not a number");
   return value;
 }
 
@@ -43,7 +43,7 @@ at::Tensor tensor_in(const std::shared_ptr<MappedFile>& file, uint64_t position,
                      const SafetensorsEntry& entry) {
   char* address = file->data() + position;
   const auto dtype = scalar_type(entry.dtype);
-  // A header of odd length misaligns everything behind it; such tensors are copied out.
+  // A header of odd length misaligns the tensors after it; they are copied.
   if (reinterpret_cast<uintptr_t>(address) % pickle::size_of(entry.dtype) != 0) {
     auto bytes = at::from_blob(address, {static_cast<int64_t>(entry.end - entry.begin)}, at::kByte);
     return bytes.clone().view(dtype).view(entry.shape);

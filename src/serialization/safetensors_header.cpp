@@ -15,7 +15,7 @@ namespace {
 using nlohmann::json;
 using pickle::Dtype;
 
-// The format's own limit; it also bounds what a hostile file can make the JSON parser do.
+// The format's own limit; it also bounds the work of the JSON parser on a malicious file.
 constexpr uint64_t kMaxHeader = 100'000'000;
 constexpr int kDepth = 4;  // a valid header has three levels
 
@@ -63,7 +63,7 @@ json parse_header(std::string_view file, const std::string& path, uint64_t& data
            " bytes long");
   std::memcpy(&length, file.data(), sizeof(length));
   WF_CHECK(length <= kMaxHeader && length <= file.size() - sizeof(length), path,
-           ": not a safetensors file, or cut short: it claims a header of ", length,
+           ": not a safetensors file, or truncated: it claims a header of ", length,
            " bytes and is ", file.size(), " bytes long");
   data_start = sizeof(length) + length;
   const auto text = file.substr(sizeof(length), length);
@@ -94,7 +94,7 @@ SafetensorsEntry parse_entry(const json& value, const std::string& where, uint64
   entry.begin = offsets[0].get<uint64_t>();
   entry.end = offsets[1].get<uint64_t>();
   WF_CHECK(entry.begin <= entry.end && entry.end <= data_size, "its data [", entry.begin, ", ",
-           entry.end, ") lies outside the file's ", data_size, " data bytes (cut short?)");
+           entry.end, ") is outside the file's ", data_size, " data bytes (truncated?)");
   WF_CHECK(entry.end - entry.begin == bytes, "its shape needs ", bytes, " bytes, its data has ",
            entry.end - entry.begin);
   return entry;

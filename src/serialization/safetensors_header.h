@@ -22,8 +22,8 @@ struct SafetensorsHeader {
   std::map<std::string, std::string> metadata;
 };
 
-/// Parses the header of a whole file in memory; every tensor lies inside the file and is as large
-/// as its shape says. Throws wf::Error naming `where` for all that is damaged.
+/// Parses the header of a complete file in memory; every tensor is inside the file and has the size
+/// of its shape. Throws wf::Error naming `where` for any damage.
 SafetensorsHeader parse_safetensors_header(std::string_view file, const std::string& where);
 
 /// The format's name of a dtype: "BF16".

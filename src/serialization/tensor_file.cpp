@@ -23,9 +23,9 @@ constexpr std::pair<Dtype, at::ScalarType> kTypes[] = {
     {Dtype::i16, at::kShort},     {Dtype::i8, at::kChar},   {Dtype::u8, at::kByte},
     {Dtype::boolean, at::kBool}};
 
-// What nobody's checkpoint calls. Nothing here is run whether it is listed or not; the list decides
-// only whether the file is refused or the value is left out.
-bool is_attack(const std::string& call) {
+// Callables that only malicious pickles use. Nothing is ever called; the list only decides whether
+// the file is refused or the value is ignored.
+bool is_malicious(const std::string& call) {
   constexpr const char* kModules[] = {
       "os.",      "posix.",      "nt.",        "subprocess.", "sys.", "runpy.", "shutil.",
       "socket.",  "ctypes.",     "importlib.", "commands.",   "pty.", "code.",  "pickle.",
@@ -48,9 +48,9 @@ class TreeCopy {
   TreeCopy(TensorFile& from, TensorTree& to) : from_(from), to_(to) {}
 
   Value* of(const Value& value) {
-    // A small file can name the same list over and over inside lists of itself.
-    constexpr int64_t kMostNodes = 4'000'000;
-    WF_CHECK(++count_ <= kMostNodes, from_.path(), ": its tree is too large to be written out");
+    // A small file can refer to the same list exponentially often.
+    constexpr int64_t kMaxNodes = 4'000'000;
+    WF_CHECK(++count_ <= kMaxNodes, from_.path(), ": its tree is too large to be written");
     if (value.is(Kind::tensor)) return to_.of(from_.tensor(value));
     auto* out = to_.document.make(value.kind);
     out->integer = value.integer;
@@ -78,7 +78,7 @@ Dtype file_dtype(at::ScalarType dtype) {
 }
 
 std::shared_ptr<MappedFile> open_tensors(const std::string& path) {
-  auto file = std::make_shared<MappedFile>(path, MappedFile::Access::own_copy);
+  auto file = std::make_shared<MappedFile>(path, MappedFile::Access::copy_on_write);
   WF_CHECK(!file->bytes().empty(), path, ": the file is empty");
   return file;
 }
@@ -95,17 +95,17 @@ TensorFile::TensorFile(const std::string& path) : TensorFile(open_tensors(path))
 TensorFile::TensorFile(std::shared_ptr<MappedFile> file)
     : file_(std::move(file)), content_(parse_torch_file(file_->bytes(), file_->path())) {
   for (const auto& call : content_.document.calls) {
-    WF_CHECK(!is_attack(call), file_->path(), ": refused: it asks whoever opens it to call ", call,
-             " of its pickle; nothing was run. Get the weights from a source you trust");
+    WF_CHECK(!is_malicious(call), file_->path(), ": refused: its pickle calls ", call,
+             "; nothing was executed. Get the weights from a trusted source");
   }
 }
 
-std::vector<Stretch> TensorFile::checksums() const {
-  std::vector<Stretch> stretches;
+std::vector<ChecksummedRange> TensorFile::checksums() const {
+  std::vector<ChecksummedRange> ranges;
   for (const auto& [key, region] : content_.storages) {
-    if (region.crc) stretches.push_back({"data/" + key, region.offset, region.size, *region.crc});
+    if (region.crc) ranges.push_back({"data/" + key, region.offset, region.size, *region.crc});
   }
-  return stretches;
+  return ranges;
 }
 
 at::Storage TensorFile::storage(const Value& value) {
@@ -114,7 +114,8 @@ at::Storage TensorFile::storage(const Value& value) {
   const auto& region = content_.storages.at(value.text);
   char* address = file_->data() + region.offset;
   const auto bytes = static_cast<int64_t>(region.size);
-  // from_blob's storage keeps the file mapped. The old format aligns nothing: copied out there.
+  // from_blob's storage keeps the file mapped. The old format has no alignment: such data are
+  // copied.
   auto base = at::from_blob(
       address, {bytes}, [file = file_](void*) {}, at::kByte);
   if (reinterpret_cast<uintptr_t>(address) % pickle::size_of(value.dtype) != 0) base = base.clone();

@@ -15,7 +15,7 @@
 
 namespace wf {
 
-/// A file in memory whose tensors may be changed; the file itself stays as it is. Throws wf::Error
+/// Maps a file whose tensors may be modified in memory; the file does not change. Throws wf::Error
 /// when it cannot be read or is empty.
 std::shared_ptr<MappedFile> open_tensors(const std::string& path);
 
@@ -25,8 +25,8 @@ bool is_torch(const MappedFile& file);
 /// A file of torch.save with its tensors in a private map of the file: pages are read when touched.
 class TensorFile {
  public:
-  /// Throws wf::Error when `path` is damaged, or asks its reader to run something dangerous (which
-  /// never happens, but such a file is nobody's checkpoint).
+  /// Throws wf::Error when `path` is damaged, or calls functions that only malicious files call
+  /// (they are never executed, but such files are rejected).
   explicit TensorFile(const std::string& path);
   explicit TensorFile(std::shared_ptr<MappedFile> file);
 
@@ -34,9 +34,9 @@ class TensorFile {
   const std::string& path() const { return file_->path(); }
   const std::shared_ptr<MappedFile>& file() const { return file_; }
 
-  /// Every storage whose checksum is in the file.
-  std::vector<Stretch> checksums() const;
-  /// Compares them all; throws wf::Error naming the first that differs.
+  /// The storages with a checksum in the file.
+  std::vector<ChecksummedRange> checksums() const;
+  /// Verifies them all; throws wf::Error naming the first that differs.
   void verify() const { wf::verify(*file_, checksums()); }
 
   /// The tensor of a node, with its strides; those that share a storage in the file share it here.
@@ -52,21 +52,21 @@ class TensorFile {
   std::map<std::string, at::Storage> storages_;
 };
 
-/// A document with tensors, on its way into a file of torch.save.
+/// A document with tensors, to be written as a file of torch.save.
 class TensorTree {
  public:
   pickle::Document document;
 
-  /// A node for `tensor`, which is kept as it is until the file is written.
+  /// A node for `tensor`, which must not change until the file is written.
   pickle::Value* of(const at::Tensor& tensor);
   /// A dict node of tensors in the order of `names`.
   pickle::Value* of(const std::vector<std::string>& names, const TensorMap& tensors);
 
-  /// A node with all that `file` holds, in types that torch.load(weights_only=True) takes; what was
-  /// shared there is repeated. Throws wf::Error when that makes too many nodes.
+  /// A node with the content of `file`, in types that torch.load(weights_only=True) accepts; shared
+  /// values are repeated. Throws wf::Error if that gives too many nodes.
   pickle::Value* copy_of(TensorFile& file);
 
-  /// Copies all tensors to the CPU, so that theirs may change.
+  /// Copies all tensors to the CPU, so that the originals may change.
   void copy_tensors();
 
   /// Writes `root` atomically. Equal storages are not shared: each tensor is contiguous in the

@@ -14,7 +14,7 @@ namespace {
 // The number 0x1950a86a20f9469cfc6c in a pickle of protocol 2.
 constexpr std::string_view kMagic = "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
 
-// Every storage that a tensor refers to must be there and as large as the pickle says.
+// Every storage that a tensor refers to must exist and have the size that the pickle declares.
 void check_storages(const TorchFile& content, const std::string& where) {
   for (const auto& value : content.document.values) {
     if (!value.is(pickle::Kind::storage)) continue;
@@ -32,7 +32,7 @@ void check_storages(const TorchFile& content, const std::string& where) {
 
 TorchFile parse_zip(std::string_view file, const std::string& where) {
   TorchFile content;
-  // All lie in one folder, called as the file was when it was saved.
+  // All entries are in one directory, named after the file when it was saved.
   constexpr std::string_view kTree = "/data.pkl";
   const auto entries = zip_entries(file, where);
   const ZipEntry* tree = nullptr;
@@ -44,27 +44,27 @@ TorchFile parse_zip(std::string_view file, const std::string& where) {
     if (slash != std::string_view::npos && entry.name.substr(slash) == kTree) tree = &entry;
   }
   WF_CHECK(tree, where, ": a zip archive, but not of torch.save: no data.pkl in it");
-  const auto folder = tree->name.substr(0, tree->name.size() - kTree.size() + 1);
+  const auto directory = tree->name.substr(0, tree->name.size() - kTree.size() + 1);
   std::string_view program;
   for (const auto& entry : entries) {
-    if (entry.name.substr(0, folder.size()) != folder) continue;
-    const auto name = entry.name.substr(folder.size());
+    if (entry.name.substr(0, directory.size()) != directory) continue;
+    const auto name = entry.name.substr(directory.size());
     WF_CHECK(name != "constants.pkl" && name.substr(0, 5) != "code/", where,
              ": a TorchScript program, not a checkpoint: save its state_dict() instead");
     WF_CHECK(entry.plain(), where, ": ", name, " is compressed, which torch.save never does");
     const auto data = zip_data(file, entry);
-    WF_CHECK(data, where, ": damaged: ", name, " is not where the archive's directory says");
+    WF_CHECK(data, where, ": damaged: ", name, " has an invalid location in the archive");
     WF_CHECK(name != "byteorder" || *data != "big", where,
              ": written on a big-endian machine, which is not supported");
     if (&entry == tree) program = *data;
     if (name.substr(0, 5) != "data/") continue;
-    // torch can be told not to compute checksums; it then leaves 0.
+    // torch can be configured not to compute checksums; it then writes 0.
     content.storages[std::string(name.substr(5))] = {
         static_cast<uint64_t>(data->data() - file.data()), entry.size,
         entry.crc ? std::optional(entry.crc) : std::nullopt};
   }
   WF_CHECK(!tree->crc || checksum(program) == tree->crc, where,
-           ": damaged: the checksum of data.pkl does not fit");
+           ": corrupted: checksum mismatch in data.pkl");
   content.document = pickle::read(program, where + ": data.pkl");
   return content;
 }
@@ -95,12 +95,12 @@ TorchFile parse_legacy(std::string_view file, const std::string& where) {
     const auto found = used.find(key->text);
     WF_CHECK(found != used.end(), where, ": damaged: a storage that no tensor uses");
     int64_t count = 0;
-    WF_CHECK(file.size() - at >= sizeof(count), where, ": cut short before storage ", key->text);
+    WF_CHECK(file.size() - at >= sizeof(count), where, ": truncated before storage ", key->text);
     std::memcpy(&count, file.data() + at, sizeof(count));
     at += sizeof(count);
     const uint64_t width = pickle::size_of(found->second->dtype);
     WF_CHECK(count >= 0 && static_cast<uint64_t>(count) <= (file.size() - at) / width, where,
-             ": cut short in storage ", key->text);
+             ": truncated in storage ", key->text);
     content.storages[key->text] = {at, static_cast<uint64_t>(count) * width, std::nullopt};
     at += static_cast<uint64_t>(count) * width;
   }

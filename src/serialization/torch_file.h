@@ -1,5 +1,5 @@
-// What a file of torch.save holds, without torch: a tree of values and where the tensors' bytes
-// are.
+// The content of a file of torch.save, without torch: a tree of values and the locations of the
+// tensors' bytes.
 #pragma once
 
 #include "serialization/pickle.h"
@@ -24,9 +24,9 @@ struct TorchFile {
 /// Whether `file` begins as a zip archive or as the format that PyTorch wrote before 1.6.
 bool looks_like_torch(std::string_view file);
 
-/// Parses a whole file in memory. Every tensor of the document lies inside its region, every region
-/// inside the file. Throws wf::Error naming `where` for all that is damaged. Checks the CRC-32 of
-/// the tree, not of the tensors' bytes.
+/// Parses a complete file in memory. Every tensor of the document is inside its region, every
+/// region inside the file. Throws wf::Error naming `where` for any damage. Checks the CRC-32 of the
+/// tree, not of the tensors' bytes.
 TorchFile parse_torch_file(std::string_view file, const std::string& where);
 
 }  // namespace wf

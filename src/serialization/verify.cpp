@@ -15,26 +15,26 @@
 namespace wf {
 namespace {
 
-struct Piece {
-  size_t stretch;
+struct Chunk {
+  size_t range;
   uint64_t begin, size;
   char* to;  // or nullptr
   uint32_t checksum;
 };
 
-std::vector<Piece> pieces_of(const std::vector<Stretch>& stretches,
+std::vector<Chunk> chunks_of(const std::vector<ChecksummedRange>& ranges,
                              const std::vector<Destination>& destinations) {
-  constexpr uint64_t kPiece = 8 << 20;
-  std::vector<Piece> pieces;
-  for (size_t i = 0; i < stretches.size(); ++i) {
+  constexpr uint64_t kChunk = 8 << 20;
+  std::vector<Chunk> chunks;
+  for (size_t i = 0; i < ranges.size(); ++i) {
     const auto add = [&](uint64_t begin, uint64_t end, char* to) {
       for (uint64_t size = 0; begin < end; begin += size, to += to ? size : 0) {
-        size = std::min(kPiece, end - begin);
-        pieces.push_back({i, begin, size, to, 0});
+        size = std::min(kChunk, end - begin);
+        chunks.push_back({i, begin, size, to, 0});
       }
     };
-    uint64_t at = stretches[i].begin;
-    const uint64_t end = at + stretches[i].size;
+    uint64_t at = ranges[i].begin;
+    const uint64_t end = at + ranges[i].size;
     auto next = std::lower_bound(destinations.begin(), destinations.end(), at,
                                  [](const Destination& d, uint64_t b) { return d.begin < b; });
     for (; next != destinations.end() && next->begin < end; ++next) {
@@ -44,11 +44,11 @@ std::vector<Piece> pieces_of(const std::vector<Stretch>& stretches,
     }
     add(at, end, nullptr);
   }
-  return pieces;
+  return chunks;
 }
 
-// Past the caches, which weights of this size would only empty: a third less memory traffic, as
-// what lies at `to` is not read first.
+// Bypasses the caches, which weights of this size would flush: a third less memory traffic, as the
+// destination is not read first.
 void stream(char* to, const char* from, size_t size) {
 #ifdef __SSE2__
   constexpr size_t kVector = sizeof(__m128i);
@@ -65,41 +65,41 @@ void stream(char* to, const char* from, size_t size) {
 #endif
 }
 
-// The checksum reads what then lies in the second-level cache for the copy.
-uint32_t copy(const MappedFile& file, const Piece& piece) {
-  constexpr uint64_t kChunk = 128 << 10;
+// Block by block: the checksum brings a block into the second-level cache, from which it is copied.
+uint32_t copy(const MappedFile& file, const Chunk& chunk) {
+  constexpr uint64_t kBlock = 128 << 10;
   WF_CHECK(file.whole(), file.path(), ": cannot read: it became shorter");
   uint32_t sum = 0;
-  for (uint64_t done = 0; done < piece.size; done += kChunk) {
-    const auto chunk = file.bytes().substr(piece.begin + done, std::min(kChunk, piece.size - done));
-    sum = checksum(chunk, sum);
-    stream(piece.to + done, chunk.data(), chunk.size());
+  for (uint64_t done = 0; done < chunk.size; done += kBlock) {
+    const auto block = file.bytes().substr(chunk.begin + done, std::min(kBlock, chunk.size - done));
+    sum = checksum(block, sum);
+    stream(chunk.to + done, block.data(), block.size());
   }
 #ifdef __SSE2__
   _mm_sfence();
 #endif
-  file.release(file.bytes().data() + piece.begin, piece.size);
+  file.release(file.bytes().data() + chunk.begin, chunk.size);
   return sum;
 }
 
 }  // namespace
 
-void verify(const MappedFile& file, const std::vector<Stretch>& stretches,
+void verify(const MappedFile& file, const std::vector<ChecksummedRange>& ranges,
             const std::vector<Destination>& destinations) {
-  auto pieces = pieces_of(stretches, destinations);
-  at::parallel_for(0, static_cast<int64_t>(pieces.size()), 1, [&](int64_t begin, int64_t end) {
+  auto chunks = chunks_of(ranges, destinations);
+  at::parallel_for(0, static_cast<int64_t>(chunks.size()), 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      auto& piece = pieces[i];
-      piece.checksum = piece.to ? copy(file, piece) : file.checksum_of(piece.begin, piece.size);
+      auto& chunk = chunks[i];
+      chunk.checksum = chunk.to ? copy(file, chunk) : file.checksum_of(chunk.begin, chunk.size);
     }
   });
-  std::vector<uint32_t> sums(stretches.size(), checksum(""));
-  for (const auto& piece : pieces) {
-    sums[piece.stretch] = checksum_of_both(sums[piece.stretch], piece.checksum, piece.size);
+  std::vector<uint32_t> sums(ranges.size(), checksum(""));
+  for (const auto& chunk : chunks) {
+    sums[chunk.range] = checksum_of_both(sums[chunk.range], chunk.checksum, chunk.size);
   }
-  for (size_t i = 0; i < stretches.size(); ++i) {
-    WF_CHECK(sums[i] == stretches[i].checksum, file.path(), ": damaged: the checksum of ",
-             stretches[i].what, " does not fit");
+  for (size_t i = 0; i < ranges.size(); ++i) {
+    WF_CHECK(sums[i] == ranges[i].checksum, file.path(), ": corrupted: checksum mismatch in ",
+             ranges[i].what);
   }
 }
 

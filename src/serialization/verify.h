@@ -1,4 +1,4 @@
-// Checksums inside files of weights, compared alone or on the way into memory.
+// Checksums inside files of weights, verified in advance or during loading.
 #pragma once
 
 #include "weightformer/serialization/safetensors.h"
@@ -10,17 +10,17 @@ namespace wf {
 
 class MappedFile;
 
-/// Where a part of a file is copied to.
+/// A part of a file and the memory that it is copied to.
 struct Destination {
   uint64_t begin = 0, size = 0;
   void* to = nullptr;
 };
 
-/// Compares all stretches, in as many threads as torch has. What `destinations` ask for is copied
-/// on the way, so that the file is read once for both; they are in the order of the file, do not
-/// overlap, and each lies inside one stretch. Throws wf::Error naming the first stretch whose
-/// checksum differs; what was copied is then not to be used.
-void verify(const MappedFile& file, const std::vector<Stretch>& stretches,
+/// Verifies all ranges in torch's threads. The `destinations` are copied on the way, so that the
+/// file is read only once; they are in the order of the file, do not overlap, and each is inside
+/// one range. Throws wf::Error naming the first range whose checksum differs; the copies must then
+/// not be used.
+void verify(const MappedFile& file, const std::vector<ChecksummedRange>& ranges,
             const std::vector<Destination>& destinations = {});
 
 }  // namespace wf

@@ -19,14 +19,14 @@ using nlohmann::json;
 using pickle::Kind;
 using pickle::Value;
 
-constexpr const char* kAveraged[] = {"model_ema", "ema", "state_dict_ema", "ema_state_dict"};
+constexpr const char* kEma[] = {"model_ema", "ema", "state_dict_ema", "ema_state_dict"};
 constexpr const char* kPlain[] = {"model", "state_dict", "model_state_dict",
                                   "net",   "module",     "weights"};
-constexpr int kWrappers = 3;  // of one another
+constexpr int kWrappers = 3;  // nested in each other
 
-// Metadata of the safetensors files into which wf_convert used to put whole checkpoints, with each
-// tensor named by its path: "model.head.weight", "optimizer.state.0.exp_avg".
-constexpr const char* kWholeCheckpoint = "checkpoint";
+// Metadata of the safetensors files into which wf_convert used to put complete checkpoints, with
+// each tensor named by its path: "model.head.weight", "optimizer.state.0.exp_avg".
+constexpr const char* kFullCheckpoint = "checkpoint";
 
 bool is_state_dict(const Value& value) {
   for (size_t i = 1; i < value.items.size() && value.is(Kind::dict); i += 2) {
@@ -46,34 +46,32 @@ std::pair<const Value*, std::string> inside(const Value& root, const char* const
 
 std::pair<const Value*, std::string> find_weights(const TensorFile& file, bool ema) {
   const Value* at = &file.root();
-  std::string taken;
+  std::string source_key;
   if (ema) {
-    std::tie(at, taken) = inside(*at, kAveraged);
-    WF_CHECK(at, file.path(), ": no averaged weights in it (looked for ",
-             join({std::begin(kAveraged), std::end(kAveraged)}, ", "), ")");
+    std::tie(at, source_key) = inside(*at, kEma);
+    WF_CHECK(at, file.path(), ": no EMA weights in it (looked for ",
+             join({std::begin(kEma), std::end(kEma)}, ", "), ")");
   }
   for (int level = 0; level < kWrappers; ++level) {
-    // Wrappers first: a training script may keep a tensor of its own (best_acc1) beside them.
+    // Wrappers first: a training script may store another tensor (best_acc1) beside them.
     auto [next, key] = inside(*at, kPlain);
-    if (!next && !is_state_dict(*at)) std::tie(next, key) = inside(*at, kAveraged);
+    if (!next && !is_state_dict(*at)) std::tie(next, key) = inside(*at, kEma);
     if (!next) break;
     at = next;
-    taken += (taken.empty() ? "" : ".") + key;
+    source_key += (source_key.empty() ? "" : ".") + key;
   }
   WF_CHECK(is_state_dict(*at), file.path(),
            ": no weights in it: expected tensors by name, or a "
            "dict of them under ",
            join({std::begin(kPlain), std::end(kPlain)}, ", "), " or ",
-           join({std::begin(kAveraged), std::end(kAveraged)}, ", "),
+           join({std::begin(kEma), std::end(kEma)}, ", "),
            at->is(Kind::opaque) ? ". It holds a pickled " + at->text.substr(0, 100) +
                                       "; save model.state_dict() instead"
                                 : "");
-  return {at, taken};
+  return {at, source_key};
 }
 
-bool has_both(const Value& root) {
-  return inside(root, kAveraged).first && inside(root, kPlain).first;
-}
+bool has_both(const Value& root) { return inside(root, kEma).first && inside(root, kPlain).first; }
 
 TensorMap without_prefixes(const TensorMap& tensors) {
   TensorMap out;
@@ -150,54 +148,55 @@ struct Copy {
   at::Tensor to, from;
 };
 
-// Makes those copies that are plain ones of a part of the file with a checksum, and compares all
-// checksums. Returns the other copies.
+// Performs the copies that are plain copies of a checksummed range, verifying all checksums on the
+// way. Returns the other copies.
 std::vector<Copy> copy_checked(const Weights& weights, std::vector<Copy> copies) {
-  auto stretches = weights.checksums;
-  std::sort(stretches.begin(), stretches.end(),
-            [](const Stretch& a, const Stretch& b) { return a.begin < b.begin; });
-  const auto in_stretch = [&](uint64_t begin, uint64_t end) {
-    auto after = std::upper_bound(stretches.begin(), stretches.end(), begin,
-                                  [](uint64_t at, const Stretch& s) { return at < s.begin; });
-    return after != stretches.begin() && end <= (--after)->begin + after->size;
+  auto ranges = weights.checksums;
+  std::sort(ranges.begin(), ranges.end(),
+            [](const ChecksummedRange& a, const ChecksummedRange& b) { return a.begin < b.begin; });
+  const auto in_range = [&](uint64_t begin, uint64_t end) {
+    auto after =
+        std::upper_bound(ranges.begin(), ranges.end(), begin,
+                         [](uint64_t at, const ChecksummedRange& s) { return at < s.begin; });
+    return after != ranges.begin() && end <= (--after)->begin + after->size;
   };
   const auto file = weights.file->bytes();
-  uint64_t filled = 0;  // of the file: two names may share their memory
+  uint64_t filled = 0;  // in the file: two names may share memory
   std::vector<Destination> plain;
   std::vector<Copy> others;
   for (auto& copy : copies) {
     const auto& [to, from] = copy;
-    // What was copied out when it was read is not in the map: an offset beyond its end.
+    // A tensor that was copied out on reading is not in the map: its offset is beyond the end.
     const uint64_t begin = reinterpret_cast<uintptr_t>(from.const_data_ptr()) -
                            reinterpret_cast<uintptr_t>(file.data());
     const auto end = begin + from.nbytes();
     if (from.is_contiguous() && to.is_contiguous() && to.is_cpu() &&
         to.scalar_type() == from.scalar_type() && begin >= filled && end > begin &&
-        end <= file.size() && in_stretch(begin, end)) {
+        end <= file.size() && in_range(begin, end)) {
       plain.push_back({begin, from.nbytes(), to.data_ptr()});
       filled = end;
     } else {
       others.push_back(std::move(copy));
     }
   }
-  verify(*weights.file, stretches, plain);
+  verify(*weights.file, ranges, plain);
   return others;
 }
 
 Weights safetensors_weights(const std::shared_ptr<MappedFile>& map, bool ema) {
   auto file = read_safetensors(map);
   Weights out{{}, classes_of(file), "", settings_of(file), map, file.checksums};
-  if (!file.metadata.count(kWholeCheckpoint)) {
+  if (!file.metadata.count(kFullCheckpoint)) {
     WF_CHECK(!ema, map->path(), ": holds one set of weights, no EMA weights");
     out.tensors = without_prefixes(file.tensors);
     return out;
   }
   auto trained = with_prefix(file.tensors, "model."),
        averages = with_prefix(file.tensors, "model_ema.");
-  out.averaged_too = !trained.empty() && !averages.empty();
-  out.taken = ema ? "model_ema" : "model";
+  out.has_ema = !trained.empty() && !averages.empty();
+  out.source_key = ema ? "model_ema" : "model";
   out.tensors = without_prefixes(ema ? averages : trained);
-  WF_CHECK(!out.tensors.empty(), map->path(), ": no tensor ", out.taken, ".* in it");
+  WF_CHECK(!out.tensors.empty(), map->path(), ": no tensor ", out.source_key, ".* in it");
   return out;
 }
 
@@ -206,7 +205,7 @@ bool is_head(const std::string& name, const std::vector<std::string>& heads) {
                      [&](const auto& prefix) { return starts_with(name, prefix); });
 }
 
-Weights compared(Weights weights, Checksums when) {
+Weights apply_checksum_policy(Weights weights, Checksums when) {
   if (when == Checksums::now) verify(*weights.file, weights.checksums);
   if (when != Checksums::while_loading) weights.checksums.clear();
   return weights;
@@ -231,10 +230,10 @@ std::string bare_name(std::string name) {
 }
 
 Weights read_weights(TensorFile& file, bool ema) {
-  const auto [dict, taken] = find_weights(file, ema);
+  const auto [dict, source_key] = find_weights(file, ema);
   return {without_prefixes(file.tensors(*dict)),
           classes_of(file.root()),
-          taken,
+          source_key,
           settings_of(file.root()),
           file.file(),
           {},
@@ -247,9 +246,9 @@ Weights read_weights(const std::string& path, const WeightsOptions& options) {
     TensorFile file(map);
     auto weights = read_weights(file, options.ema);
     weights.checksums = file.checksums();
-    return compared(std::move(weights), options.checksums);
+    return apply_checksum_policy(std::move(weights), options.checksums);
   }
-  return compared(safetensors_weights(map, options.ema), options.checksums);
+  return apply_checksum_policy(safetensors_weights(map, options.ema), options.checksums);
 }
 
 TensorMap state_dict(const torch::nn::Module& module) {
@@ -274,31 +273,31 @@ LoadReport load_weights(torch::nn::Module& module, Weights&& weights, const std:
   const auto state = state_dict(module);
   const auto& tensors = weights.tensors;
   LoadReport report{only_in(state, tensors), only_in(tensors, state), {}};
-  const auto &missing = report.missing, &surplus = report.surplus;
-  WF_CHECK(options.allow_missing || (missing.empty() && surplus.empty()), name_of(),
+  const auto &missing = report.missing, &unexpected = report.unexpected;
+  WF_CHECK(options.allow_missing || (missing.empty() && unexpected.empty()), name_of(),
            ": not the weights of this model: ", missing.empty() ? "" : "missing " + listed(missing),
-           missing.empty() || surplus.empty() ? "" : "; ",
-           surplus.empty() ? "" : "surplus " + listed(surplus));
+           missing.empty() || unexpected.empty() ? "" : "; ",
+           unexpected.empty() ? "" : "unexpected " + listed(unexpected));
   std::vector<Copy> copies;
   for (const auto& [name, tensor] : tensors) {
     const auto own = state.find(name);
     if (own == state.end()) continue;
-    const bool other_head = is_head(name, options.heads) && tensor.dim() == own->second.dim() &&
-                            tensor.size(0) != own->second.size(0);
-    if (other_head && options.other_head) {
-      report.fresh_head.push_back(name);
+    const bool head_mismatch = is_head(name, options.heads) && tensor.dim() == own->second.dim() &&
+                               tensor.size(0) != own->second.size(0);
+    if (head_mismatch && options.allow_head_mismatch) {
+      report.reinitialized.push_back(name);
       continue;
     }
     WF_CHECK(tensor.sizes() == own->second.sizes(), name_of(), ": ", name, " is ", tensor.sizes(),
              " in the file and ", own->second.sizes(), " in the model",
-             other_head ? str(": the weights are of ", tensor.size(0),
+             head_mismatch ? str(": the weights are of ", tensor.size(0),
                                    " classes; set that number (MODEL.NUM_CLASSES, num_classes()), "
                                    "or fine-tune with wf_train --pretrained")
                         : "; is it of the model that was asked for (MODEL.NAME, --model)?");
     copies.push_back({own->second, tensor});
   }
-  WF_CHECK(!copies.empty(), source, ": not one tensor of this model is in it");
-  // In the order of the file, which is how it is read fastest.
+  WF_CHECK(!copies.empty(), source, ": contains no tensor of this model");
+  // In the order of the file, which is the fastest order to read it in.
   std::sort(copies.begin(), copies.end(), [](const Copy& a, const Copy& b) {
     return std::less<const void*>()(a.from.const_data_ptr(), b.from.const_data_ptr());
   });

@@ -1,9 +1,9 @@
-"""The yardstick of `wf_bench --data`: torchvision, timm and DALI's CPU path on the same pictures.
+"""The baseline of `wf_bench --data`: torchvision, timm and DALI's CPU path on the same images.
 
-    python bench_data.py --data FOLDER --who torchvision|timm|dali [--rows crop,recipe,eval]
+    python bench_data.py --data DIRECTORY --who torchvision|timm|dali [--rows crop,recipe,eval]
 
 One process and one thread; images per second of CPU time, best and median over the passes through
-the folder. Prints one JSON line with the keys of wf_bench. FOLDER is searched for pictures.
+the directory. Prints one JSON line with the keys of wf_bench. DIRECTORY is searched for images.
 Needs torchvision (0.26.0), timm, or nvidia-dali-cuda130 (which runs without a GPU).
 """
 
@@ -20,7 +20,7 @@ p.add_argument("--data", required=True)
 p.add_argument("--who", required=True, choices=["torchvision", "timm", "dali"])
 p.add_argument("--rows", default="crop,recipe,eval")
 p.add_argument("--size", type=int, default=224)
-p.add_argument("--images", type=int, default=512, help="at most this many pictures")
+p.add_argument("--images", type=int, default=512, help="maximum number of images")
 p.add_argument("--passes", type=int, default=3)
 args = p.parse_args()
 
@@ -32,14 +32,14 @@ except ImportError as problem:
                      "pip install torchvision==0.26.0 timm, or nvidia-dali-cuda130")
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-files = sorted(os.path.join(folder, name) for folder, _, names in os.walk(args.data) for name in names
+files = sorted(os.path.join(directory, name) for directory, _, names in os.walk(args.data) for name in names
                if name.lower().endswith((".jpg", ".jpeg", ".png", ".webp", ".bmp")))[: args.images]
 if not files:
-    raise SystemExit(f"{args.data}: no pictures")
+    raise SystemExit(f"{args.data}: no images")
 
 
 def rate(one_pass):
-    """Pictures per second of this process's CPU time; the first pass is not counted."""
+    """Images per second of this process's CPU time; the first pass is not counted."""
     one_pass()
     seconds = []
     for _ in range(args.passes):
@@ -66,7 +66,7 @@ def python_rows():
 
         # timm asks for 0 bits at the highest magnitudes, which Pillow 13 refuses.
         posterize = ImageOps.posterize
-        ImageOps.posterize = lambda picture, bits: posterize(picture, max(1, bits))
+        ImageOps.posterize = lambda image, bits: posterize(image, max(1, bits))
         rows["recipe"] = create_transform(
             input_size=args.size, is_training=True, color_jitter=0.4, auto_augment="rand-m9-mstd0.5-inc1",
             re_prob=0.25, re_mode="pixel", re_count=1, interpolation="bicubic")
@@ -98,16 +98,16 @@ def dali_rows():
         def made():
             bytes_, _ = fn.readers.file(files=files, labels=[0] * len(files), random_shuffle=False, name="files")
             if crop:
-                picture = fn.decoders.image_random_crop(bytes_, device="cpu", random_aspect_ratio=[0.75, 4 / 3],
+                image = fn.decoders.image_random_crop(bytes_, device="cpu", random_aspect_ratio=[0.75, 4 / 3],
                                                         random_area=[0.08, 1.0], num_attempts=10)
-                picture = fn.resize(picture, size=(args.size, args.size), interp_type=types.INTERP_CUBIC, antialias=True)
+                image = fn.resize(image, size=(args.size, args.size), interp_type=types.INTERP_CUBIC, antialias=True)
                 mirror = fn.random.coin_flip()
             else:
-                picture = fn.decoders.image(bytes_, device="cpu")
-                picture = fn.resize(picture, size=(args.size * 256 // 224,) * 2, interp_type=types.INTERP_CUBIC,
+                image = fn.decoders.image(bytes_, device="cpu")
+                image = fn.resize(image, size=(args.size * 256 // 224,) * 2, interp_type=types.INTERP_CUBIC,
                                     antialias=True)
                 mirror = 0
-            return fn.crop_mirror_normalize(picture, crop=(args.size, args.size), mirror=mirror, output_layout="CHW",
+            return fn.crop_mirror_normalize(image, crop=(args.size, args.size), mirror=mirror, output_layout="CHW",
                                             dtype=types.FLOAT, mean=[255 * m for m in MEAN], std=[255 * s for s in STD])
 
         built = made()

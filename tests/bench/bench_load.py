@@ -1,8 +1,8 @@
 """Loading 150 million parameters: this program against torch.load(mmap=True) + load_state_dict.
 
-    python bench_load.py WF_BENCH [FOLDER] [--millions N] [--threads T]
+    python bench_load.py WF_BENCH [DIRECTORY] [--millions N] [--threads T]
 
-Writes two files of 4 bytes a parameter to FOLDER (a temporary one) and prints a line of JSON for
+Writes two files of 4 bytes a parameter to DIRECTORY (a temporary one) and prints a line of JSON for
 each format: seconds of both (best of five, file in the page cache; PyTorch reads the .pth in both),
 their ratio, also without comparing checksums (PyTorch compares none), and the memory that this
 program needs at most, as a multiple of the parameters.
@@ -18,7 +18,7 @@ import torch
 
 arguments = argparse.ArgumentParser()
 arguments.add_argument("wf_bench")
-arguments.add_argument("folder", nargs="?")
+arguments.add_argument("directory", nargs="?")
 arguments.add_argument("--millions", type=int, default=150)
 arguments.add_argument("--threads", type=int, default=2)
 a = arguments.parse_args()
@@ -43,23 +43,23 @@ def torch_seconds(path, module):
     return min(times)
 
 
-with tempfile.TemporaryDirectory(dir=a.folder) as folder:
+with tempfile.TemporaryDirectory(dir=a.directory) as directory:
     module = Net(a.millions).to_empty(device="cpu")
     state = {k: torch.randn_like(v) for k, v in module.state_dict().items()}
-    torch.save(state, f"{folder}/w.pth")
+    torch.save(state, f"{directory}/w.pth")
     convert = a.wf_bench.replace("wf_bench", "wf_convert")
-    subprocess.run([convert, f"{folder}/w.pth", f"{folder}/w.safetensors", "--weights-only"], check=True,
+    subprocess.run([convert, f"{directory}/w.pth", f"{directory}/w.safetensors", "--weights-only"], check=True,
                    stdout=subprocess.DEVNULL)
     del state
     for name in ("w.pth", "w.safetensors"):
-        path = f"{folder}/{name}"
+        path = f"{directory}/{name}"
         def ours(*more):
             line = subprocess.run([a.wf_bench, "--load", "--weights", path, "--steps", "5", "--warmup", "1", "--threads",
                                    str(a.threads), *more], check=True, capture_output=True, text=True).stdout
             return json.loads(line)
 
         checked, unchecked = ours(), ours("--unverified")
-        theirs = torch_seconds(f"{folder}/w.pth", module)
+        theirs = torch_seconds(f"{directory}/w.pth", module)
         print(json.dumps({"file": name, "ours_s": checked["seconds_best"], "unverified_s": unchecked["seconds_best"],
                           "torch_s": round(theirs, 4), "ratio": round(checked["seconds_best"] / theirs, 3),
                           "unverified_ratio": round(unchecked["seconds_best"] / theirs, 3),

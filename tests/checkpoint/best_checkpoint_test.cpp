@@ -21,13 +21,14 @@ class RestoreBest : public ::testing::Test {
     state_.optimizer = make_optimizer({}, param_groups(*state_.model, 0.05));
   }
 
-  // A checkpoint of a run whose best value so far is `metric`; `best`: it is this one's own.
+  // A checkpoint of a run whose best value so far is `metric`; `best`: it is the value of this
+  // checkpoint.
   void save(const std::string& name, int64_t serial, double metric, bool best) {
     state_.progress.best_metric = metric;
     state_.progress.best_weights = serial;
     save_checkpoint(directory_ / name, state_, {serial, /*world=*/1, best});
   }
-  // Restores for a run that was resumed where its best value was `metric`; returns what is logged.
+  // Restores for a run that was resumed with the best value `metric`; returns the log.
   std::string restore(double metric, const MetricSpec& spec = kAccuracy) {
     progress_.best_metric = metric;
     progress_.best_weights = 1;
@@ -43,7 +44,7 @@ class RestoreBest : public ::testing::Test {
   Progress progress_;
 };
 
-TEST_F(RestoreBest, SaysNothingWhereFileAndProgressAgree) {
+TEST_F(RestoreBest, LogsNothingIfFileAndProgressAgree) {
   save("ckpt_epoch_1.pth", 1, 60, /*best=*/true);
   save("max_acc.pth", 1, 60, /*best=*/true);
   save("ckpt_epoch_2.pth", 2, 60, /*best=*/false);
@@ -52,7 +53,7 @@ TEST_F(RestoreBest, SaysNothingWhereFileAndProgressAgree) {
   EXPECT_EQ(best_serial(), 1);
 }
 
-TEST_F(RestoreBest, SaysNothingBeforeTheFirstValidation) {
+TEST_F(RestoreBest, LogsNothingBeforeTheFirstValidation) {
   save("ckpt_epoch_1.pth", 1, Progress::kNone, /*best=*/false);
   EXPECT_EQ(restore(Progress::kNone), "");
   EXPECT_FALSE(progress_.has_best());
@@ -64,7 +65,7 @@ TEST_F(RestoreBest, TakesTheCheckpointThatShouldBeTheBestOne) {
     save("ckpt_epoch_2.pth", 2, 65.83, /*best=*/true);
     save("ckpt_epoch_3.pth", 3, 65.83, /*best=*/false);
     const auto log = restore(65.83);
-    EXPECT_NE(log.find("max_acc.pth: top-1 65.83 %, taken from " + (directory_ / "ckpt_epoch_2")),
+    EXPECT_NE(log.find("max_acc.pth: top-1 65.83 %, copied from " + (directory_ / "ckpt_epoch_2")),
               std::string::npos)
         << log;
     EXPECT_EQ(best_serial(), 2);
@@ -92,7 +93,7 @@ TEST_F(RestoreBest, KeepsABetterOneWhenTheRunGoesBack) {
   save("ckpt_epoch_1.pth", 1, 55.83, /*best=*/true);
   save("max_acc.pth", 7, 70, /*best=*/true);
   const auto log = restore(55.83);
-  EXPECT_NE(log.find("max_acc.pth: stays the best until a validation is as good, top-1 70.00 % "
+  EXPECT_NE(log.find("max_acc.pth: remains the best until a validation is as good, top-1 70.00 % "
                      "(resumed: top-1 55.83 %)"),
             std::string::npos)
       << log;
@@ -108,19 +109,19 @@ TEST_F(RestoreBest, PassesOverADamagedCheckpoint) {
   bytes.at(bytes.find(std::string("\0\0\0@\0\0\0@", 8))) ^= 1;  // the weights, which are 2
   write_file(directory_ / "ckpt_epoch_2.pth", bytes);
   const auto log = restore(70);
-  EXPECT_NE(log.find("not taken as the best checkpoint: "), std::string::npos) << log;
+  EXPECT_NE(log.find("not used as the best checkpoint: "), std::string::npos) << log;
   EXPECT_NE(log.find("the weights that had the best top-1 70.00 % are lost"), std::string::npos)
       << log;
   EXPECT_EQ(best_serial(), 1);
   EXPECT_EQ(progress_.best_metric, 60);
 }
 
-TEST_F(RestoreBest, ForgetsABestWhoseWeightsAreNowhere) {
+TEST_F(RestoreBest, DropsABestWithoutWeights) {
   save("ckpt_epoch_3.pth", 3, 60, /*best=*/false);
   for (const bool damaged : {false, true}) {
     if (damaged) write_file(directory_ / "max_acc.pth", "not a checkpoint");
     const auto log = restore(60);
-    EXPECT_NE(log.find("max_acc.pth: not there, and it had the best top-1 60.00 %"),
+    EXPECT_NE(log.find("max_acc.pth: missing, and it had the best top-1 60.00 %"),
               std::string::npos)
         << log;
     EXPECT_FALSE(progress_.has_best());

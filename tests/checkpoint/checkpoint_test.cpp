@@ -50,7 +50,7 @@ std::set<std::string> files_in(const std::string& folder) {
   return names;
 }
 
-// A Progress whose fields all differ from each other and from a fresh one.
+// A Progress whose fields all differ from each other and from the defaults.
 struct Fill {
   int64_t count = 3;
   void operator()(int64_t& field, const char*) { field = count++; }
@@ -127,7 +127,7 @@ TEST(Checkpoint, PlainWeightsCannotBeResumed) {
   EXPECT_THROW(CheckpointFile(golden_path("checkpoints/bare_state_dict.pth")), Error);
 }
 
-TEST(Checkpoint, ThePublishedTrainersGoesOnWithItsOptimizerAndItsPlaceOnTheSchedule) {
+TEST(Checkpoint, OfTheOriginalTrainerResumesWithOptimizerAndSchedule) {
   const auto path = golden_path("checkpoints/published_trainer.pth");
   auto state = nano_state();
   CheckpointFile(path).load_into(state, /*steps_per_epoch=*/4);
@@ -135,7 +135,7 @@ TEST(Checkpoint, ThePublishedTrainersGoesOnWithItsOptimizerAndItsPlaceOnTheSched
   EXPECT_EQ(state.progress.batch, 0);
   EXPECT_EQ(state.progress.step, 8);
   EXPECT_EQ(state.progress.best_metric, 41.5);
-  // By number in the file, by name here: 0 is the first that decays, 27 the first that does not.
+  // By index in the file, by name here: 0 is the first with weight decay, 27 the first without.
   TensorFile file(path);
   const auto& slots = *file.root().find("optimizer")->find("state");
   const auto own = state.optimizer->state();
@@ -208,7 +208,8 @@ TEST(Checkpoint, OfFormatTwoResumesWhereItStood) {
   EXPECT_FALSE(file.published());
   EXPECT_EQ(file.serial(), 4);
   file.load_into(state, /*steps_per_epoch=*/7);
-  EXPECT_EQ(state.progress.epoch, 2) << "at the root of the file it says 1, the last one finished";
+  EXPECT_EQ(state.progress.epoch, 2)
+      << "at the root of the file it is 1, the index of the last finished one";
   EXPECT_EQ(state.progress.batch, 3);
   EXPECT_EQ(state.progress.batches, 5);
   EXPECT_EQ(state.progress.step, 13);
@@ -218,7 +219,7 @@ TEST(Checkpoint, OfFormatTwoResumesWhereItStood) {
   EXPECT_EQ(file.config(Config()).seed, 7);
 }
 
-// A checkpoint whose format is that of a version to come.
+// A checkpoint with the format of a future version.
 void write_later_format(const std::string& path) {
   TensorTree tree;
   auto* root = tree.document.make(pickle::Kind::dict);
@@ -280,7 +281,7 @@ TEST(NewestCheckpoint, IsTheOneSavedLastThatIsValid) {
   EXPECT_EQ(newest_path(folder.path()), folder / "ckpt_epoch_9.pth");
 }
 
-TEST(NewestCheckpoint, IsTheBestOneWhenNoOtherIsValidAndNeverAFreshStartOverRuins) {
+TEST(NewestCheckpoint, FallsBackToBestAndNeverRestartsOverDamagedFiles) {
   const TempDir folder;
   auto state = nano_state();
   save_checkpoint(folder / "max_acc.pth", state, {/*serial=*/1});
@@ -293,7 +294,8 @@ TEST(NewestCheckpoint, IsTheBestOneWhenNoOtherIsValidAndNeverAFreshStartOverRuin
     newest_checkpoint(folder.path());
     FAIL() << "it would have been overwritten";
   } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("none of them is valid"), std::string::npos);
+    EXPECT_NE(std::string(error.what()).find("all checkpoints here are invalid"),
+              std::string::npos);
   }
 }
 
@@ -305,7 +307,7 @@ CheckpointOptions every(int64_t epochs) {
   return options;
 }
 
-// What the trainer tells of the end of an epoch.
+// A report of the end of an epoch.
 void end_epoch(CheckpointObserver& observer, TrainState& state, int64_t epoch, EpochReport report) {
   report.epoch = state.progress.epoch = epoch - 1;
   state.progress.step = 10 * epoch;
@@ -314,7 +316,7 @@ void end_epoch(CheckpointObserver& observer, TrainState& state, int64_t epoch, E
   observer.on_epoch_end(state, report);
 }
 
-TEST(CheckpointObserver, AnEpochIsThereBeforeItsValidation) {
+TEST(CheckpointObserver, AnEpochIsSavedBeforeItsValidation) {
   const TempDir folder;
   auto state = nano_state();
   state.progress.step = state.progress.batch = state.progress.batches = 10;
@@ -327,12 +329,12 @@ TEST(CheckpointObserver, AnEpochIsThereBeforeItsValidation) {
   EXPECT_EQ(resumed.progress.epoch, 0);
   EXPECT_EQ(resumed.progress.batch, 10);
   const TensorFile file(folder / "ckpt_epoch_1.pth");
-  EXPECT_EQ(file.root().find("epoch")->integer, 1) << "the published trainer resumes there";
+  EXPECT_EQ(file.root().find("epoch")->integer, 1) << "the original trainer resumes there";
   CheckpointObserver again(folder.path(), every(1), list_checkpoints(folder.path()));
   again.on_start(resumed);
   std::filesystem::remove(folder / "ckpt_epoch_1.pth");
-  again.on_train_epoch_end(resumed, epoch_report());  // it was resumed here
-  again.on_stop(resumed);                             // waits for what is being written
+  again.on_train_epoch_end(resumed, epoch_report());  // resumed at this step
+  again.on_stop(resumed);                             // waits for pending writes
   EXPECT_EQ(files_in(folder.path()), (std::set<std::string>{"ckpt_step_10.pth"}));
 }
 
@@ -353,7 +355,7 @@ TEST(CheckpointObserver, KeepsTheNewestThreeAndTheBest) {
   EXPECT_EQ(best.progress.epoch, 3);
 }
 
-TEST(CheckpointObserver, ARunThatWentBackIsNotOvertakenByWhatItLeftBehind) {
+TEST(CheckpointObserver, ARunThatWentBackIgnoresAbandonedCheckpoints) {
   const TempDir folder;
   auto state = nano_state();
   const auto train_to = [&](int64_t first, int64_t last) {
@@ -439,7 +441,7 @@ TEST(Checkpoint, KeepsEveryEmaUnderItsOwnKey) {
       << "one that is not in the file starts from the trained weights";
 }
 
-TEST(CheckpointObserver, AFolderThatCannotBeWrittenDoesNotEndTheRun) {
+TEST(CheckpointObserver, AnUnwritableDirectoryDoesNotEndTheRun) {
   const TempDir folder;
   const auto state = nano_state();
   {
@@ -449,7 +451,7 @@ TEST(CheckpointObserver, AFolderThatCannotBeWrittenDoesNotEndTheRun) {
         << "the last chance to save must not pass silently";
     EXPECT_THROW(observer.on_epoch_end(state, epoch_report(true, /*last=*/true)), Error);
   }
-  // Once there is room again the same snapshot goes to the disk, the best one too.
+  // Once there is space again, the same snapshot is written, and the best one too.
   auto options = every(1);
   options.retry_after = std::chrono::milliseconds(5);
   CheckpointObserver observer(folder / "late", options, {});
@@ -476,7 +478,7 @@ TEST(CheckpointObserver, AFullDiskIsAnErrorLineAndTheOldCheckpointStays) {
   std::signal(SIGXFSZ, SIG_IGN);
   rlimit small = before;
   small.rlim_cur = 100'000;
-  // The first one must be on the disk before there is no more room.
+  // The first one must be on the disk before the space runs out.
   while (list_checkpoints(folder.path()).empty()) std::this_thread::yield();
   ::setrlimit(RLIMIT_FSIZE, &small);
   state.progress.epoch = 2;
@@ -484,7 +486,7 @@ TEST(CheckpointObserver, AFullDiskIsAnErrorLineAndTheOldCheckpointStays) {
   EXPECT_THROW(observer.on_stop(state), Error);
   ::setrlimit(RLIMIT_FSIZE, &before);
   EXPECT_EQ(files_in(folder.path()), (std::set<std::string>{"ckpt_epoch_1.pth"}));
-  observer.on_stop(state);  // room again
+  observer.on_stop(state);  // space again
   EXPECT_EQ(files_in(folder.path()).count("ckpt_step_0.pth"), 1u);
 }
 

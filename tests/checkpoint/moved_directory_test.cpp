@@ -25,7 +25,7 @@ class MovedDirectory : public ::testing::Test {
     lock_ = std::make_shared<FolderLock>(directory_);
   }
 
-  // What is logged by a save of the state.
+  // The log of a save of the state.
   std::string save() {
     CheckpointObserver observer(directory_, {}, {}, lock_);
     ::testing::internal::CaptureStderr();
@@ -40,8 +40,8 @@ class MovedDirectory : public ::testing::Test {
   std::shared_ptr<FolderLock> lock_;
 };
 
-TEST_F(MovedDirectory, IsMadeAgainLockedAndSavedInto) {
-  EXPECT_EQ(save().find("made it again"), std::string::npos);
+TEST_F(MovedDirectory, IsCreatedAgainLockedAndSavedInto) {
+  EXPECT_EQ(save().find("created it again"), std::string::npos);
   fs::rename(directory_, folder_ / "elsewhere");
   const auto log = save();
   EXPECT_NE(log.find(directory_ + ": this run directory was moved or deleted"), std::string::npos)
@@ -49,9 +49,9 @@ TEST_F(MovedDirectory, IsMadeAgainLockedAndSavedInto) {
   EXPECT_TRUE(fs::exists(checkpoint_));
   EXPECT_TRUE(fs::exists(folder_ / "elsewhere/ckpt_step_0.pth"));
   EXPECT_TRUE(has(error_of([&] { FolderLock second(directory_); }), "another run is writing here"));
-  EXPECT_EQ(save().find("made it again"), std::string::npos) << "said once";
+  EXPECT_EQ(save().find("created it again"), std::string::npos) << "logged once";
   fs::remove_all(directory_);
-  EXPECT_NE(save().find("made it again"), std::string::npos);
+  EXPECT_NE(save().find("created it again"), std::string::npos);
   EXPECT_TRUE(fs::exists(checkpoint_));
 }
 

@@ -35,7 +35,7 @@ def distance(ours, theirs):
 
 
 def resumed(checkpoint):
-    """Model and optimizer as the published trainer builds and restores them."""
+    """Model and optimizer as the original trainer builds and restores them."""
     model = weightformer.create("wfm_nano")
     model.load_state_dict(checkpoint["model"])
     plain = [p for n, p in model.named_parameters() if p.ndim < 2 or n.endswith(".bias")]
@@ -51,19 +51,19 @@ def step(model, optimizer, batch):
     optimizer.step()
 
 
-with tempfile.TemporaryDirectory() as folder:
-    folder = pathlib.Path(folder)
-    subprocess.run([probe, "write", folder], check=True)
-    batch, ours = load(folder / "batch.pth"), load(folder / "ours.pth")
+with tempfile.TemporaryDirectory() as directory:
+    directory = pathlib.Path(directory)
+    subprocess.run([probe, "write", directory], check=True)
+    batch, ours = load(directory / "batch.pth"), load(directory / "ours.pth")
     assert {"model", "optimizer", "lr_scheduler", "max_accuracy", "epoch", "config"} <= ours.keys(), ours.keys()
-    # The published trainer resumes with the epoch of this index: START_EPOCH = checkpoint["epoch"].
+    # The original trainer resumes with the epoch of this index: START_EPOCH = checkpoint["epoch"].
     assert (ours["epoch"], ours["max_accuracy"]) == (1, 12.5)
     assert ours["config"]["TRAIN"]["OPTIMIZER"]["BETAS"] == [0.9, 0.999]
     assert [g["weight_decay"] for g in ours["optimizer"]["param_groups"]] == [0.05, 0.0]
 
     model, optimizer = resumed(ours)
     step(model, optimizer, batch)
-    stepped = load(folder / "ours_stepped.pth")
+    stepped = load(directory / "ours_stepped.pth")
     moved = distance(dict(ours["model"]), dict(stepped["model"]))
     apart = distance(dict(model.state_dict()), dict(stepped["model"]))
     print(f"a step from ours.pth: moved {moved:.1e}, apart {apart:.1e}")
@@ -75,12 +75,12 @@ with tempfile.TemporaryDirectory() as folder:
     state = {"model": {f"module.{k}": v for k, v in model.state_dict().items()}, "optimizer": optimizer.state_dict(),
              "lr_scheduler": {}, "max_accuracy": 1.0, "epoch": 1, "config": {}}  # one finished epoch
     for zipped in (True, False):
-        torch.save(state, folder / "theirs.pth", _use_new_zipfile_serialization=zipped)
-        subprocess.run([probe, "resume", folder], check=True)
+        torch.save(state, directory / "theirs.pth", _use_new_zipfile_serialization=zipped)
+        subprocess.run([probe, "resume", directory], check=True)
         again, other = resumed({**state, "model": dict(model.state_dict())})
-        back = load(folder / "theirs_stepped.pth")
+        back = load(directory / "theirs_stepped.pth")
         for group, lr in zip(other.param_groups, (1e-5 + 2 * (1e-3 - 1e-5) / 8,) * 2):
-            group["lr"] = lr  # what our schedule says after one epoch of three steps
+            group["lr"] = lr  # of our schedule after one epoch of three steps
         step(again, other, batch)
         apart = distance(dict(again.state_dict()), dict(back["model"]))
         print(f"a step from theirs.pth (zip {zipped}): apart {apart:.1e}")
@@ -88,8 +88,8 @@ with tempfile.TemporaryDirectory() as folder:
 
     # Files that PyTorch itself refuses with weights_only become files that it takes.
     for name in ("published_trainer.pth", "views.pth", "legacy_not_zip.pth", "bfloat16.pth"):
-        subprocess.run([convert, golden / name, folder / "c.pth"], check=True, stdout=subprocess.DEVNULL)
-        converted = load(folder / "c.pth")
+        subprocess.run([convert, golden / name, directory / "c.pth"], check=True, stdout=subprocess.DEVNULL)
+        converted = load(directory / "c.pth")
         if name != "published_trainer.pth":
             for key, value in load(golden / name).items():
                 assert torch.equal(converted[key], value) and converted[key].dtype == value.dtype, (name, key)

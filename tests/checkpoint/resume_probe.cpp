@@ -1,7 +1,7 @@
 // The C++ half of resume_in_python.py: three training steps on numbers rebuilt from names, and
-// files for Python to go on from.
-//   resume_probe write FOLDER    two steps → ours.pth; one more → ours_stepped.pth; batch.pth
-//   resume_probe resume FOLDER   theirs.pth (of Python), one step → theirs_stepped.pth
+// files for Python to resume.
+//   resume_probe write DIRECTORY    two steps → ours.pth; one more → ours_stepped.pth; batch.pth
+//   resume_probe resume DIRECTORY   theirs.pth (of Python), one step → theirs_stepped.pth
 
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/checkpoint_file.h"
@@ -68,7 +68,7 @@ void run(const std::string& what, const std::string& folder) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 3) return std::cerr << "usage: resume_probe write|resume FOLDER\n", 2;
+  if (argc != 3) return std::cerr << "usage: resume_probe write|resume DIRECTORY\n", 2;
   try {
     run(argv[1], argv[2]);
     return 0;

@@ -46,7 +46,7 @@ std::vector<SavedCheckpoint> resume(const Config& config, const std::string& dir
   return wf::resume(config, directory, QuadraticTask(), kStepsPerEpoch, state);
 }
 
-// What `work` logs.
+// The log of `work`.
 std::string logged(const std::function<void()>& work) {
   ::testing::internal::CaptureStderr();
   work();
@@ -79,7 +79,7 @@ TEST(Resume, OpensTheNewestCheckpointOnceAndReadsItsBytesOnce) {
   EXPECT_EQ(resume(config, run.path(), state).back().serial, 3);
 }
 
-TEST(Resume, APublishedCheckpointContinuesAfterItsFinishedEpochs) {
+TEST(Resume, AnOriginalCheckpointContinuesAfterItsFinishedEpochs) {
   const TempDir run;
   auto config = nano_config();
   config.model.resume = golden_path("checkpoints/published_trainer.pth");
@@ -92,7 +92,7 @@ TEST(Resume, APublishedCheckpointContinuesAfterItsFinishedEpochs) {
       << log;
 }
 
-// A file with the keys of the published trainer, and with `config` as its settings.
+// A file with the keys of the original trainer, and with `config` as its settings.
 void write_published(const std::string& path, const TrainState& state, const Config& config) {
   auto saved = nano_state(config);
   saved.progress.epoch = state.progress.epoch;
@@ -107,7 +107,7 @@ void write_published(const std::string& path, const TrainState& state, const Con
   tree.write(path, *root);
 }
 
-TEST(Resume, TheRatesOfAPublishedCheckpointAreComparedAsTheyWereInForce) {
+TEST(Resume, ComparesScaledLearningRatesOfAnOriginalCheckpoint) {
   const TempDir run;
   auto config = nano_config();
   config.data.batch_size = 48;  // 48 / 512 is not exact in every order of the product
@@ -116,7 +116,7 @@ TEST(Resume, TheRatesOfAPublishedCheckpointAreComparedAsTheyWereInForce) {
   scaled.train.base_lr = in_force(config.train.base_lr);
   scaled.train.warmup_lr = in_force(config.train.warmup_lr);
   scaled.train.min_lr = in_force(config.train.min_lr);
-  scaled.train.start_epoch = 1;  // it was resumed itself
+  scaled.train.start_epoch = 1;  // it had been resumed itself
   auto state = nano_state(config);
   write_published(run / "theirs.pth", state, scaled);
   config.model.resume = run / "theirs.pth";
@@ -168,7 +168,7 @@ TEST(Resume, WithoutAutoResumeADirectoryWithCheckpointsIsRefused) {
   }
 }
 
-TEST(Resume, WithoutAutoResumeTheRunGoesBackAndNothingThatCameLaterIsLost) {
+TEST(Resume, WithoutAutoResumeTheRunGoesBackAndKeepsLaterFiles) {
   const TempDir run;
   auto config = nano_config();
   auto state = nano_state(config);

@@ -27,7 +27,7 @@ class CommandLineTest : public ::testing::Test {
   TempDir folder_;
 };
 
-TEST_F(CommandLineTest, WordsAreTakenAsTyped) {
+TEST_F(CommandLineTest, WordsAreTakenLiterally) {
   for (const std::string typed :
        {"exp #2",  "%x", "&x y",   "!x y",       "~",  "null", "'q'", "\"q\"", " x ", "a: b", "[a]",
         " [a, b]", "[",  "{a: b}", "two\nlines", "*x", "5",    "ü",   "|",     "a\\n"}) {

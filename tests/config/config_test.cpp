@@ -36,7 +36,7 @@ class ConfigTest : public ::testing::Test {
   Config load(const std::string& text, const std::vector<std::string>& opts = {}) {
     return load_config(file(text), opts);
   }
-  // The error of a file with this text, without the folder's name.
+  // The error of a file with this text, without the name of the directory.
   std::string error(const std::string& text, const std::vector<std::string>& opts = {}) {
     auto message = message_of([&] { load(text, opts); });
     for (size_t at; (at = message.find(folder_.path() + "/")) != std::string::npos;) {
@@ -128,7 +128,7 @@ TEST_F(ConfigTest, OptsWinOverTheFileAndFlagsOverBoth) {
   EXPECT_EQ(run_folder(line.config), "output/wfm_tiny/three");
 }
 
-TEST_F(ConfigTest, ListsMayBeTypedAsTheyCome) {
+TEST_F(ConfigTest, ListsMayBeTypedInSeveralForms) {
   const auto path = file("TAG: x");
   for (const char* betas : {"[0.8,0.95]", "[0.8, 0.95]", "(0.8, 0.95)", "0.8,0.95"}) {
     const char* const argv[] = {
@@ -196,14 +196,14 @@ TEST_F(ConfigTest, EveryMistakeIsOneLineWithFileLineAndKey) {
             "--opts: unknown key TRAIN.EPOCH, did you mean TRAIN.EPOCHS?");
   EXPECT_EQ(error("", {"TRAIN", "3"}),
             "--opts: TRAIN is a section: set a key in it, such as TRAIN.START_EPOCH");
-  EXPECT_EQ(error("", {"BASE", "a.yaml"}), "--opts: BASE is for configuration files");
+  EXPECT_EQ(error("", {"BASE", "a.yaml"}), "--opts: BASE is only for configuration files");
   EXPECT_EQ(error("", {"TRAIN.EPOCHS"}),
             "--opts: expected KEY VALUE pairs, TRAIN.EPOCHS has no value");
   EXPECT_NE(message_of([&] { load_config(folder_.path()); }).find(": not a file"),
             std::string::npos);
 }
 
-TEST_F(ConfigTest, WhatPythonWritesIsUnderstood) {
+TEST_F(ConfigTest, ParsesValuesWrittenByPython) {
   const auto c = load("AMP: yes\nAUG: {CUTMIX_MINMAX: None}",
                       {"TRAIN.OPTIMIZER.BETAS", "(0.8, 0.95)", "AUG.CUTMIX_MINMAX", "[0.2, 0.8]"});
   EXPECT_EQ(c.amp, AmpMode::on);
@@ -267,7 +267,7 @@ TEST_F(ConfigTest, ADumpReadsBackToTheSameConfig) {
   }
 }
 
-TEST_F(ConfigTest, DamagedFilesGiveErrorsAndNothingWorse) {
+TEST_F(ConfigTest, DamagedFilesGiveErrors) {
   const auto seed = read_file(WF_SOURCE_DIR "/cfg/demo/fashion_mnist.yaml");
   CounterRng rng{8};
   int refused = 0;

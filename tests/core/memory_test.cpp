@@ -12,7 +12,7 @@
 namespace wf {
 namespace {
 
-TEST(KeepFreedMemory, TensorsAreAlignedAndWhole) {
+TEST(KeepFreedMemory, TensorsAreAlignedAndDoNotOverlap) {
   keep_freed_memory();
   std::vector<at::Tensor> tensors;
   for (int64_t size : {0, 1, 15, 16, 17, 63, 64, 65, 4096, 1 << 20, (40 << 20) + 1}) {
@@ -36,11 +36,11 @@ TEST(KeepFreedMemory, TheNextOfTheSameSizeTakesThePlaceOfOneThatIsFreed) {
   }
 }
 
-TEST(KeepFreedMemory, MoreThanThereIsIsAnErrorThatSaysHowMuch) {
+TEST(KeepFreedMemory, AnImpossibleSizeIsAnErrorWithTheSize) {
   keep_freed_memory();
   try {
     torch::empty({int64_t{1} << 60}, torch::kByte);
-    FAIL() << "2^60 bytes were to be had";
+    FAIL() << "2^60 bytes were allocated";
   } catch (const c10::Error& problem) {
     EXPECT_NE(std::string(problem.what()).find("1152921504606846976 bytes"), std::string::npos)
         << problem.what();

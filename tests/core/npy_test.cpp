@@ -73,28 +73,28 @@ TEST_F(NpyAndNumpy, RefusesInOneLineWhatItCannotRead) {
   python("np.save(path, np.ones(3, dtype='>f4'))");
   EXPECT_TRUE(has(problem(), "big-endian")) << problem();
   python("np.save(path, np.array([{}, 1], dtype=object), allow_pickle=True)");
-  EXPECT_TRUE(has(problem(), "of type |O")) << problem();
+  EXPECT_TRUE(has(problem(), "has type |O")) << problem();
   python("np.save(path, np.zeros(3, dtype=[('a', 'f4')]))");
   EXPECT_TRUE(has(problem(), "damaged .npy file")) << problem();
 }
 
 TEST_F(Npy, RefusesDamagedFiles) {
   write_npy(path_, torch::rand({4, 4}));
-  const std::string whole(MappedFile(path_).bytes());
-  for (size_t size = 1; size < whole.size(); ++size) {
-    write(whole.substr(0, size));
+  const std::string complete(MappedFile(path_).bytes());
+  for (size_t size = 1; size < complete.size(); ++size) {
+    write(complete.substr(0, size));
     ASSERT_NE(problem(), "") << size;
   }
-  write(whole + "x");
-  EXPECT_TRUE(has(problem(), "behind its array")) << problem();
-  auto huge = whole;
+  write(complete + "x");
+  EXPECT_TRUE(has(problem(), "extra bytes after its array")) << problem();
+  auto huge = complete;
   huge.replace(huge.find("(4, 4)"), 6, "(4611686018427387904, 4)");
   write(huge);
-  EXPECT_TRUE(has(problem(), "cut short")) << problem();
-  auto empty = whole;
+  EXPECT_TRUE(has(problem(), "truncated")) << problem();
+  auto empty = complete;
   empty.replace(empty.find("(4, 4)"), 6, "(0, 4611686018427387904, 4)");
   write(empty);
-  EXPECT_TRUE(has(problem(), "cut short")) << problem();
+  EXPECT_TRUE(has(problem(), "truncated")) << problem();
   write("no array");
   EXPECT_TRUE(has(problem(), "not a .npy file")) << problem();
 }
@@ -111,7 +111,7 @@ TEST_F(NpyAndNumpy, AnArchiveInPiecesIsOneThatNumpyOpens) {
   zip.begin("arr_0.npy", header.size() + 600, crc);
   for (const auto part : {std::string_view(header), first, rest}) zip.append(part);
   zip.finish();
-  EXPECT_TRUE(has(error_of([&] { zip.append("more"); }), "more bytes than it was begun with"));
+  EXPECT_TRUE(has(error_of([&] { zip.append("more"); }), "more bytes than announced"));
   file.commit();
   python(
       "a = np.load(path)['arr_0']\nassert a.shape == (100, 6) and (a.ravel() == np.arange(600) % "

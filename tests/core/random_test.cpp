@@ -10,7 +10,7 @@
 namespace wf::testing {
 namespace {
 
-TEST(CounterRng, TheKeyAloneDecides) {
+TEST(CounterRng, DependsOnlyOnTheKey) {
   CounterRng a{1, 2, 3}, b{1, 2, 3}, c{1, 3, 2}, d{1, 2};
   const auto first = a.next();
   EXPECT_EQ(first, b.next());

@@ -24,7 +24,7 @@ std::string archive(const TempDir& folder, uint64_t zip64_from) {
 }
 
 TEST(Checksum, IsTheOneOfZipForEveryLengthAndStart) {
-  EXPECT_EQ(checksum("123456789"), 0xCBF43926u);  // the check value of the catalogues
+  EXPECT_EQ(checksum("123456789"), 0xCBF43926u);  // the check value in CRC catalogs
   CounterRng rng{1};
   std::string bytes(1000, '\0');
   for (auto& byte : bytes) byte = static_cast<char>(rng.next());
@@ -60,7 +60,7 @@ TEST(ZipArchive, WhatWasWrittenIsFoundAlsoInThe64BitForm) {
   }
 }
 
-TEST(ZipArchive, ACutOrBentArchiveNeverReachesOutside) {
+TEST(ZipArchive, ATruncatedOrMutatedArchiveIsNeverReadOutside) {
   const TempDir folder;
   for (const uint64_t zip64_from : {uint64_t{0xFFFFFFFF}, uint64_t{0}}) {
     const auto bytes = archive(folder, zip64_from);
@@ -68,13 +68,13 @@ TEST(ZipArchive, ACutOrBentArchiveNeverReachesOutside) {
     for (size_t at = tail; at < bytes.size(); ++at) {
       EXPECT_THROW(zip_entries(bytes.substr(0, at), "f"), Error) << at;
       for (const char byte : {'\0', '\x7f', '\xff'}) {
-        auto bent = bytes;
-        bent[at] = byte;
+        auto mutated = bytes;
+        mutated[at] = byte;
         try {
-          for (const auto& entry : zip_entries(bent, "f")) {
-            const auto data = zip_data(bent, entry);
+          for (const auto& entry : zip_entries(mutated, "f")) {
+            const auto data = zip_data(mutated, entry);
             if (data) {
-              EXPECT_LE(data->data() + data->size(), bent.data() + bent.size());
+              EXPECT_LE(data->data() + data->size(), mutated.data() + mutated.size());
             }
           }
         } catch (const Error& error) {

@@ -1,7 +1,7 @@
 """What ptxas makes of the kernels: registers, shared memory, occupancy. Fails where one spills
 registers into memory, or where a kernel for packs stores numbers one by one.
 
-    python3 ptxas_report.py [--nvcc nvcc] [-I folder]... [--archs 80 90 100] instantiate.cu
+    python3 ptxas_report.py [--nvcc nvcc] [-I directory]... [--archs 80 90 100] instantiate.cu
     python3 ptxas_report.py --self-test
 """
 
@@ -63,14 +63,14 @@ def problems(kernel):
 
 
 def compile_for(arch, args):
-    with tempfile.TemporaryDirectory() as folder:
-        cubin = str(Path(folder) / "kernels.cubin")
+    with tempfile.TemporaryDirectory() as directory:
+        cubin = str(Path(directory) / "kernels.cubin")
         command = [args.nvcc, "-std=c++17", f"-arch=sm_{arch}", "-cubin", "-Xptxas", "-v", "--keep", "--keep-dir",
-                   folder, "-o", cubin, *[f"-I{i}" for i in args.include], args.source]
+                   directory, "-o", cubin, *[f"-I{i}" for i in args.include], args.source]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             sys.exit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
-        ptx = (Path(folder) / (Path(args.source).stem + ".ptx")).read_text()
+        ptx = (Path(directory) / (Path(args.source).stem + ".ptx")).read_text()
         return parse(done.stdout + done.stderr, ptx, arch)
 
 

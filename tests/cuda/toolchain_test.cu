@@ -1,5 +1,5 @@
-// Proves that CUDA code of this project compiles for every architecture it promises, and runs where
-// there is a GPU. Exit code 77 means "no GPU here" to CTest.
+// Checks that CUDA code of this project compiles for every architecture, and runs if there is a
+// GPU. CTest interprets exit code 77 as "no GPU".
 #include <cuda_runtime.h>
 
 #include <cstdio>

@@ -67,7 +67,7 @@ TEST(Loader, GivesTheSameBitsForAnyNumberOfWorkersAndFromAnyBatch) {
   EXPECT_TRUE(drain(*plain, 4, 6).empty());
 }
 
-TEST(Loader, AnEvaluationSeesEveryPictureOnceTheTailIncluded) {
+TEST(Loader, AnEvaluationSeesEveryImageOnce) {
   const auto loader = make(2);
   EXPECT_EQ(loader->batches(), 7);
   std::multiset<int64_t> seen;
@@ -78,13 +78,13 @@ TEST(Loader, AnEvaluationSeesEveryPictureOnceTheTailIncluded) {
   EXPECT_EQ(std::set<int64_t>(seen.begin(), seen.end()).size(), 50u);
 }
 
-TEST(Loader, WithFewerPicturesThanABatchThereIsNone) {
+TEST(Loader, WithFewerImagesThanABatchThereIsNone) {
   const auto loader = make(2, training(), std::make_shared<ToyDataset>(5, kSide));
   EXPECT_EQ(loader->batches(), 0);
   EXPECT_TRUE(drain(*loader, 0).empty());
 }
 
-TEST(Loader, AnUnreadablePictureIsReplacedInTrainingAlwaysByTheSameOne) {
+TEST(Loader, AnUnreadableImageIsReplacedInTrainingAlwaysByTheSameOne) {
   const std::set<int64_t> bad{3, 17, 40};
   const auto data = std::make_shared<ToyDataset>(50, kSide, bad);
   auto options = training();
@@ -99,10 +99,10 @@ TEST(Loader, AnUnreadablePictureIsReplacedInTrainingAlwaysByTheSameOne) {
   }
   EXPECT_EQ(many->unreadable(), 3);
   drain(*many, 3);
-  EXPECT_EQ(many->unreadable(), 3) << "a picture is counted once";
+  EXPECT_EQ(many->unreadable(), 3) << "an image is counted once";
 }
 
-TEST(Loader, AnUnreadablePictureOfAnEvaluationIsMarked) {
+TEST(Loader, AnUnreadableImageOfAnEvaluationIsMarked) {
   const auto loader = make(2, {}, std::make_shared<ToyDataset>(9, kSide, std::set<int64_t>{4}));
   const auto batches = drain(*loader, 0);
   EXPECT_EQ(batches[0].labels[4].item<int64_t>(), -1);
@@ -110,7 +110,7 @@ TEST(Loader, AnUnreadablePictureOfAnEvaluationIsMarked) {
   EXPECT_EQ(batches[0].inputs[4].abs().sum().item<float>(), 0);
 }
 
-TEST(Loader, ASetOfDamagedPicturesEndsInAnErrorAndNotInALoop) {
+TEST(Loader, ASetOfDamagedImagesEndsInAnErrorAndNotInALoop) {
   std::set<int64_t> all;
   for (int64_t i = 0; i < 10; ++i) all.insert(i);
   const auto loader = make(2, training(), std::make_shared<ToyDataset>(10, kSide, all));
@@ -126,7 +126,7 @@ class Failing : public ToyDataset {
   }
 };
 
-// JPEGs of which number 5 ends too early: its header is whole, so that only decoding notices.
+// JPEGs of which number 5 ends too early: its header is intact, so that only decoding detects it.
 class HalfAJpeg : public ToyDataset {
  public:
   using ToyDataset::ToyDataset;
@@ -160,7 +160,7 @@ TEST(Loader, DamageThatOnlyDecodingNoticesIsTreatedTheSame) {
   EXPECT_EQ(batches[6].labels.item<int64_t>(), 0);
 }
 
-TEST(Loader, UsesTheMemoryOfABatchAgainWhenNobodyHoldsIt) {
+TEST(Loader, UsesTheMemoryOfABatchAgainWhenItIsUnreferenced) {
   auto options = training();
   options.prefetch = 1;
   const auto loader = make(1, options);

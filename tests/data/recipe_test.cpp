@@ -1,4 +1,4 @@
-// The whole recipe at once: what is done to a picture depends on nothing but its key.
+// The full recipe: the augmentation of an image depends only on its key.
 
 #include "weightformer/config/config.h"
 #include "weightformer/core/check.h"
@@ -52,7 +52,7 @@ std::unique_ptr<Loader> make(const Set& set) {
       Sampler(kPictures, true, options.seed, set.rank, set.world, set.repeats), options);
 }
 
-// A picture's copies, in the order in which they came.
+// An image's copies, in the order in which they came.
 using Pictures = std::map<int64_t, std::vector<at::Tensor>>;
 
 void collect(Pictures& pictures, Loader& loader, int64_t epoch, int64_t first = 0) {
@@ -83,7 +83,7 @@ void expect_same(const Pictures& actual, const Pictures& expected, const std::st
 
 class Recipe : public ::testing::TestWithParam<int> {};
 
-TEST_P(Recipe, GivesAPictureTheSameBitsForAnyWorkersProcessesAndRestart) {
+TEST_P(Recipe, GivesAImageTheSameBitsForAnyWorkersProcessesAndRestart) {
   Set plain;
   plain.size = GetParam();
   const auto expected = all(plain);
@@ -119,7 +119,7 @@ TEST_P(Recipe, GivesAPictureTheSameBitsForAnyWorkersProcessesAndRestart) {
 }
 INSTANTIATE_TEST_SUITE_P(LargeAndSmall, Recipe, ::testing::Values(40, 24));
 
-TEST(RepeatedAugmentation, EachPictureComesThreeTimesEachTimeAnotherOne) {
+TEST(RepeatedAugmentation, EachImageComesThreeTimesEachTimeAnotherOne) {
   Set set;
   set.repeats = 3;
   const auto pictures = all(set);
@@ -134,7 +134,7 @@ TEST(RepeatedAugmentation, EachPictureComesThreeTimesEachTimeAnotherOne) {
   std::set<int64_t> both;
   for (const auto& [index, copies] : pictures) both.insert(index);
   for (const auto& [index, copies] : other) both.insert(index);
-  EXPECT_GT(both.size(), pictures.size()) << "another epoch, other pictures";
+  EXPECT_GT(both.size(), pictures.size()) << "another epoch, other images";
 
   // Over two processes the copies go to different ones, and are the same.
   Pictures together;
@@ -221,7 +221,7 @@ TEST(RecipeFromConfig, NoneOfItChangesNothing) {
   EXPECT_TRUE(sample.erased.empty());
 }
 
-TEST(RecipeFromConfig, ColourJitterIsForNoPolicyAndForThreeAugment) {
+TEST(RecipeFromConfig, ColorJitterIsForNoPolicyAndForThreeAugment) {
   const auto brightness_moves = [](const std::string& policy, double jitter) {
     Config config;
     config.data.img_size = 16;

@@ -20,8 +20,8 @@ std::vector<std::string> words(const std::string& text) {
   return out;
 }
 
-// Files are called PICTURE.jpg.KIND.….SIZE.FILTER.png; the picture is the decoded golden one.
-TEST(EvalTransforms, EveryGoldenPictureIsPilsToOneStep) {
+// Files are called IMAGE.jpg.KIND.….SIZE.FILTER.png; the image is the decoded golden one.
+TEST(EvalTransforms, EveryGoldenImageIsPilsToOneStep) {
   int count = 0;
   for (const auto& entry : std::filesystem::directory_iterator(WF_GOLDEN_DIR "/eval_transforms")) {
     if (entry.path().extension() != ".png") continue;
@@ -59,7 +59,7 @@ TEST(Resize, ToTheSameSizeChangesNothing) {
   EXPECT_EQ(part.pixels[0], image.pixels[(2 * 5 + 1) * 3]);
 }
 
-TEST(Resize, AFlatPictureStaysFlatAtAnyScale) {
+TEST(Resize, AFlatImageStaysFlatAtAnyScale) {
   const Image flat{40, 30, std::vector<uint8_t>(40 * 30 * 3, 201)};
   for (int side : {1, 7, 29, 200}) {
     for (auto filter : {Interpolation::bilinear, Interpolation::bicubic}) {
@@ -70,14 +70,14 @@ TEST(Resize, AFlatPictureStaysFlatAtAnyScale) {
   }
 }
 
-TEST(Resize, ABoxOutsideThePictureIsAnError) {
+TEST(Resize, ABoxOutsideTheImageIsAnError) {
   const auto image = ramp(4, 4);
   EXPECT_THROW(resize(image, {0, 0, 5, 4}, 2, 2, Interpolation::bicubic), Error);
   EXPECT_THROW(resize(image, {-1, 0, 2, 2}, 2, 2, Interpolation::bicubic), Error);
   EXPECT_THROW(resize(image, {0, 0, 4, 4}, 0, 2, Interpolation::bicubic), Error);
 }
 
-TEST(RandomResizedBox, KeepsInsideThePictureAndWithinItsRanges) {
+TEST(RandomResizedBox, KeepsInsideTheImageAndWithinItsRanges) {
   constexpr int kHeight = 300, kWidth = 200, kDraws = 20000;
   double area = 0, log_aspect = 0;
   for (uint64_t i = 0; i < kDraws; ++i) {
@@ -95,13 +95,13 @@ TEST(RandomResizedBox, KeepsInsideThePictureAndWithinItsRanges) {
     area += share / kDraws;
     log_aspect += std::log(aspect) / kDraws;
   }
-  // Large wide boxes do not fit an upright picture and are drawn anew, which shifts both means
+  // Large wide boxes do not fit an upright image and are drawn again, which shifts both means
   // down; the numbers are those of a Monte Carlo run of the same recipe in Python.
   EXPECT_NEAR(area, 0.3898, 0.005);
   EXPECT_NEAR(log_aspect, -0.0312, 0.005);
 }
 
-TEST(RandomResizedBox, AnExtremePictureGivesTheCentredFallback) {
+TEST(RandomResizedBox, AnExtremeImageGivesTheCenteredFallback) {
   CounterRng rng{1};
   const Box box = random_resized_box(20, 20000, rng);
   EXPECT_EQ(box.height, 20);
@@ -111,7 +111,7 @@ TEST(RandomResizedBox, AnExtremePictureGivesTheCentredFallback) {
   EXPECT_EQ(random_resized_box(1, 1, other).height, 1);
 }
 
-TEST(TrainTransform, TheKeyDecidesAndSmallPicturesAreCroppedWithPadding) {
+TEST(TrainTransform, TheKeyDecidesAndSmallImagesAreCroppedWithPadding) {
   TransformOptions options;
   options.size = 16;
   const auto transform = make_train_transform(options);
@@ -137,7 +137,7 @@ TEST(TrainTransform, TheKeyDecidesAndSmallPicturesAreCroppedWithPadding) {
   }
 }
 
-TEST(TrainTransform, HalfOfThePicturesAreFlipped) {
+TEST(TrainTransform, HalfOfTheImagesAreFlipped) {
   TransformOptions options;
   options.size = 8;
   options.crop_padding = 0;

@@ -1,6 +1,6 @@
-// golden/diffusion/published.safetensors holds what the published DiT code computes (linear betas,
-// 1000 steps, learned variance); golden/diffusion/schedulers.safetensors what diffusers' schedulers
-// do (tests/golden/make_diffusion_golden.py).
+// golden/diffusion/published.safetensors holds results of the published DiT code (linear betas,
+// 1000 steps, learned variance); golden/diffusion/schedulers.safetensors those of diffusers'
+// schedulers (tests/golden/make_diffusion_golden.py).
 #include "diffusion/gaussian_process.h"
 
 #include "weightformer/config/enums.h"
@@ -95,13 +95,13 @@ TEST(NoiseSchedule, CosineIsThatOfDiffusers) {
 }
 
 TEST(NoiseSchedule, RoundsHalvesToEvenAsPythonDoes) {
-  // 999 / 2 = 499.5 lies between two steps.
+  // 999 / 2 = 499.5 is between two steps.
   EXPECT_EQ(spaced_steps(1000, 3)[1], 500);
   EXPECT_EQ(spaced_steps(8, 3)[1], 4);  // 3.5
   EXPECT_EQ(spaced_steps(6, 3)[1], 2);  // 2.5
 }
 
-TEST(NoiseSchedule, TakesWholeStridesOnlyForDdim) {
+TEST(NoiseSchedule, TakesIntegerStridesOnlyForDdim) {
   EXPECT_EQ(strided_steps(1000, 50).back(), 980);
   EXPECT_EQ(strided_steps(1000, 50)[1], 20);
   EXPECT_NE(error_of([] { strided_steps(1000, 999); }).find("no n gives 999"), std::string::npos);
@@ -149,7 +149,7 @@ TEST(GaussianProcess, PredictsAsPublished) {
   }
 }
 
-TEST(GaussianProcess, TheBoundTeachesTheVarianceAlone) {
+TEST(GaussianProcess, TheBoundTrainsOnlyTheVariance) {
   const Inputs in;
   const auto output = in.output.clone().requires_grad_();
   const auto denoise = [&](const at::Tensor&, const at::Tensor&, const at::Tensor&) {
@@ -201,8 +201,8 @@ TEST(GaussianProcess, EveryPredictionFindsTheDataBehindItsOwnTarget) {
     options.prediction = kind;
     options.learn_sigma = false;
     const GaussianProcess process(options);
-    // The loss of a network that answers with x0, epsilon or v exactly is zero; which of them it
-    // has to be is what the loss at a perfect answer says.
+    // The loss of a network that answers with x0, epsilon or v exactly is zero; the loss at a
+    // perfect prediction shows which of them is expected.
     const auto x = process.add_noise(in.x0, in.noise, in.steps);
     at::Tensor answer = in.x0;
     if (kind == PredictionKind::epsilon) answer = in.noise;
@@ -216,7 +216,7 @@ TEST(GaussianProcess, EveryPredictionFindsTheDataBehindItsOwnTarget) {
     };
     const auto loss = process.loss(denoise, in.x0, in.noise, in.steps.to(torch::kFloat), in.labels);
     EXPECT_LT(loss.total.abs().max().item<double>(), 1e-10) << static_cast<int>(kind);
-    // At the last step epsilon hardly tells anything of the data.
+    // At the last step epsilon contains hardly any information about the data.
     expect_close(process.predict_x0(answer, x, in.steps, false).narrow(0, 0, 3),
                  in.x0.narrow(0, 0, 3), 1e-4, "x0");
   }

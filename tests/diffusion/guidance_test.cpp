@@ -13,7 +13,7 @@ namespace {
 
 constexpr int64_t kNone = 10;
 
-// A denoiser that depends on x, t and label, and counts the rows that it is given.
+// A denoiser that depends on x, t and label, and counts its input rows.
 struct Toy {
   std::vector<int64_t> rows;
   at::Tensor operator()(const at::Tensor& x, const at::Tensor& t, const at::Tensor& y) {
@@ -56,7 +56,7 @@ TEST(Guidance, MixesTheFirstThreeChannelsOrAll) {
   EXPECT_TRUE(torch::allclose(guided(Toy{}, all)(in.x, in.t, in.y), mixed(in, 4, 4)));
 }
 
-TEST(Guidance, OfScaleOneComputesTheConditionalHalfAlone) {
+TEST(Guidance, OfScaleOneComputesOnlyTheConditionalHalf) {
   const Inputs in;
   Toy toy;
   const auto out = guided(std::ref(toy), options(1))(in.x, in.t, in.y);
@@ -64,7 +64,7 @@ TEST(Guidance, OfScaleOneComputesTheConditionalHalfAlone) {
   EXPECT_TRUE(torch::equal(out, Toy{}(in.x, in.t, in.y)));
 }
 
-TEST(Guidance, ComputesTheConditionalHalfAloneOutsideItsInterval) {
+TEST(Guidance, ComputesOnlyTheConditionalHalfOutsideItsInterval) {
   Inputs in;
   Toy toy;
   auto interval = options(2);

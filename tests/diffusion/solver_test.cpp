@@ -97,7 +97,7 @@ TEST(Solver, EulerIsThatOfDiffusers) {
 }
 
 // Data x0 = 0 and noise n: x = t n and the velocity is n = x / t, which every solver integrates
-// exactly; with curvature the second order shows.
+// exactly; curvature reveals the second order.
 TEST(Solver, HeunIsOfSecondOrder) {
   const auto curved = [](const at::Tensor& x, const at::Tensor& t, const at::Tensor&) {
     return x * (t / 1000).view({-1, 1, 1, 1});  // x(0) = x(1) exp(-1/2)
@@ -166,7 +166,7 @@ TEST(Solver, CountsItsEvaluationsAndSteps) {
 TEST(Solver, OfAnotherProcessIsRefused) {
   EXPECT_TRUE(
       has(error_of([] { make_solver({}, options(SolverKind::heun, 10)); }),
-          "SAMPLE.SAMPLER heun does not fit DIFFUSION.PROCESS gaussian: choose one of ddpm, "
+          "SAMPLE.SAMPLER heun does not match DIFFUSION.PROCESS gaussian: choose one of ddpm, "
           "ddim, dpmpp_2m"));
   EXPECT_TRUE(has(error_of([] { make_solver(flow(), options(SolverKind::ddpm, 10)); }),
                   "choose one of euler, heun, sde"));

@@ -44,7 +44,7 @@ TEST(TimestepLaw, HasTheDistributionItIsNamedFor) {
   EXPECT_NEAR(quarters(*make_timestep_law(shifted))[1], 0.25, 0.01);
 }
 
-TEST(TimestepLaw, DrawsAsItsKeySays) {
+TEST(TimestepLaw, IsAFunctionOfItsKey) {
   const auto uniform = make_timestep_law({});
   EXPECT_EQ(uniform->draw(key(5)).u, uniform->draw(key(5)).u);
   EXPECT_NE(uniform->draw(key(5)).u, uniform->draw(key(6)).u);
@@ -94,10 +94,10 @@ TEST(LossAwareLaw, DrawsByTheSecondMomentAndWeighsAgainstIt) {
   }
 }
 
-TEST(LossAwareLaw, GoesOnFromASavedHistory) {
+TEST(LossAwareLaw, ContinuesFromASavedHistory) {
   const auto law = make_timestep_law(four_steps()), resumed = make_timestep_law(four_steps());
   feed(*law, {1, 2, 3, 4}, 12);
-  resumed->draw(key(0));  // what it knows of an empty history must be forgotten
+  resumed->draw(key(0));  // state derived from the empty history must be discarded
   at::Tensor(resumed->history()).copy_(law->history());
   feed(*law, {4, 3, 2, 1}, 3);
   feed(*resumed, {4, 3, 2, 1}, 3);

@@ -1,4 +1,4 @@
-// Over all ranks, every picture once.
+// Over all ranks, every image occurs once.
 
 #include "weightformer/data/loader.h"
 
@@ -12,7 +12,7 @@
 namespace wf::testing {
 namespace {
 
-// How often each picture comes in an epoch, over all ranks.
+// How often each image occurs in an epoch, over all ranks.
 std::map<int64_t, int> seen(int64_t size, int world, int64_t epoch, bool even) {
   std::map<int64_t, int> count;
   for (int rank = 0; rank < world; ++rank) {
@@ -25,7 +25,7 @@ std::map<int64_t, int> seen(int64_t size, int world, int64_t epoch, bool even) {
   return count;
 }
 
-TEST(Coverage, EveryPictureComesOnceAnEpochForAnyNumberOfRanks) {
+TEST(Coverage, EveryImageOccursOncePerEpochForAnyWorldSize) {
   for (int64_t size : {0, 1, 7, 64, 2000}) {
     for (int world : {1, 2, 3, 7, 8}) {
       const auto count = seen(size, world, /*epoch=*/3, /*even=*/false);
@@ -35,7 +35,7 @@ TEST(Coverage, EveryPictureComesOnceAnEpochForAnyNumberOfRanks) {
   }
 }
 
-TEST(Coverage, EvenPartsLeaveOutLessThanOnePictureARankAndOthersEachEpoch) {
+TEST(Coverage, EvenPartsDropLessThanOneImagePerRank) {
   for (int world : {1, 2, 3, 7}) {
     const auto first = seen(2000, world, 0, true), second = seen(2000, world, 1, true);
     EXPECT_EQ(static_cast<int64_t>(first.size()), 2000 / world * world);
@@ -44,9 +44,9 @@ TEST(Coverage, EvenPartsLeaveOutLessThanOnePictureARankAndOthersEachEpoch) {
   }
 }
 
-TEST(Coverage, StepsOfManyRanksHoldThePicturesOfOneRanksSteps) {
+TEST(Coverage, StepsOfManyRanksHoldTheImagesOfOneRanksSteps) {
   const int64_t size = 100, batch = 4;
-  const auto whole = Sampler(size, true, 9).epoch(2);
+  const auto single = Sampler(size, true, 9).epoch(2);
   const int world = 3;
   for (int64_t step = 0; step < size / (batch * world); ++step) {
     std::set<int64_t> together;
@@ -54,12 +54,12 @@ TEST(Coverage, StepsOfManyRanksHoldThePicturesOfOneRanksSteps) {
       const auto mine = Sampler(size, true, 9, rank, world, 1, true).epoch(2);
       together.insert(mine.begin() + step * batch, mine.begin() + (step + 1) * batch);
     }
-    const auto begin = whole.begin() + step * batch * world;
+    const auto begin = single.begin() + step * batch * world;
     EXPECT_EQ(together, std::set<int64_t>(begin, begin + batch * world)) << step;
   }
 }
 
-TEST(Coverage, TwoThousandPicturesOnThreeRanksAtBatchSeven) {
+TEST(Coverage, TwoThousandImagesOnThreeRanksAtBatchSeven) {
   const auto data = std::make_shared<ToyDataset>(2000, 8);
   std::map<int64_t, int> count;
   for (int rank = 0; rank < 3; ++rank) {

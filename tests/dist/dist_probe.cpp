@@ -64,7 +64,7 @@ double largest(const at::Tensor& x) {
 }
 
 // Over all parameters, relative to the largest element of the tensor, or to a thousandth of the
-// largest of all where that is more: gradients that cancel to nothing are rounding alone.
+// largest of all where that is more: gradients that cancel to zero are only rounding errors.
 double worst_difference(const torch::nn::Module& a, const torch::nn::Module& b, bool gradients) {
   const auto value = [&](const at::Tensor& x) { return gradients ? x.grad() : x.detach(); };
   const auto theirs = b.named_parameters();
@@ -79,40 +79,41 @@ double worst_difference(const torch::nn::Module& a, const torch::nn::Module& b, 
   return worst;
 }
 
-// Trains `parallel`'s model on parts and another on whole batches in this process alone.
+// Trains the model of `parallel` on parts of batches and another one on full batches in this
+// process only.
 void same_as_one_process(const Probe& probe, const DataParallelOptions& options, int64_t accumulate,
                          double tolerance) {
-  const auto alone = make_model(0, probe), model = make_model(1 + probe.env.rank, probe);
-  if (probe.env.rank == 0) {  // only rank 0 has the right weights; the others must get them
+  const auto single = make_model(0, probe), model = make_model(1 + probe.env.rank, probe);
+  if (probe.env.rank == 0) {  // only rank 0 has the right weights; the others must receive them
     const torch::NoGradGuard no_grad;
-    for (const auto& item : alone->named_parameters()) {
+    for (const auto& item : single->named_parameters()) {
       model->named_parameters()[item.key()].copy_(item.value());
     }
   }
   DataParallel parallel(*model, probe.group, options);
-  WF_CHECK(worst_difference(*model, *alone, false) == 0, "rank 0's weights did not arrive");
+  WF_CHECK(worst_difference(*model, *single, false) == 0, "rank 0's weights did not arrive");
   const auto ours = make_optimizer({}, param_groups(*model, 0.05));
-  const auto theirs = make_optimizer({}, param_groups(*alone, 0.05));
+  const auto theirs = make_optimizer({}, param_groups(*single, 0.05));
   for (int64_t step = 0; step < 4; ++step) {
     const auto data = make_data(probe, step);
     theirs->zero_grad();
-    loss_of(*alone, data).backward();
+    loss_of(*single, data).backward();
     ours->zero_grad();
     for (int64_t micro = 0; micro < accumulate; ++micro) {
       const auto loss = loss_of(*model, data.part(probe, accumulate, micro)) / accumulate;
       parallel.backward(loss, micro + 1 == accumulate);
     }
-    const double difference = worst_difference(*model, *alone, true);
+    const double difference = worst_difference(*model, *single, true);
     if (probe.env.rank == 0) log::info("step {}: gradients differ by {:.2e}", step, difference);
     WF_CHECK(difference < tolerance, "step ", step, ": gradients differ by ", difference);
     WF_CHECK(parallel.own_backward_seconds() > 0, "no time was measured");
-    // Both go on from the same point, so that each step is judged alone.
-    for (auto& item : alone->named_parameters()) {
+    // Both continue from the same weights, so that each step is compared separately.
+    for (auto& item : single->named_parameters()) {
       item.value().mutable_grad() = model->named_parameters()[item.key()].grad().clone();
     }
     ours->step(1e-3);
     theirs->step(1e-3);
-    WF_CHECK(worst_difference(*model, *alone, false) < 1e-6, "weights differ");
+    WF_CHECK(worst_difference(*model, *single, false) < 1e-6, "weights differ");
   }
 }
 
@@ -123,7 +124,7 @@ void unused_parameters(const Probe& probe) {
   DataParallel parallel(*model, probe.group, options);
   for (int64_t step = 0; step < 2; ++step) {
     model->zero_grad();
-    // A loss that reaches one layer alone.
+    // A loss that reaches only one layer.
     parallel.backward(model->named_parameters()["head.weight"].sum() * (probe.env.rank + 1));
     const double expected = (probe.env.world + 1) / 2.0;
     const auto gradient = model->named_parameters()["head.weight"].grad();
@@ -195,9 +196,9 @@ void silent_rank(const Probe& probe) {
   probe.group->barrier();
 }
 
-// Not a check: steps a second of this model together against the same processes side by side, each
-// for itself. Both in turn, because machines are noisy; the number that counts is the median ratio.
-// And how long the exchange alone takes, with nothing to hide behind.
+// Not a check: steps per second of this model trained together, against the same processes trained
+// independently. Both in turn, because machines are noisy; the result is the median ratio. Also the
+// time of the all-reduce without a backward pass to hide it.
 void speed(const Probe& probe) {
   constexpr int kRounds = 9, kSteps = 2;
   constexpr int64_t kSpeedBatch = 8, kSpeedSide = 224;
@@ -230,7 +231,7 @@ void speed(const Probe& probe) {
   for (int round = 0; round < kRounds; ++round) {
     const double apart = summed(seconds(plain));
     DataParallel parallel(*model, probe.group,
-                          probe.options);  // its hooks must not be there for the other
+                          probe.options);  // its hooks must not affect the other
     const auto averaged = [&](const at::Tensor& loss) { parallel.backward(loss); };
     seconds(averaged);
     const double together = summed(seconds(averaged));
@@ -240,7 +241,7 @@ void speed(const Probe& probe) {
     ratios.push_back(together / apart);
     if (probe.env.rank == 0) {
       log::info(
-          "images/s apart {:.2f}, together {:.2f}, ratio {:.3f}; exchange alone {:.4f} s a step",
+          "images/s apart {:.2f}, together {:.2f}, ratio {:.3f}; all-reduce only {:.4f} s per step",
           apart, together, ratios.back(), exchange / kSteps);
     }
   }
@@ -287,7 +288,7 @@ int main(int argc, char** argv) {
     const auto found = cases().find(argc > 1 ? argv[1] : "");
     WF_CHECK(found != cases().end(), "wf_dist_probe CASE [TIMEOUT_S [BUCKET_MB]]");
     Probe probe;
-    // NCCL wants a GPU for each process; with one GPU that is a process alone.
+    // NCCL needs a GPU per process; with one GPU that is a single process.
     if (static_cast<int>(torch::cuda::device_count()) >= probe.env.world) {
       probe.device = c10::Device(c10::kCUDA, static_cast<c10::DeviceIndex>(probe.env.local_rank));
       at::globalContext().setAllowTF32CuDNN(false);
@@ -298,7 +299,7 @@ int main(int argc, char** argv) {
     probe.group = std::make_shared<ProcessGroup>(probe.env, probe.device, options);
     if (argc > 3) probe.options.bucket_bytes = atoll(argv[3]) << 20;
     found->second(probe);
-    // Nobody leaves while another may still ask.
+    // No rank exits while another may still need it.
     probe.group->barrier();
     log::info("rank {} of {}: {} holds on {}", probe.env.rank, probe.env.world, found->first,
               probe.device.str());

@@ -69,18 +69,20 @@ TEST_F(LaunchEnvTest, TorchrunsVariablesAreRead) {
   EXPECT_TRUE(read_launch_env().agent_store);
 }
 
-TEST_F(LaunchEnvTest, HalfALaunchIsAnErrorThatNamesTheOtherHalf) {
+TEST_F(LaunchEnvTest, AnIncompleteEnvironmentNamesTheMissingVariables) {
   set({{"RANK", "0"}});
-  EXPECT_NE(error().find("RANK set but not WORLD_SIZE, LOCAL_RANK"), std::string::npos) << error();
+  EXPECT_NE(error().find("RANK is set but WORLD_SIZE, LOCAL_RANK is not"), std::string::npos)
+      << error();
   set(kTorchrun);
   ::unsetenv("MASTER_PORT");
-  EXPECT_NE(error().find("MASTER_ADDR set but not MASTER_PORT"), std::string::npos) << error();
+  EXPECT_NE(error().find("MASTER_ADDR is set but MASTER_PORT is not"), std::string::npos)
+      << error();
   ::unsetenv("MASTER_ADDR");
   EXPECT_NE(error().find("WORLD_SIZE=8 needs MASTER_ADDR"), std::string::npos) << error();
   clear();
   set(kSlurm);
   ::unsetenv("SLURM_LOCALID");
-  EXPECT_NE(error().find("but not SLURM_LOCALID"), std::string::npos) << error();
+  EXPECT_NE(error().find("but SLURM_LOCALID is not"), std::string::npos) << error();
 }
 
 TEST_F(LaunchEnvTest, ValuesThatMakeNoSenseAreErrors) {
@@ -123,7 +125,7 @@ TEST_F(LaunchEnvTest, ABatchScriptWithoutSrunIsOneProcess) {
 }
 
 TEST(SlurmHost, IsTheFirstOfTheList) {
-  EXPECT_EQ(first_slurm_host("alone"), "alone");
+  EXPECT_EQ(first_slurm_host("single"), "single");
   EXPECT_EQ(first_slurm_host("a1,a2"), "a1");
   EXPECT_EQ(first_slurm_host("gpu[003-005,9],login"), "gpu003");
   EXPECT_EQ(first_slurm_host("gpu[7]"), "gpu7");

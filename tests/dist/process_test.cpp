@@ -1,4 +1,4 @@
-// Real processes that train together; what they check stands in dist_probe.cpp.
+// Real processes that train together; their checks are in dist_probe.cpp.
 
 #include "support/ranks.h"
 
@@ -51,19 +51,19 @@ TEST(ProcessGroup, WhatFailsOnRootEndsTheOthers) {
   EXPECT_EQ(ranks[0].code, 2) << told(ranks);
   EXPECT_NE(ranks[0].err.find("error: the disk is full"), std::string::npos) << told(ranks);
   EXPECT_EQ(ranks[1].code, 4) << told(ranks);
-  EXPECT_NE(ranks[1].err.find("rank 0 failed at its save"), std::string::npos) << told(ranks);
+  EXPECT_NE(ranks[1].err.find("rank 0 failed during its save"), std::string::npos) << told(ranks);
 }
 
-TEST(ProcessGroup, NamesTheRanksThatDoNotCome) {
+TEST(ProcessGroup, NamesTheMissingRanks) {
   // Three are expected and one is started.
-  const auto alone =
+  const auto one =
       run({"env", "RANK=0", "WORLD_SIZE=3", "LOCAL_RANK=0", "MASTER_ADDR=127.0.0.1",
            "MASTER_PORT=" + std::to_string(free_port()), program("wf_dist_probe"), "votes", "1"});
-  EXPECT_EQ(alone.code, 4) << alone.err;
-  EXPECT_NE(alone.err.find("these ranks did not come: 1, 2"), std::string::npos) << alone.err;
+  EXPECT_EQ(one.code, 4) << one.err;
+  EXPECT_NE(one.err.find("these ranks are missing: 1, 2"), std::string::npos) << one.err;
 }
 
-TEST(ProcessGroup, AMeetingPlaceThatIsNoneIsSaid) {
+TEST(ProcessGroup, ReportsUnreachableMaster) {
   const auto meet = [](const std::string& address, const std::string& port) {
     return run({"env", "RANK=1", "WORLD_SIZE=2", "LOCAL_RANK=1", "MASTER_ADDR=" + address,
                 "MASTER_PORT=" + port, program("wf_dist_probe"), "votes", "1"});
@@ -71,15 +71,17 @@ TEST(ProcessGroup, AMeetingPlaceThatIsNoneIsSaid) {
   const auto nowhere = meet("no-such-host.invalid", "29500");
   EXPECT_NE(nowhere.code, 0);
   EXPECT_NE(nowhere.err.find("MASTER_ADDR=no-such-host.invalid"), std::string::npos) << nowhere.err;
-  EXPECT_NE(nowhere.err.find("waiting until a machine of the name"), std::string::npos);
+  EXPECT_NE(nowhere.err.find("waiting until the host name"), std::string::npos);
 
-  const auto nobody = meet("127.0.0.1", std::to_string(free_port()));
-  EXPECT_EQ(nobody.code, 4) << nobody.err;
-  EXPECT_NE(nobody.err.find("error: rank 1 of 2: nobody listens at 127.0.0.1:"), std::string::npos)
-      << nobody.err;
-  EXPECT_EQ(lines_with(nobody.err, "\n"), 1) << "LibTorch's traces help nobody: " << nobody.err;
+  const auto refused = meet("127.0.0.1", std::to_string(free_port()));
+  EXPECT_EQ(refused.code, 4) << refused.err;
+  EXPECT_NE(refused.err.find("error: rank 1 of 2: nothing listens at 127.0.0.1:"),
+            std::string::npos)
+      << refused.err;
+  EXPECT_EQ(lines_with(refused.err, "\n"), 1)
+      << "LibTorch's traces are not useful: " << refused.err;
 
-  // Connections are taken by the kernel, and nobody reads.
+  // The kernel accepts connections, and no program reads.
   const int silent = ::socket(AF_INET, SOCK_STREAM, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;

@@ -83,7 +83,7 @@ struct ColumnGain {
   }
 };
 
-// gram = left leftᵀ, as dynamic_linear has it. The second column is zero.
+// gram = left leftᵀ, as in dynamic_linear. The second column is zero.
 template <class T>
 ColumnGain random_case(int batch, int rows, int columns) {
   constexpr int kWidth = 3;
@@ -147,7 +147,7 @@ TYPED_TEST(ColumnGainEmulator, Backward) {
         emulate);
     const auto expected = c.backward(incoming);
     expect_near(grad_right, expected.right, "grad_right");
-    // weighted · rightᵀ, as the entry has it.
+    // weighted · rightᵀ, as in the kernel entry.
     const auto w = weighted.values();
     Numbers gram(c.gram.size());
     for (size_t i = 0; i < gram.size(); ++i) {

@@ -194,7 +194,7 @@ __global__ void throw_from_one(int* reached) {
   atomicAdd(reached, 1);
 }
 
-TEST(CudaEmulator, HandsAnExceptionBackAndGoesOn) {
+TEST(CudaEmulator, RethrowsAnExceptionAndContinues) {
   int reached = 0;
   EXPECT_THROW(launch(throw_from_one, 2, 64, 0, &reached), std::runtime_error);
   EXPECT_EQ(reached, 63);

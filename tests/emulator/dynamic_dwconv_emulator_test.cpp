@@ -114,7 +114,7 @@ Dwconv random_case(const Tokens& t, const Options& options) {
            given(options.modulation, rows, 6),
            given(options.gate, rows, 7),
            options.residual};
-  // The normalisation has a case of its own for a kernel that is zero.
+  // The normalization handles a kernel of zeros separately.
   for (int k = 0; options.kernel && k < 9; ++k) c.kernel[c.tap_at(0, k, 0)] = 0;
   return c;
 }

@@ -1,5 +1,5 @@
-// What the tests of emulated kernels share: buffers, the launch, comparison with plain loops over
-// double, which each test has for its operator.
+// Shared by the tests of emulated kernels: buffers, launches, and the comparison with plain loops
+// over double, which each test defines for its operator.
 #pragma once
 
 #include "support/cuda_emulator.h"
@@ -21,7 +21,7 @@ namespace wf::testing {
 
 using Numbers = std::vector<double>;
 
-/// Where the tokens of [B, height * width, C] lie.
+/// The grid of [B, height * width, C].
 struct Tokens {
   int batch, height, width, channels;
 
@@ -54,14 +54,14 @@ struct KernelTypeNames {
   }
 };
 
-/// launch(kernel, shape, params...), as the launchers of kernels/cuda/ want it.
+/// launch(kernel, shape, params...), as expected by the launchers of kernels/cuda/.
 inline constexpr auto emulate = [](auto kernel, const cuda::LaunchShape& shape,
                                    const auto&... params) {
   emulator::launch(kernel, static_cast<unsigned>(shape.blocks), shape.block, 0, params...);
 };
 
-/// Exactly as long as its numbers, so that AddressSanitizer sees every step outside. Outputs begin
-/// as NaN, which no comparison accepts.
+/// Exactly as large as its numbers, so that AddressSanitizer detects every access outside. Outputs
+/// begin as NaN, which no comparison accepts.
 template <class T>
 class Buffer {
  public:

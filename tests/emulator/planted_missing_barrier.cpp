@@ -1,6 +1,6 @@
 // Block sums that lack a barrier: the one between the threads' values and their first reading
 // ("block"), or the one within a warp, which a shuffle does not replace ("warp").
-// ThreadSanitizer must make this program fail, and leave it alone when it is "correct".
+// ThreadSanitizer must make this program fail, unless it is "correct".
 
 #include "support/cuda_emulator.h"
 // First the emulator, then device code.

@@ -1,5 +1,5 @@
 // Device code that writes one element past a buffer ("heap") or past its shared memory ("shared").
-// AddressSanitizer must end this program, and leave it alone when it is "correct".
+// AddressSanitizer must end this program, unless it is "correct".
 
 #include "support/cuda_emulator.h"
 // First the emulator, then device code.

@@ -100,7 +100,7 @@ TEST_F(MetricsObserverTest, DropsTheLinesThatAResumedRunWritesAgain) {
   EXPECT_EQ(validations, std::vector<int64_t>{4});
 }
 
-TEST_F(MetricsObserverTest, ALineThatCouldNotBeWrittenComesWithTheNext) {
+TEST_F(MetricsObserverTest, AFailedLineIsWrittenWithTheNextOne) {
   MetricsObserver metrics(folder_ / "late/metrics.jsonl");
   EpochReport report;
   metrics.on_epoch_end(state_, report);

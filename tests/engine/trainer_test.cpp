@@ -31,7 +31,7 @@ class StopAt : public Observer {
   int64_t step_;
 };
 
-// Everything that observers are told.
+// All events that observers receive.
 class Collect : public Observer {
  public:
   explicit Collect(int64_t loss_every = 0) : loss_every_(loss_every) {}
@@ -81,7 +81,7 @@ class TrainerTest : public ::testing::Test {
  protected:
   void TearDown() override { clear_stop_request(); }
 
-  // Trains until a stop request at `step`, saves, and gives back what a new process resumes.
+  // Trains until a stop request at `step`, saves, and returns the state that a new process resumes.
   std::unique_ptr<QuadraticRun> stopped_and_loaded(int64_t step, const TrainerOptions& options) {
     QuadraticRun first(options);
     first.trainer->add(std::make_shared<StopAt>(step));
@@ -109,7 +109,7 @@ TrainerOptions three_epochs() {
 
 class StoppedAndResumed : public TrainerTest, public ::testing::WithParamInterface<int64_t> {};
 
-TEST_P(StoppedAndResumed, EqualsTheUnbrokenRunBitForBit) {
+TEST_P(StoppedAndResumed, EqualsTheUninterruptedRunBitForBit) {
   auto options = three_epochs();
   options.validate_steps = 4;
   QuadraticRun unbroken(options);
@@ -252,7 +252,7 @@ TEST_F(TrainerTest, StepsThatOverflowAreSkippedAndNotCounted) {
   run.state.scaler = std::make_unique<GradScaler>(torch::kCPU, scale(0x1p127));
   {
     const torch::NoGradGuard no_grad;
-    run.state.model->named_parameters()["bias"].fill_(1000);  // far away: large gradients
+    run.state.model->named_parameters()["bias"].fill_(1000);  // large gradients
   }
   const auto seen = collect(run);
   run.trainer->run();
@@ -299,9 +299,9 @@ TEST_F(TrainerTest, EveryEmaIsValidatedAndTheModelKeepsItsOwnWeights) {
   const auto& last = *seen->epochs.back().validation;
   ASSERT_EQ(last.ema.size(), 2u);
   const auto loss = [](const Metrics& metrics) { return metrics.value(QuadraticTask::kLoss); };
-  Distributed alone;
+  Distributed single;
   const auto now = [&] {
-    return loss(*run.task.validate(ValidationContext{alone, c10::kCPU, {}, nullptr}));
+    return loss(*run.task.validate(ValidationContext{single, c10::kCPU, {}, nullptr}));
   };
   EXPECT_EQ(now(), loss(last.trained));
   for (size_t i : {0, 1}) {

@@ -1,5 +1,4 @@
-// Processes that are killed, and runs that go on. WF_KILLS says how many (5; 50 for the long
-// trial).
+// Killed processes and resumed runs. WF_KILLS sets their number (5; 50 for the long test).
 
 #include "weightformer/core/random.h"
 
@@ -28,7 +27,7 @@ std::vector<pid_t> children_of(pid_t parent) {
   return out;
 }
 
-TEST(Kills, AtRandomStepsTheRunEndsWithTheWeightsOfTheUnbrokenOne) {
+TEST(Kills, AtRandomStepsEndWithTheSameWeights) {
   const char* asked = std::getenv("WF_KILLS");
   const int kills = asked ? std::atoi(asked) : 5, epochs = kEpochs + kills;
   const Training training(epochs);
@@ -45,7 +44,7 @@ TEST(Kills, AtRandomStepsTheRunEndsWithTheWeightsOfTheUnbrokenOne) {
     const int victim = static_cast<int>(rng.below(2));
     ranks[victim].send(SIGKILL);
     const auto left = ranks[1 - victim].wait();
-    if (left.code == 0) break;  // it was finished already
+    if (left.code == 0) break;  // it was already finished
     EXPECT_EQ(left.code, 4) << left.err;
     EXPECT_EQ(lines_with(left.err, "error: rank"), 1) << left.err;
   }
@@ -57,7 +56,7 @@ TEST(Kills, AtRandomStepsTheRunEndsWithTheWeightsOfTheUnbrokenOne) {
   EXPECT_EQ(training.metrics("unbroken").size(), training.metrics("broken").size());
 }
 
-TEST(Kills, TorchrunStartsTheRunAgainAndItGoesOn) {
+TEST(Kills, TorchrunRestartsAndTheRunResumes) {
   auto command = torchrun(2, {"--max-restarts=3", "--monitor-interval=0.2", "--redirects=0"});
   if (command.empty()) GTEST_SKIP() << "Python has no torch, so there is no torchrun";
   const Training training(kEpochs);
@@ -78,7 +77,7 @@ TEST(Kills, TorchrunStartsTheRunAgainAndItGoesOn) {
   expect_equal(training.tensors("unbroken", kEpochs), training.tensors("broken", kEpochs));
 }
 
-TEST(Preemption, SigtermSavesWithinSecondsAndTheRunGoesOnAsIfUnbroken) {
+TEST(Preemption, SigtermSavesWithinSecondsAndResumesExactly) {
   const Training training(kEpochs);
   const auto unbroken = Ranks(2, training.command("unbroken")).wait();
   for (const auto& rank : unbroken) ASSERT_EQ(rank.code, 0) << told(unbroken);
@@ -96,7 +95,7 @@ TEST(Preemption, SigtermSavesWithinSecondsAndTheRunGoesOnAsIfUnbroken) {
   expect_equal(training.tensors("unbroken", kEpochs), training.tensors("stopped", kEpochs));
 }
 
-TEST(Elastic, ARunGoesOnInAnotherNumberOfProcesses) {
+TEST(Elastic, ResumesWithDifferentWorldSize) {
   const Training training(kEpochs);
   {
     Ranks ranks(2, training.command("run"));
@@ -105,7 +104,7 @@ TEST(Elastic, ARunGoesOnInAnotherNumberOfProcesses) {
     const auto ends = ranks.wait();
     for (const auto& rank : ends) ASSERT_EQ(rank.code, 0) << told(ends);
   }
-  // 96 pictures: 6 steps of 2 * 8 become 4 steps of 3 * 8.
+  // 96 images: 6 steps of 2 * 8 become 4 steps of 3 * 8.
   const auto resumed = Ranks(3, training.command("run")).wait();
   for (const auto& rank : resumed) ASSERT_EQ(rank.code, 0) << told(resumed);
   EXPECT_NE(resumed[0].err.find("with a global batch of 16, now 24"), std::string::npos)

@@ -1,4 +1,4 @@
-// What used to lose work without a word: signals, a moved run directory, starting over.
+// Events that used to lose work silently: signals, a moved run directory, starting over.
 
 #include "support/errors.h"
 #include "training.h"
@@ -27,7 +27,7 @@ TEST(Signals, ThatBatchSystemsAndTerminalsSendSaveAndStop) {
   }
 }
 
-TEST(RunDirectory, MovedWhileTheRunTrainsIsMadeAgainAndHasAllThatFollows) {
+TEST(RunDirectory, MovedDuringTrainingIsCreatedAgainAndReceivesLaterFiles) {
   const Training training(kEpochs);
   ASSERT_EQ(run(training.command("unbroken")).code, 0);
   const fs::path moved = training.file("moved", ""), aside = training.file("aside", "");
@@ -37,11 +37,12 @@ TEST(RunDirectory, MovedWhileTheRunTrainsIsMadeAgainAndHasAllThatFollows) {
     fs::rename(moved.parent_path(), aside.parent_path());
     const auto end = process.wait();
     EXPECT_EQ(end.code, 0) << end.err;
-    EXPECT_TRUE(has(end.err, "this run directory was moved or deleted; made it again")) << end.err;
+    EXPECT_TRUE(has(end.err, "this run directory was moved or deleted; created it again"))
+        << end.err;
   }
   expect_equal(training.tensors("unbroken", kEpochs), training.tensors("moved", kEpochs));
   EXPECT_FALSE(training.metrics("moved").empty());
-  EXPECT_TRUE(has(read_file(training.file("moved", "log.txt")), "finished")) << "its log goes on";
+  EXPECT_TRUE(has(read_file(training.file("moved", "log.txt")), "finished")) << "its log continues";
   EXPECT_EQ(run(training.command("moved")).code, 0);
 }
 

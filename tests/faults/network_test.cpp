@@ -1,4 +1,4 @@
-// Machines that lose each other: network namespaces stand for them, joined by a bridge.
+// Cut networks, simulated by network namespaces on a bridge.
 
 #include "training.h"
 
@@ -72,7 +72,7 @@ class Hosts {
 
 class Network : public ::testing::TestWithParam<int> {};
 
-TEST_P(Network, ACutCableIsReportedByAllWithinTheTimeoutAndARestartResumes) {
+TEST_P(Network, ACutConnectionIsReportedByAllRanksAndARestartResumes) {
   const int count = GetParam();
   Hosts hosts(count);
   if (!hosts.ok()) GTEST_SKIP() << "needs root and ip netns";
@@ -89,7 +89,7 @@ TEST_P(Network, ACutCableIsReportedByAllWithinTheTimeoutAndARestartResumes) {
       EXPECT_EQ(end.code, 4) << end.err;
       EXPECT_NE(end.err.find("error: rank "), std::string::npos) << end.err;
     }
-    // DIST.TIMEOUT_S is 5; what is above belongs to a slow machine.
+    // DIST.TIMEOUT_S is 5; the rest is for slow machines.
     EXPECT_LT(std::chrono::steady_clock::now() - cut, std::chrono::seconds(20));
   }
   hosts.set_cable(count - 1, "up");

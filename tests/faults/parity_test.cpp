@@ -1,4 +1,4 @@
-// Several processes give what one gives.
+// Several processes give the results of one.
 
 #include "training.h"
 
@@ -29,7 +29,7 @@ void expect_close(const Training& training, const std::string& a, const std::str
   }
 }
 
-TEST(SameResult, TwoProcessesAndAccumulationGiveWhatOneProcessGives) {
+TEST(SameResult, TwoProcessesAndAccumulationMatchOneProcess) {
   const Training training(kEpochs);
   const auto one = run(training.command("one", with({"--batch-size", "16"}, kPlain)));
   ASSERT_EQ(one.code, 0) << one.err;
@@ -73,7 +73,7 @@ std::vector<Finished> run_with_other_data(const Training& training, const std::s
   return Ranks(2, with(script, command)).wait();
 }
 
-TEST(SameResult, RanksWithOtherDataAreRefusedInOneLineThatSaysWhatDiffers) {
+TEST(SameResult, RanksWithOtherDataAreRefusedWithTheDifference) {
   namespace fs = std::filesystem;
   const Training training(2);
   const TempDir folder;
@@ -109,7 +109,7 @@ TEST(SameResult, RanksWithOtherDataAreRefusedInOneLineThatSaysWhatDiffers) {
   for (const auto& rank : ranks) EXPECT_EQ(rank.code, 0) << told(ranks);
 }
 
-TEST(SameResult, EvaluationCountsEveryPictureOnceOnThreeProcesses) {
+TEST(SameResult, EvaluationCountsEveryImageOnceOnThreeProcesses) {
   const Training training(2);
   ASSERT_EQ(run(training.command("run")).code, 0);
   const auto weights = training.file("run", "max_acc.pth");
@@ -118,11 +118,12 @@ TEST(SameResult, EvaluationCountsEveryPictureOnceOnThreeProcesses) {
   ASSERT_EQ(one.code, 0) << one.err;
   const auto three = Ranks(3, training.command("eval", evaluate)).wait();
   for (const auto& rank : three) ASSERT_EQ(rank.code, 0) << told(three);
-  const auto alone = nlohmann::json::parse(one.out), together = nlohmann::json::parse(three[0].out);
+  const auto single = nlohmann::json::parse(one.out),
+             together = nlohmann::json::parse(three[0].out);
   EXPECT_EQ(together["images"], 22);
-  EXPECT_EQ(together["val_acc1"], alone["val_acc1"]);
-  EXPECT_NEAR(together["val_loss"], alone["val_loss"], 1e-6);
-  EXPECT_EQ(three[1].out, "") << "rank 0 speaks";
+  EXPECT_EQ(together["val_acc1"], single["val_acc1"]);
+  EXPECT_NEAR(together["val_loss"], single["val_loss"], 1e-6);
+  EXPECT_EQ(three[1].out, "") << "only rank 0 prints";
 }
 
 }  // namespace

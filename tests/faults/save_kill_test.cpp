@@ -68,8 +68,9 @@ void kill_everywhere(int epochs, const std::string& variable = "WF_NO_LINKS=") {
   const TempDir folder;
   const auto unbroken = folder / "unbroken";
   const auto last = "/ckpt_epoch_" + std::to_string(epochs) + ".pth";
-  const auto whole = run(probe(unbroken, epochs, {variable, "WF_KILL_LOG=" + (folder / "calls")}));
-  ASSERT_EQ(whole.code, 0) << whole.err;
+  const auto unkilled =
+      run(probe(unbroken, epochs, {variable, "WF_KILL_LOG=" + (folder / "calls")}));
+  ASSERT_EQ(unkilled.code, 0) << unkilled.err;
   const auto calls = lines_of(folder / "calls");
   for (const std::string kind : {"write", "fsync", "rename", "link"}) {
     EXPECT_TRUE(std::any_of(calls.begin(), calls.end(), [&](const auto& call) {
@@ -88,7 +89,7 @@ void kill_everywhere(int epochs, const std::string& variable = "WF_NO_LINKS=") {
     ++done;
     const auto resumed = run(probe(broken, epochs));
     ASSERT_EQ(resumed.code, 0) << resumed.err;
-    EXPECT_EQ(resumed.out, whole.out) << "the best validation";
+    EXPECT_EQ(resumed.out, unkilled.out) << "the best validation";
     EXPECT_EQ(names_in(broken), names_in(unbroken));
     expect_equal_files(broken + "/max_acc.pth", unbroken + "/max_acc.pth");
     expect_equal_files(broken + last, unbroken + last);

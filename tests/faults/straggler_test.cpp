@@ -7,7 +7,7 @@
 namespace wf::testing {
 namespace {
 
-TEST(Straggler, TheSlowRankIsNamedInTheLog) {
+TEST(Straggler, TheSlowRankIsLogged) {
   const Training training(/*epochs=*/60);
   Ranks ranks(2, training.command("run"));
   ASSERT_TRUE(ranks[0].wait_for("train [1/")) << ranks[0].err();

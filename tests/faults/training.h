@@ -1,4 +1,4 @@
-// wf_train in several processes, on a small set of pictures.
+// wf_train in several processes, on a small image set.
 #pragma once
 
 #include "support/all_tensors.h"
@@ -14,10 +14,10 @@
 
 namespace wf::testing {
 
-/// A folder with pictures, settings and the runs made from them.
+/// A directory with images, settings and their runs.
 class Training {
  public:
-  explicit Training(int epochs, int pictures = 96) {
+  explicit Training(int epochs, int images = 96) {
     write_file(folder_ / "run.yaml", R"(
 DATA: {IMG_SIZE: 16, BATCH_SIZE: 8, NUM_WORKERS: 1}
 MODEL: {NAME: wfm_nano, PATCH_SIZE: 4, NUM_CLASSES: 2, DROP_PATH_RATE: 0.2}
@@ -29,7 +29,7 @@ PRINT_FREQ: 1
 DEVICE: cpu
 THREADS: 1
 )");
-    write_toy_folder(folder_ / "data", pictures, /*val=*/22, /*side=*/16);
+    write_toy_folder(folder_ / "data", images, /*val=*/22, /*side=*/16);
   }
 
   std::vector<std::string> command(const std::string& tag,

@@ -1,5 +1,5 @@
-// Feeds a target with bent copies of files: DRIVER [--runs N] [--seed S] FILE|FOLDER…
-// A compiler with libFuzzer searches better; this one works everywhere and repeats itself exactly.
+// Feeds a target with mutated copies of files: DRIVER [--runs N] [--seed S] FILE|DIRECTORY…
+// A compiler with libFuzzer searches better; this driver works everywhere and is reproducible.
 
 #include "weightformer/core/random.h"
 
@@ -104,7 +104,7 @@ int main(int argc, char** argv) {
   std::vector<std::string> seeds;
   for (const auto& path : paths) {
     const auto file = read_file(path);
-    // The whole file, unbent, is an input as well.
+    // The unmodified file is an input too.
     LLVMFuzzerTestOneInput(reinterpret_cast<const uint8_t*>(file.data()), file.size());
     auto part = fuzz_seed(file);
     if (!part.empty()) seeds.push_back(std::move(part));

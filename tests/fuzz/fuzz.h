@@ -1,12 +1,12 @@
-// One reader under fire. Linked with driver.cpp, or with clang's libFuzzer.
+// A fuzz target. Linked with driver.cpp, or with clang's libFuzzer.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <string>
 
-/// Must return for any bytes; a crash, a leak or what a sanitizer sees is the finding.
+/// Must return for any bytes; a crash, a leak or a sanitizer report is a finding.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 
-/// What of a golden file this target is to be fed with; "" when nothing.
+/// The part of a golden file that is a seed of this target; "" for none.
 std::string fuzz_seed(const std::string& file);

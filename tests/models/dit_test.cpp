@@ -67,7 +67,7 @@ TEST_P(DiTGolden, OutputGuidedOutputAndAllGradientsMatch) {
     const double norm_error =
         std::abs(gradient.to(torch::kDouble).norm().item<double>() - norm) / norm;
     EXPECT_LE(norm_error, kGradientNormTolerance) << names[i];
-    // The probe is a random direction: it sees an error that leaves the norm alone.
+    // The probe is a random direction: it detects an error that does not change the norm.
     const auto direction = filled("input.probe." + names[i], gradient.sizes());
     EXPECT_NEAR((gradient.to(torch::kDouble) * direction).sum().item<double>(),
                 want.at("grad_probe")[i].item<double>(),
@@ -75,9 +75,9 @@ TEST_P(DiTGolden, OutputGuidedOutputAndAllGradientsMatch) {
         << names[i];
     worst = std::max(worst, norm_error);
     if (!nano) continue;
-    const auto& whole = want.at("grad." + names[i]);
-    expect_close(gradient, whole, kNanoGradientTolerance, names[i]);
-    worst = std::max(worst, relative_error(gradient, whole));
+    const auto& full = want.at("grad." + names[i]);
+    expect_close(gradient, full, kNanoGradientTolerance, names[i]);
+    worst = std::max(worst, relative_error(gradient, full));
   }
   RecordProperty("worst_gradient_error", str(worst));
 
@@ -114,7 +114,7 @@ TEST(DiT, WeightsLoadByNameAndAWrongNameIsAnError) {
   weights["t_embedder.mlp.1.weight"] = weights.at("t_embedder.mlp.2.weight");
   weights.erase("t_embedder.mlp.2.weight");
   EXPECT_TRUE(has(error_of([&] { load_weights(*to, weights, "memory"); }),
-                  "missing t_embedder.mlp.2.weight; surplus t_embedder.mlp.1.weight"));
+                  "missing t_embedder.mlp.2.weight; unexpected t_embedder.mlp.1.weight"));
 }
 
 int64_t trained(const torch::nn::Module& module) {
@@ -128,14 +128,14 @@ TEST(DiT, TheNamedModelsHaveThePublishedNumberOfParameters) {
   EXPECT_EQ(trained(*create_dit("dit_b_2")), 149'007'584);
 }
 
-TEST(DiT, AFreshModelSaysNothingWhateverTheSize) {
+TEST(DiT, ZeroInitializedOutputForAnySize) {
   DiT noise_only(nano().learn_sigma(false));
   const auto [x, t, y] = inputs(3, 6, 10);
   EXPECT_TRUE(torch::equal(create_dit("dit_nano")->forward(x, t, y), torch::zeros({3, 8, 6, 10})));
   EXPECT_TRUE(torch::equal(noise_only->forward(x, t, y), torch::zeros({3, 4, 6, 10})));
 }
 
-// The published order of operations, a loop for the positions, nothing fused.
+// The original's order of operations, a loop for the positions, nothing fused.
 at::Tensor plain_position(int64_t dim, Grid grid) {
   auto out = torch::empty({grid.height, grid.width, dim}, torch::kDouble);
   const int64_t quarter = dim / 4;
@@ -218,7 +218,7 @@ struct Rectangle {
   bool learn_sigma;
 };
 
-TEST(DiT, OnAnyRectangleItEqualsThePublishedOrderOfOperationsGradientsToo) {
+TEST(DiT, MatchesTheOriginalOrderOfOperationsOnAnyRectangle) {
   for (const auto& [patch, height, width, sigma] :
        {Rectangle{2, 8, 12, true}, Rectangle{2, 10, 6, false}, Rectangle{4, 8, 20, true},
         Rectangle{2, 8, 8, false}, Rectangle{2, 2, 6, true}}) {
@@ -250,7 +250,7 @@ TEST(DiT, OnAnyRectangleItEqualsThePublishedOrderOfOperationsGradientsToo) {
   }
 }
 
-TEST(DiT, GuidanceMixesTheFirstThreeChannelsAlone) {
+TEST(DiT, GuidanceMixesOnlyTheFirstThreeChannels) {
   const auto model = filled_nano();
   model->eval();
   auto [x, t, y] = inputs(4, 8, 8);
@@ -268,7 +268,7 @@ TEST(DiT, GuidanceMixesTheFirstThreeChannelsAlone) {
   EXPECT_TRUE(torch::equal(three.slice(1, 3), out.slice(1, 3)));
 }
 
-TEST(DiT, ForgottenLabelsAreDrawnFromItsGeneratorAndInTrainingAlone) {
+TEST(DiT, LabelsAreDroppedByItsGeneratorOnlyInTraining) {
   const auto model = filled_nano(nano().label_drop(0.5));
   const auto [x, t, y] = inputs(8, 8, 8);
   auto generator = at::make_generator<at::CPUGeneratorImpl>(7);
@@ -285,12 +285,12 @@ TEST(DiT, ForgottenLabelsAreDrawnFromItsGeneratorAndInTrainingAlone) {
 
   const auto blind = filled_nano(nano().label_drop(1));
   EXPECT_TRUE(torch::equal(blind->forward(x, t, y),
-                           model->forward(x, t, torch::full_like(y, model->no_class()))));
+                           model->forward(x, t, torch::full_like(y, model->null_class()))));
   blind->eval();
   EXPECT_TRUE(torch::equal(blind->forward(x, t, y), labelled));
 }
 
-TEST(DiT, WithoutDroppedLabelsThereIsNoRowForNoClass) {
+TEST(DiT, WithoutLabelDropoutThereIsNoNullClass) {
   const auto model = filled_nano(nano().label_drop(0));
   EXPECT_EQ(model->y_embedder->embedding_table->weight.size(0), 10);
   const auto in = inputs(1, 8, 8);
@@ -298,7 +298,7 @@ TEST(DiT, WithoutDroppedLabelsThereIsNoRowForNoClass) {
             "labels: expected 0 … 9, got 10");
 }
 
-TEST(DiT, RecomputedBlocksGiveTheSameBits) {
+TEST(DiT, ActivationCheckpointingIsBitIdentical) {
   for (const bool amp : {false, true}) {
     std::vector<std::vector<at::Tensor>> gradients;
     std::vector<at::Tensor> outputs;
@@ -357,24 +357,24 @@ TEST(DiT, UnderAutocastOutputsAndGradientsStayClose) {
   RecordProperty("worst_gradient_error", str(worst));
 }
 
-TEST(DiT, WhatDoesNotFitIsOneLine) {
+TEST(DiT, InvalidInputIsOneLine) {
   const auto model = create_dit("dit_nano");
   const auto in = inputs(2, 8, 8);
   const at::Tensor x = in.x, t = in.t, y = in.y;
-  const auto says = [&](const at::Tensor& latents, const at::Tensor& steps,
-                        const at::Tensor& labels) {
+  const auto message_for = [&](const at::Tensor& latents, const at::Tensor& steps,
+                               const at::Tensor& labels) {
     return error_of([&] { model->forward(latents, steps, labels); });
   };
-  EXPECT_EQ(says(torch::zeros({2, 4, 8, 7}), t, y),
+  EXPECT_EQ(message_for(torch::zeros({2, 4, 8, 7}), t, y),
             "DiT: expected latents whose height and width are multiples of the patch, 2, got "
             "[2, 4, 8, 7]");
-  EXPECT_EQ(says(torch::zeros({2, 3, 8, 8}), t, y),
+  EXPECT_EQ(message_for(torch::zeros({2, 3, 8, 8}), t, y),
             "DiT: expected latents (B, 4, H, W), got [2, 3, 8, 8]");
-  EXPECT_EQ(says(x, t.slice(0, 1), y), "DiT: expected steps t of shape [2], got [1]");
-  EXPECT_EQ(says(x, t, y.unsqueeze(0)), "DiT: expected labels y of shape [2], got [1, 2]");
-  EXPECT_EQ(says(x, t, y - 1), "labels: expected 0 … 10 (10 means no class), got -1");
-  EXPECT_EQ(says(x, t, y + 9), "labels: expected 0 … 10 (10 means no class), got 12");
-  EXPECT_EQ(says(x, t, y.to(torch::kFloat)),
+  EXPECT_EQ(message_for(x, t.slice(0, 1), y), "DiT: expected steps t of shape [2], got [1]");
+  EXPECT_EQ(message_for(x, t, y.unsqueeze(0)), "DiT: expected labels y of shape [2], got [1, 2]");
+  EXPECT_EQ(message_for(x, t, y - 1), "labels: expected 0 … 10 (10 is the null class), got -1");
+  EXPECT_EQ(message_for(x, t, y + 9), "labels: expected 0 … 10 (10 is the null class), got 12");
+  EXPECT_EQ(message_for(x, t, y.to(torch::kFloat)),
             "labels: expected int64 of one dimension, got Float "
             "[2]");
   EXPECT_EQ(error_of([&] { model->forward_guided(x.slice(0, 1), t, y, 4); }),
@@ -383,7 +383,7 @@ TEST(DiT, WhatDoesNotFitIsOneLine) {
             "DiT: latent_size must be a multiple of patch_size, got 7 and 2");
 }
 
-TEST(DiT, TheStateDictTellsTheOptions) {
+TEST(DiT, TheStateDictImpliesTheOptions) {
   const auto other = nano().num_classes(6).latent_size(12).channels(3).learn_sigma(false);
   const auto found = dit_options("dit_nano", state_dict(*std::make_shared<DiTImpl>(other)));
   EXPECT_EQ(found.num_classes(), 6);

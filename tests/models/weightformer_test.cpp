@@ -52,7 +52,7 @@ TEST_P(ClassifierGolden, LogitsLossAndAllGradientsMatch) {
     ASSERT_TRUE(gradient.defined()) << names[i];
     const double norm = norms[i].item<double>();
     EXPECT_NEAR(gradient.norm().item<double>(), norm, kGradientNormTolerance * norm) << names[i];
-    // The probe is a random direction: it sees an error that leaves the norm alone.
+    // The probe is a random direction: it detects an error that does not change the norm.
     const auto direction = filled("input.probe." + names[i], gradient.sizes());
     EXPECT_NEAR((gradient.to(torch::kDouble) * direction).sum().item<double>(),
                 probes[i].item<double>(),
@@ -70,8 +70,8 @@ INSTANTIATE_TEST_SUITE_P(Files, ClassifierGolden,
                                            Case{"wfm_s", 2, 224, 224}, Case{"wfm_b", 1, 448, 448}),
                          ::testing::PrintToStringParamName());
 
-// One picture's error is a matter of luck (0.009 to 0.093 for PyTorch's wfm_t), so means: beside
-// those of the published order of operations in PyTorch 2.11, for the same weights and pictures.
+// The error of one image varies (0.009 to 0.093 for PyTorch's wfm_t), so means are compared with
+// those of the original's order of operations in PyTorch 2.11, for the same weights and images.
 TEST(WeightFormer, InBfloat16TheErrorIsNoLargerThanPyTorchsOwn) {
   struct Known {
     const char* name;
@@ -135,7 +135,7 @@ TEST(WeightFormer, AnUnknownNameListsTheKnownOnes) {
   }
 }
 
-TEST(WeightFormer, RecomputedBlocksGiveTheSameBitsAndKeepLess) {
+TEST(WeightFormer, ActivationCheckpointingIsBitIdenticalAndUsesLessMemory) {
   // With drop path on, and for each precision: the second pass must draw and round as the first.
   for (const bool amp : {false, true}) {
     std::vector<std::vector<at::Tensor>> gradients;

@@ -7,7 +7,7 @@
 namespace wf::testing {
 namespace {
 
-at::Tensor separate(const Tensors& t) { return modulate(plain_norm(t[0]), t[1], t[2]); }
+at::Tensor separate(const Tensors& t) { return modulate(layer_norm_no_affine(t[0]), t[1], t[2]); }
 at::Tensor fused(const Tensors& t) { return modulated_norm(t[0], t[1], t[2]); }
 
 TEST(Modulate, ScalesAndShiftsEveryTokenOfASampleAlike) {

@@ -116,11 +116,11 @@ TEST(DynamicDwconv, AKernelOfZerosHasAFiniteGradient) {
 TEST(DynamicDwconv, ParametersMayHaveADtypeOfTheirOwn) {
   const DwconvCase c{true, false, false, true};
   auto inputs = make_inputs({4, 4}, c, 8, torch::device(test_device()));
-  const auto whole = make_op(&dynamic_dwconv, {4, 4}, c)(inputs);
+  const auto full = make_op(&dynamic_dwconv, {4, 4}, c)(inputs);
   inputs[3] = inputs[3].to(at::kBFloat16);  // as autocast's linear layers predict it
   const auto y = make_op(&dynamic_dwconv, {4, 4}, c)(inputs);
   EXPECT_EQ(y.scalar_type(), at::kFloat);
-  expect_close(y.cpu(), whole.cpu(), 1e-2, "y");
+  expect_close(y.cpu(), full.cpu(), 1e-2, "y");
 }
 
 TEST(DynamicDwconv, RepeatsEveryBitForAnyNumberOfThreads) {

@@ -133,9 +133,8 @@ TEST(DynamicLinear, Float16KeepsItsBitsWithManyTokens) {
   const auto weight = torch::zeros({c, d}, torch::kDouble),
              bias = torch::zeros({d}, torch::kDouble);
   const auto half = [](const at::Tensor& t) { return t.to(test_device(), at::kHalf); };
-  const auto whole = [&](const at::Tensor& t) { return half(t).to(at::kCPU, at::kDouble); };
-  const auto expected =
-      reference::dynamic_linear(whole(x), whole(left), whole(right), weight, bias);
+  const auto full = [&](const at::Tensor& t) { return half(t).to(at::kCPU, at::kDouble); };
+  const auto expected = reference::dynamic_linear(full(x), full(left), full(right), weight, bias);
   for (const char* mode : {"factored", "merged"}) {
     const auto y = dynamic_linear(half(x), half(left), half(right), half(weight), half(bias), mode);
     const auto error = (y.to(at::kCPU, at::kDouble) - expected).norm() / expected.norm();

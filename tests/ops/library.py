@@ -1,6 +1,6 @@
 """import library: this Python's torch with the operators of the library named by the first argument.
 
-The second argument, if given, is the folder of the torch that the library was built with. Ends the program
+The second argument, if given, is the directory of the torch that the library was built with. Ends the program
 with exit code 77, which CTest counts as skipped, if this Python has no torch or another one.
 """
 

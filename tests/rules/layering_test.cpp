@@ -57,7 +57,7 @@ std::string module_of(const std::string& path) {
 
 // The module that an include names: "weightformer/nn/block.h" and "nn/block.h" are of nn,
 // "kernels/cuda/pack.cuh" of kernels; a bare "x.h" is of the file's own module. Empty for the
-// headers of others, which stand in angle brackets.
+// headers of others, which are in angle brackets.
 std::string module_included(const std::string& line, const std::string& own) {
   static const std::regex ours(R"re(\s*#\s*include\s*["<]weightformer/([^/]+)/.*)re");
   static const std::regex quoted(R"re(\s*#\s*include\s*"(?:([^/"]+)/)?[^"]*".*)re");

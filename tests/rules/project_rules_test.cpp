@@ -1,4 +1,4 @@
-// What CONTRIBUTING.md promises of every file.
+// The rules of CONTRIBUTING.md, checked on every file.
 
 #include "support/functions.h"
 #include "support/sources.h"
@@ -41,8 +41,7 @@ TEST(ProjectRules, ThePublicHeadersHaveNoConditionals) {
   EXPECT_EQ(grep(sources(WF_SOURCE_DIR, {"include"}, {".h"}), std::regex("#\\s*if")), Lines{});
 }
 
-// Elsewhere a file that is compiled without OpenMP would run its loops on one thread and say
-// nothing.
+// Otherwise a file that is compiled without OpenMP would silently run its loops on one thread.
 TEST(ProjectRules, ParallelLoopsComeFromTheHeaderThatMakesSureOfThem) {
   const Lines found = grep(sources(WF_SOURCE_DIR, {"include", "src", "kernels", "tools"}, kCode),
                            std::regex("<ATen/Parallel\\.h>"));
@@ -126,7 +125,8 @@ TEST(ProjectRules, NothingNamesAPathOfOneMachine) {
   for (const char* name : {".ci/run", "CMakeLists.txt", "CMakePresets.json"}) {
     files.push_back(split_lines(name, read_file(std::string(WF_SOURCE_DIR "/") + name)));
   }
-  // The published YAML that must load unchanged names its authors' folder; this file the pattern.
+  // The original's YAML file that must load unchanged names a directory of its authors; this file
+  // contains the pattern.
   const std::set<std::string> excused{"tests/config/config_test.cpp",
                                       "tests/rules/project_rules_test.cpp"};
   files.erase(std::remove_if(files.begin(), files.end(),
@@ -169,6 +169,14 @@ TEST(ProjectRules, EveryPathInTheDocsExists) {
   EXPECT_EQ(
       broken_paths({split_lines("docs/a.md", "`src/nn/gone.cpp` [b](missing.md) `cfg/*.yaml`")}),
       (Lines{"docs/a.md: src/nn/gone.cpp", "docs/a.md: missing.md"}));
+}
+
+TEST(ProjectRules, EveryPageOfTheDocsBeginsWithWhatTheReaderCanDoAfterIt) {
+  for (const auto& page : sources(WF_SOURCE_DIR, {"docs"}, {".md"})) {
+    if (page.path == "docs/config.md") continue;  // generated
+    ASSERT_GE(page.lines.size(), 3u) << page.path;
+    EXPECT_EQ(page.lines[2].rfind("After this page you ", 0), 0u) << page.path;
+  }
 }
 
 TEST(ProjectRules, TheTopLevelIsTheAgreedOne) {

@@ -66,24 +66,24 @@ TEST(Pickle, ReadsWhatPythonWritesForPlainValues) {
 TEST(Pickle, WhatIsWrittenIsReadBack) {
   Document d;
   auto* root = d.make(Kind::dict);
-  const int64_t whole[] = {0,
-                           255,
-                           256,
-                           -1,
-                           65536,
-                           INT32_MIN,
-                           int64_t{INT32_MAX} + 1,
-                           std::numeric_limits<int64_t>::min()};
+  const int64_t integers[] = {0,
+                              255,
+                              256,
+                              -1,
+                              65536,
+                              INT32_MIN,
+                              int64_t{INT32_MAX} + 1,
+                              std::numeric_limits<int64_t>::min()};
   auto* numbers = d.put(root, "numbers", d.make(Kind::list));
-  for (const int64_t number : whole) numbers->items.push_back(d.of(number));
+  for (const int64_t number : integers) numbers->items.push_back(d.of(number));
   d.put(root, "real", d.of(0.1));
   d.put(root, "text", d.of("über\n"));
   d.put(root, "none", d.none());
   d.put(root, "no", d.of(false));
   d.put(root, "empty", d.make(Kind::tuple));
   const auto back = parse(pickle::write(*root));
-  for (size_t i = 0; i < std::size(whole); ++i) {
-    EXPECT_EQ(back.root->find("numbers")->items.at(i)->integer, whole[i]);
+  for (size_t i = 0; i < std::size(integers); ++i) {
+    EXPECT_EQ(back.root->find("numbers")->items.at(i)->integer, integers[i]);
   }
   EXPECT_EQ(back.root->find("real")->real, 0.1);
   EXPECT_EQ(back.root->find("text")->text, "über\n");
@@ -136,28 +136,28 @@ TEST(Pickle, WhatIsMalformedGivesOneLine) {
   std::string many = "(";
   for (int i = 0; i < 1'000'001; ++i) many += 'N';
   const std::pair<std::string, std::string> cases[] = {
-      {"", "cut short"},
+      {"", "truncated"},
       {"X\x05\x00\x00\x00"
        "abc"s,
-       "cut short"},
+       "truncated"},
       {"X\xff\xff\xff\xff"
        "abc",
-       "cut short"},
+       "truncated"},
       {"\x8d\xff\xff\xff\xff\xff\xff\xff\xff"
        "abc",
-       "cut short"},
+       "truncated"},
       {"cos\nsystem", "without an end"},
       {"0.", "nothing on the stack"},
       {"t.", "no mark"},
       {"(.", "nothing on the stack"},
       {"NN.", "left over"},
-      {"h\x05.", "was not kept"},
+      {"h\x05.", "unknown memo slot"},
       {"\xff.", "opcode 255"},
-      {"Ix\n.", "not a whole number"},
+      {"Ix\n.", "not an integer"},
       {"\x80\x09.", "protocol"},
       {"}(Nu.", "a key without a value"},
-      {"}]Ns.", "cannot be one"},
-      {"NNa.", "no container"},
+      {"}]Ns.", "unhashable key"},
+      {"NNa.", "not a container"},
       {"]q\x00h\x00"
        "a."s,
        "contains itself"},

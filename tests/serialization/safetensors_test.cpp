@@ -61,7 +61,7 @@ TEST(Safetensors, AHeaderOfOddLengthIsRead) {
   EXPECT_EQ(read_safetensors(folder / "f").tensors.at("x").item<float>(), 3.5f);
 }
 
-TEST(Safetensors, ChangingATensorLeavesTheFileAlone) {
+TEST(Safetensors, ChangingATensorDoesNotChangeTheFile) {
   const TempDir folder;
   write_safetensors(folder / "a", {{{"x", torch::ones({4})}}, {}});
   read_safetensors(folder / "a").tensors.at("x").zero_();
@@ -77,7 +77,7 @@ TEST(Safetensors, ADamagedFileGivesOneClearLine) {
       {with_header("{\"x\": "), "not a JSON object"},
       {with_header(std::string(100000, '[')), "not a JSON object"},
       {with_header(R"({"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", "1234"),
-       "tensor 'x': its data [0, 8) lies outside"},
+       "tensor 'x': its data [0, 8) is outside"},
       {with_header(R"({"x":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}})", "12345678"),
        "tensor 'x': its shape needs 12 bytes"},
       {with_header(R"({"x":{"dtype":"F33","shape":[2],"data_offsets":[0,8]}})", "12345678"),
@@ -100,7 +100,7 @@ TEST(Safetensors, ADamagedFileGivesOneClearLine) {
 
 TEST(Safetensors, AFailedWriteLeavesNothingBehind) {
   const TempDir folder;
-  EXPECT_THROW(write_safetensors(folder / "no/such/folder/x", {}), Error);
+  EXPECT_THROW(write_safetensors(folder / "no/such/directory/x", {}), Error);
   EXPECT_THROW(
       write_safetensors(folder / "x", {{{"x", torch::ones({2}, torch::kComplexFloat)}}, {}}),
       Error);

@@ -58,7 +58,7 @@ TEST(ReadWeights, EveryFormatGivesTheSameWeightsBitForBit) {
 TEST(ReadWeights, ThePublishedCheckpointGivesItsLogits) {
   const auto path = golden_path("checkpoints/published_trainer.pth");
   auto weights = read_weights(path);
-  EXPECT_EQ(weights.taken, "model");
+  EXPECT_EQ(weights.source_key, "model");
   for (const auto& [name, tensor] : expected_weights()) {
     EXPECT_TRUE(torch::equal(weights.tensors.at(name), tensor)) << name;
   }
@@ -81,7 +81,7 @@ TEST(TensorFile, SharedAndStridedViewsKeepTheirShapeAndTheirMemory) {
   EXPECT_EQ(views.at("scalar").dim(), 0);
   EXPECT_EQ(views.at("empty").sizes(), (std::vector<int64_t>{0, 4}));
   EXPECT_EQ(views.at("ints").scalar_type(), torch::kLong);
-  views.at("shared_a").zero_();  // a private map: the file stays as it is
+  views.at("shared_a").zero_();  // a private map: the file does not change
   TensorFile again(golden_path("checkpoints/views.pth"));
   EXPECT_GT(again.tensor(*again.root().find("shared_a")).abs().sum().item<double>(), 0);
 }
@@ -90,9 +90,9 @@ TEST(ReadWeights, ABadFileGivesOneLineAndRunsNothing) {
   const std::pair<std::string, std::string> cases[] = {
       {"empty.pth", "the file is empty"},
       {"text.pth", "neither a file of torch.save nor safetensors"},
-      {"truncated.pth", "cut short"},
+      {"truncated.pth", "truncated"},
       {"huge_header.safetensors", "claims a header of 4611686018427387904 bytes"},
-      {"runs_code.pth", "refused: it asks whoever opens it to call posix.system at byte 8831"},
+      {"runs_code.pth", "refused: its pickle calls posix.system at byte 8831"},
   };
   for (const auto& [name, expected] : cases) {
     const auto path = golden_path("checkpoints_bad/" + name);
@@ -135,10 +135,10 @@ torch::nn::Module zeros_like(const TensorMap& like, torch::Dtype dtype = torch::
   return module;
 }
 
-// Plain copies, shared memory, strides, other dtypes and more than one piece, of both formats.
+// Plain copies, shared memory, strides, other dtypes and more than one chunk, in both formats.
 TEST(LoadWeights, ChecksumsAreComparedOnTheWayAndEveryTensorArrives) {
   const TempDir folder;
-  const auto large = torch::randn({5'000'000});  // 20 MB: three pieces
+  const auto large = torch::randn({5'000'000});  // 20 MB: three chunks
   const TensorMap tensors{{"a", torch::randn({3, 5})},
                           {"half", torch::randn({7}).to(torch::kHalf)},
                           {"large", large},
@@ -155,12 +155,12 @@ TEST(LoadWeights, ChecksumsAreComparedOnTheWayAndEveryTensorArrives) {
     for (const auto& [key, tensor] : state_dict(module)) {
       EXPECT_TRUE(torch::equal(tensor, tensors.at(key).to(torch::kFloat))) << name << " " << key;
     }
-    const auto whole = read_file(folder / name);
+    const auto complete = read_file(folder / name);
     const auto sought = [&](const at::Tensor& tensor) {
-      return whole.find({static_cast<const char*>(tensor.const_data_ptr()), tensor.nbytes()});
+      return complete.find({static_cast<const char*>(tensor.const_data_ptr()), tensor.nbytes()});
     };
     for (const auto& key : {"half", "large", "z"}) {
-      auto damaged = whole;
+      auto damaged = complete;
       damaged[sought(tensors.at(key)) + 5] ^= 1;
       write_file(folder / "damaged", damaged);
       const auto message = error_of([&] { load_weights(module, folder / "damaged"); });
@@ -176,7 +176,7 @@ TEST(LoadWeights, ChecksumsAreComparedOnTheWayAndEveryTensorArrives) {
   }
 }
 
-TEST(ReadWeights, WrappersAreOpenedAndTheAverageIsTakenWhenAsked) {
+TEST(ReadWeights, WrappersAreOpenedAndEmaWeightsReadOnRequest) {
   const TempDir folder;
   TensorTree tree;
   auto& d = tree.document;
@@ -191,20 +191,20 @@ TEST(ReadWeights, WrappersAreOpenedAndTheAverageIsTakenWhenAsked) {
   EXPECT_EQ(read_weights(folder / "w").tensors.at("head.weight").sum().item<float>(), 4);
   const auto averaged = read_weights(folder / "w", {/*ema=*/true, Checksums::now});
   EXPECT_EQ(averaged.tensors.at("head.weight").sum().item<float>(), 0);
-  EXPECT_EQ(averaged.taken, "model_ema.state_dict");
-  // As PyTorch's ImageNet example saves: a tensor of its own beside the weights.
+  EXPECT_EQ(averaged.source_key, "model_ema.state_dict");
+  // As in PyTorch's ImageNet example: another tensor beside the weights.
   d.put(root, "best_acc1", tree.of(torch::ones({})));
   tree.write(folder / "example", *root);
   EXPECT_EQ(read_weights(folder / "example").tensors.count("head.weight"), 1u);
   const auto bare = golden_path("checkpoints/bare_state_dict.pth");
   EXPECT_NE(error_of([&] {
               read_weights(bare, {true, Checksums::now});
-            }).find("no averaged weights"),
+            }).find("no EMA weights"),
             std::string::npos);
 }
 
-// As wf_convert once wrote whole checkpoints.
-TEST(ReadWeights, AWholeCheckpointInSafetensorsGivesTrainedOrEmaWeights) {
+// As wf_convert once wrote complete checkpoints.
+TEST(ReadWeights, AFullCheckpointInSafetensorsGivesTrainedOrEmaWeights) {
   const TempDir folder;
   const auto path = folder / "all.safetensors";
   const TensorMap tensors{{"model.head.weight", torch::ones({2})},
@@ -214,8 +214,8 @@ TEST(ReadWeights, AWholeCheckpointInSafetensorsGivesTrainedOrEmaWeights) {
   const auto trained = read_weights(path), averages = read_weights(path, {/*ema=*/true});
   EXPECT_EQ(trained.tensors.size(), 1u);
   EXPECT_EQ(trained.tensors.at("head.weight").sum().item<float>(), 2);
-  EXPECT_EQ(trained.taken, "model");
-  EXPECT_TRUE(trained.averaged_too);
+  EXPECT_EQ(trained.source_key, "model");
+  EXPECT_TRUE(trained.has_ema);
   EXPECT_EQ(averages.tensors.at("head.weight").sum().item<float>(), 0);
 }
 
@@ -249,8 +249,8 @@ TEST(LoadWeights, ABadFitNamesKeysAndShapes) {
   EXPECT_NE(shapes.find("in the file and [10] in the model"), std::string::npos) << shapes;
   EXPECT_NE(shapes.find("--pretrained"), std::string::npos) << shapes;
   LoadOptions fresh;
-  fresh.other_head = true;
-  EXPECT_EQ(load_weights(*model, other, fresh).fresh_head,
+  fresh.allow_head_mismatch = true;
+  EXPECT_EQ(load_weights(*model, other, fresh).reinitialized,
             (std::vector<std::string>{"head.bias", "head.weight"}));
 }
 
@@ -265,13 +265,13 @@ TEST(LoadWeights, NamesMissingSurplusAndMisshapenTensorsAndCopiesNothing) {
   broken.erase("head.bias");
   broken["extra"] = torch::zeros({1});
   EXPECT_EQ(message(broken),
-            "w.pth: not the weights of this model: missing head.bias; surplus extra");
+            "w.pth: not the weights of this model: missing head.bias; unexpected extra");
   broken = weights;
   broken["norm.bias"] = torch::zeros({3});
   EXPECT_EQ(
       message(broken),
-      "w.pth: norm.bias is [3] in the file and [32] in the model; is it of the model that was "
-      "asked for (MODEL.NAME, --model)?");
+      "w.pth: norm.bias is [3] in the file and [32] in the model; are they the weights of this "
+      "model (MODEL.NAME, --model)?");
   EXPECT_GT(state_dict(*model).at("norm.weight").sum().item<float>(), 0);
   EXPECT_EQ(message(weights), "");
   EXPECT_EQ(state_dict(*model).at("norm.weight").sum().item<float>(), 0);

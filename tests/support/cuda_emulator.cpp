@@ -25,7 +25,7 @@ extern "C" void AnnotateIgnoreSyncEnd(const char* file, int line);
 namespace wf::emulator {
 namespace {
 
-constexpr unsigned kLanes = 32, kMostThreads = 1024;
+constexpr unsigned kLanes = 32, kMaxThreads = 1024;
 
 [[noreturn]] void give_up(const std::string& problem) {
   std::fprintf(stderr, "wf::emulator: %s\n", problem.c_str());
@@ -42,11 +42,11 @@ bool sleep_while(const std::atomic<uint32_t>& word, uint32_t value,
          errno != ETIMEDOUT;
 }
 void wake_all(const std::atomic<uint32_t>& word) {
-  syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, kMostThreads + 1, nullptr, nullptr, 0);
+  syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, kMaxThreads + 1, nullptr, nullptr, 0);
 }
 uint32_t wait_for_change(const std::atomic<uint32_t>& word, uint32_t value) {
   // With many threads for each core the change is mostly there after a turn or two of the others,
-  // which halves the time that futexes alone take.
+  // which halves the time compared with only futexes.
   for (int turn = 0; turn < 4 && word.load(std::memory_order_acquire) == value; ++turn) {
     std::this_thread::yield();
   }
@@ -54,7 +54,7 @@ uint32_t wait_for_change(const std::atomic<uint32_t>& word, uint32_t value) {
   return word.load(std::memory_order_relaxed);
 }
 
-// Hides the synchronisation within a scope from ThreadSanitizer.
+// Hides the synchronization within a scope from ThreadSanitizer.
 struct [[maybe_unused]] OrdersNothing {
 #ifdef __SANITIZE_THREAD__
   OrdersNothing() { AnnotateIgnoreSyncBegin(__FILE__, __LINE__); }
@@ -82,7 +82,7 @@ class alignas(64) Barrier {
     wait([] {});
   }
 
-  /// The calling thread will not come any more, which the others may have been waiting for.
+  /// The calling thread will not arrive any more; others may be waiting for it.
   void leave() {
     const uint64_t now = state_.fetch_sub(kOneLive, std::memory_order_acq_rel) - kOneLive;
     if (now != 0 && complete(now)) next_phase();
@@ -232,7 +232,8 @@ class Machine {
     open_ = next_block_ < grid_.blocks() && !problem_;
     if (!open_) return;
     block_ = grid_.block_index(next_block_++);
-    // Allocated anew, so that AddressSanitizer sees a pointer kept from the block before.
+    // Allocated for each block, so that AddressSanitizer detects a pointer kept from the previous
+    // block.
     shared_ = std::vector<unsigned char>(grid_.shared_bytes, 0xFF);
     const unsigned threads = grid_.threads();
     barrier_.reset(threads);
@@ -283,7 +284,7 @@ class Machine {
   uint3 block_;
   std::vector<unsigned char> shared_;
   Barrier barrier_, end_of_block_;
-  std::array<Warp, kMostThreads / kLanes> warps_;
+  std::array<Warp, kMaxThreads / kLanes> warps_;
 
   std::mutex problem_mutex_;
   std::exception_ptr problem_;
@@ -317,7 +318,7 @@ Options& options() {
 void run_grid(dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()>& body) {
   const Grid launched{grid, block, shared_bytes, &body};
   const uint64_t threads = uint64_t{block.x} * block.y * block.z;
-  if (launched.blocks() == 0 || threads == 0 || threads > kMostThreads) {
+  if (launched.blocks() == 0 || threads == 0 || threads > kMaxThreads) {
     throw std::invalid_argument("wf::emulator: a launch of " + std::to_string(launched.blocks()) +
                                 " blocks of " + std::to_string(threads) + " threads");
   }

@@ -1,4 +1,4 @@
-// What a call says when it fails.
+// Error messages of calls.
 #pragma once
 
 #include "weightformer/core/check.h"
@@ -7,7 +7,8 @@
 
 namespace wf::testing {
 
-/// The message of the wf::Error that `call` ends in; "" when it ends well. Anything else passes.
+/// The message of the wf::Error that `call` throws; "" when it throws none. Other exceptions
+/// propagate.
 template <typename Call>
 std::string error_of(Call call) {
   try {

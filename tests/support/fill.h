@@ -51,7 +51,7 @@ inline at::Tensor filled(const std::string& name, at::IntArrayRef shape) {
 inline void fill_parameters(torch::nn::Module& module) {
   const torch::NoGradGuard no_grad;
   for (auto& item : module.named_parameters()) {
-    if (item.key() == "pos_embed") continue;  // fixed positions stay what they are
+    if (item.key() == "pos_embed") continue;  // fixed positions are not changed
     item.value().copy_(filled(item.key(), item.value().sizes()));
   }
 }

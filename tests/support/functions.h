@@ -1,5 +1,5 @@
-// Finds the functions of a C++ file and their lengths, for the rule that holds them short. It knows
-// as much of the language as clang-formatted code needs.
+// Finds the functions of a C++ file and their lengths, for the rule that limits them. It parses as
+// much of the language as clang-formatted code needs.
 #pragma once
 
 #include "support/sources.h"
@@ -12,7 +12,7 @@
 namespace wf::testing {
 
 /// `text` with comments, preprocessor lines and what is inside of literals blanked; lines stay.
-inline std::string code_alone(const std::string& text) {
+inline std::string code_only(const std::string& text) {
   std::string out = text;
   size_t at = 0;
   const auto blank_to = [&](size_t end) {
@@ -68,7 +68,7 @@ inline std::vector<Function> functions_of(const SourceFile& file) {
   static const std::regex attributed(R"(\s*(struct|class|union)\s+\w+\([^()]*\)[^()=]*)");
   std::string text;
   for (const auto& line : file.lines) text += line + "\n";
-  const auto code = code_alone(text);
+  const auto code = code_only(text);
   std::vector<Function> found;
   std::string head;  // what stands before the next brace
   size_t line = 1, head_line = 1;
@@ -94,7 +94,7 @@ inline std::vector<Function> functions_of(const SourceFile& file) {
     }
     if (c == '\n') ++line;
   }
-  // Not to be mistaken for a file of short functions.
+  // Must not count as a file of short functions.
   if (inside > 0) found.push_back({head_line, file.lines.size(), "braces that do not match"});
   return found;
 }

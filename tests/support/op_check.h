@@ -54,7 +54,7 @@ inline at::Tensor output_weights(const at::Tensor& y) {
 
 inline Result run_with_gradients(const Op& op, const Tensors& inputs) {
   Tensors leaves;
-  // Through a leaf, so that strides stay what they are.
+  // Through a leaf, so that strides are preserved.
   for (const auto& t : inputs) leaves.push_back(t.detach().requires_grad_());
   const auto y = op(leaves);
   const auto weights = output_weights(y);

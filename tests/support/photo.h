@@ -1,4 +1,4 @@
-// Pictures with what photographs have: smooth areas, edges and fine grain.
+// Synthetic images with the features of photographs: smooth areas, edges and fine grain.
 #pragma once
 
 #include "weightformer/core/random.h"
@@ -18,11 +18,11 @@ namespace wf::testing {
 inline Image made_photo(int height, int width, uint64_t seed) {
   cv::Mat sum(height, width, CV_32FC3, cv::Scalar(128, 120, 110));
   CounterRng rng{seed};
-  // Noise at halving scales with falling strength, as the spectrum of photographs has it.
+  // Noise at halving scales with decreasing strength, as in the spectrum of photographs.
   for (int cell = 64; cell >= 1; cell /= 2) {
     cv::Mat noise(height / cell + 2, width / cell + 2, CV_32FC3);
     for (auto it = noise.begin<cv::Vec3f>(); it != noise.end<cv::Vec3f>(); ++it) {
-      const double grey = rng.normal();  // colours vary less than brightness
+      const double grey = rng.normal();  // colors vary less than brightness
       for (int c = 0; c < 3; ++c) (*it)[c] = static_cast<float>(grey + 0.3 * rng.normal());
     }
     cv::resize(noise, noise, {width, height}, 0, 0, cv::INTER_LINEAR);

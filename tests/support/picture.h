@@ -1,4 +1,4 @@
-// Pictures against golden pictures.
+// Comparison of images with golden images.
 #pragma once
 
 #include "data/image/image.h"
@@ -13,7 +13,7 @@
 
 namespace wf::testing {
 
-/// An 8-bit PNG as it stands, by OpenCV alone.
+/// An 8-bit PNG, read by OpenCV only.
 inline Image read_picture(const std::string& path) {
   const cv::Mat bgr = cv::imread(path, cv::IMREAD_COLOR | cv::IMREAD_IGNORE_ORIENTATION);
   EXPECT_FALSE(bgr.empty()) << path;

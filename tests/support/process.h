@@ -1,4 +1,4 @@
-// Real programs, run as a user runs them.
+// Runs programs as a user does.
 #pragma once
 
 #include "support/temp_dir.h"

@@ -14,7 +14,7 @@
 
 namespace wf::testing {
 
-/// A port that nobody listens on now.
+/// A free port.
 inline int free_port() {
   const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
   sockaddr_in address{};
@@ -56,7 +56,7 @@ class Ranks {
   std::vector<std::unique_ptr<Process>> all_;
 };
 
-/// The exit codes and everything said, for the message of an expectation.
+/// The exit codes and outputs, for the message of an expectation.
 inline std::string told(const std::vector<Finished>& ranks) {
   std::string out;
   for (size_t rank = 0; rank < ranks.size(); ++rank) {

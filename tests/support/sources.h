@@ -1,4 +1,4 @@
-// The project's own files, for tests that hold them to its rules.
+// The files of the project, for tests of its rules.
 #pragma once
 
 #include "support/temp_dir.h"
@@ -23,14 +23,15 @@ inline SourceFile split_lines(std::string path, const std::string& text) {
   return file;
 }
 
-/// All files below `folders` of `root` whose extension is among `extensions`.
+/// All files below `directories` of `root` whose extension is among `extensions`.
 inline std::vector<SourceFile> sources(const std::string& root,
-                                       const std::vector<std::string>& folders,
+                                       const std::vector<std::string>& directories,
                                        const std::vector<std::string>& extensions) {
   std::vector<SourceFile> files;
-  for (const auto& folder : folders) {
-    if (!std::filesystem::exists(root + "/" + folder)) continue;
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(root + "/" + folder)) {
+  for (const auto& directory : directories) {
+    if (!std::filesystem::exists(root + "/" + directory)) continue;
+    for (const auto& entry :
+         std::filesystem::recursive_directory_iterator(root + "/" + directory)) {
       const auto extension = entry.path().extension().string();
       if (!entry.is_regular_file() ||
           std::find(extensions.begin(), extensions.end(), extension) == extensions.end()) {

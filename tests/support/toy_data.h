@@ -1,4 +1,4 @@
-// Small pictures that a model can learn: a bright bar, upright in class 0, level in class 1.
+// Small images that a model can learn: a bright bar, upright in class 0, level in class 1.
 #pragma once
 
 #include "weightformer/core/random.h"
@@ -33,7 +33,7 @@ inline Image toy_picture(int64_t index, int side) {
   return image;
 }
 
-/// `count` pictures in memory, the label being index % 2; those in `unreadable` cannot be decoded.
+/// `count` images in memory, with the label index % 2; those in `unreadable` cannot be decoded.
 class ToyDataset : public Dataset {
  public:
   ToyDataset(int64_t count, int side, std::set<int64_t> unreadable = {})
@@ -54,7 +54,7 @@ class ToyDataset : public Dataset {
   std::set<int64_t> unreadable_;
 };
 
-/// The same as an image folder: root/train/{upright,level}/N.png and root/val/… .
+/// The same as an image directory: root/train/{upright,level}/N.png and root/val/… .
 inline void write_toy_folder(const std::string& root, int64_t train, int64_t val, int side) {
   for (int64_t i = 0; i < train + val; ++i) {
     const auto image = toy_picture(i, side);

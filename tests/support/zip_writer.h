@@ -48,7 +48,7 @@ class ZipBytes {
   }
 };
 
-/// `wide`: as archives of more than 4 GB are, with every size and place in 64-bit fields.
+/// `wide`: as in archives of more than 4 GB, with every size and offset in 64-bit fields.
 inline std::string zip_bytes(const std::vector<ZipItem>& items, bool wide = false,
                              const std::string& comment = "") {
   ZipBytes out, directory;

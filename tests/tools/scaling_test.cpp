@@ -10,7 +10,7 @@ namespace {
 Fabric plain() {
   Fabric fabric;
   fabric.gpus_per_node = 2;
-  fabric.base = 0;
+  fabric.collective_latency = 0;
   fabric.alpha_node = 1;
   fabric.alpha_net = 10;
   fabric.beta_node = 100;

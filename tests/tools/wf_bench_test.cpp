@@ -77,13 +77,13 @@ TEST(WfBench, PrintsALineForEveryOperator) {
   }
 }
 
-TEST(WfBench, PrintsTheSpeedOfTheLoaderOnAnyFolderOfPictures) {
+TEST(WfBench, PrintsTheSpeedOfTheLoaderOnAnyImageDirectory) {
   for (int64_t workers : {0, 2}) {
     const auto end = run({program("wf_bench"), "--data", WF_GOLDEN_DIR "/images", "--size", "64",
                           "--passes", "1", "--workers", std::to_string(workers)});
     ASSERT_EQ(end.code, 0) << end.err;
     const auto line = json_lines(end.out).at(0);
-    EXPECT_EQ(line["images"], 11);  // a flat folder; an upper limit is not reached
+    EXPECT_EQ(line["images"], 11);  // a flat directory; an upper limit is not reached
     EXPECT_EQ(line["workers"], workers);
     for (const char* row : {"crop", "recipe", "eval", "mb_per_s"}) {
       EXPECT_GT(line[row].get<double>(), 0) << row;
@@ -92,7 +92,7 @@ TEST(WfBench, PrintsTheSpeedOfTheLoaderOnAnyFolderOfPictures) {
   }
 }
 
-TEST(WfBench, SaysHowLongAModelWaitsForPictures) {
+TEST(WfBench, PrintsTheFractionOfTimeWaitingForImages) {
   const auto end =
       run(command({"--data", WF_GOLDEN_DIR "/images", "--passes", "1", "--images", "3"}));
   ASSERT_EQ(end.code, 0) << end.err;

@@ -37,12 +37,12 @@ TEST(WfConvert, TakesTheWeightsOutOfAnyFormat) {
   }
 }
 
-TEST(WfConvert, OfACheckpointSafetensorsGetTheWeightsAloneAndALineSaysSo) {
+TEST(WfConvert, SafetensorsGetOnlyTheWeightsOfACheckpointWithALogLine) {
   const TempDir folder;
   const auto input = golden_path("checkpoints/published_trainer.pth");
   const auto end = convert({input, folder / "w.safetensors"});
   ASSERT_EQ(end.code, 0) << end.err;
-  EXPECT_NE(end.err.find(input + ": its weights alone go into " + (folder / "w.safetensors")),
+  EXPECT_NE(end.err.find(input + ": only its weights are written to " + (folder / "w.safetensors")),
             std::string::npos)
       << end.err;
   EXPECT_EQ(read_safetensors(folder / "w.safetensors").tensors.size(), 66u);
@@ -53,7 +53,7 @@ TEST(WfConvert, OfACheckpointSafetensorsGetTheWeightsAloneAndALineSaysSo) {
   EXPECT_EQ(plain.err, "") << "there was nothing else";
 }
 
-TEST(WfConvert, ACheckpointStaysWholeInPth) {
+TEST(WfConvert, ACheckpointStaysCompleteInPth) {
   const TempDir folder;
   const auto input = golden_path("checkpoints/published_trainer.pth");
   const auto end = convert({input, folder / "c.pth"});
@@ -88,7 +88,7 @@ TEST(WfConvert, WhatCannotBeConvertedIsNamedAndTheInputIsNeverTheOutput) {
   tree.write(folder / "none.pth", *root);
   const auto none = convert({folder / "none.pth", folder / "x.pth"});
   EXPECT_EQ(none.code, 2);
-  EXPECT_NE(none.err.find("no tensor in it"), std::string::npos) << none.err;
+  EXPECT_NE(none.err.find("contains no tensor"), std::string::npos) << none.err;
   write_file(folder / "text", "a text file, longer than a header of eight bytes");
   const auto text = convert({folder / "text", folder / "x.pth"});
   EXPECT_NE(text.err.find("neither a file of torch.save nor safetensors"), std::string::npos)
@@ -111,14 +111,14 @@ TEST(WfConvert, AValueInManyPlacesIsLookedAtOnce) {
   }
   const auto end = convert({folder / "many.pth", folder / "x.pth"});
   EXPECT_EQ(end.code, 2);
-  EXPECT_NE(end.err.find("no tensor in it"), std::string::npos) << end.err;
+  EXPECT_NE(end.err.find("contains no tensor"), std::string::npos) << end.err;
 }
 
 TEST(WfConvert, ABadFileIsOneLineAndExitCodeTwo) {
   const TempDir folder;
   for (const auto& entry : std::filesystem::directory_iterator(golden_path("checkpoints_bad"))) {
     const auto name = entry.path().filename().string();
-    if (name == "missing_key.pth" || name == "other_classes.pth") continue;  // whole files
+    if (name == "missing_key.pth" || name == "other_classes.pth") continue;  // valid files
     for (const std::vector<std::string>& how :
          {std::vector<std::string>{"--list"}, {folder / "x.pth"}, {folder / "x.safetensors"}}) {
       auto words = how;

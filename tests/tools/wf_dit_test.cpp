@@ -1,4 +1,4 @@
-// wf_train on a denoiser, and wf_sample on what it trained.
+// wf_train on a denoiser, and wf_sample on the result.
 
 #include "weightformer/serialization/weights.h"
 
@@ -64,7 +64,7 @@ SAVE_KEEP: 9
   std::string file(const std::string& tag, const std::string& name) const {
     return directory_ / ("out/dit_nano/" + tag + "/" + name);
   }
-  // Lines of steps, without what no two runs share.
+  // Lines of steps, without values that differ between runs.
   std::vector<nlohmann::json> steps(const std::string& tag) const {
     std::istringstream lines(read_file(file(tag, "metrics.jsonl")));
     std::vector<nlohmann::json> out;
@@ -90,7 +90,7 @@ SAVE_KEEP: 9
   TempDir directory_;
 };
 
-TEST_F(WfDit, KilledAndResumedItEndsWithTheNumbersOfTheUnbrokenRun) {
+TEST_F(WfDit, KilledAndResumedEndsWithTheSameNumbers) {
   const std::vector<std::string> longer{"TRAIN.STEPS", "203", "SAVE_STEPS", "3"};
   const std::string last = "ckpt_step_203.pth";
   const auto unbroken = run(command("unbroken", longer));
@@ -216,15 +216,15 @@ TEST_F(WfSample, DrawsAGridThatItsSettingsDecide) {
   EXPECT_NE(grid("a").find("SAMPLE.SCALE: 2"), std::string::npos);
 }
 
-TEST_F(WfSample, KilledAndStartedAgainOnOtherRanksItWritesTheSameBytes) {
+TEST_F(WfSample, KilledAndRestartedOnOtherRanksWritesTheSameBytes) {
   const std::vector<std::string> many{"--images",     "40", "--shard", "8",
                                       "--batch-size", "3",  "--steps", "20"};
-  ASSERT_EQ(sample("whole", many).code, 0);
-  const auto whole = read_file(directory_ / "whole/samples.npz");
+  ASSERT_EQ(sample("full", many).code, 0);
+  const auto full = read_file(directory_ / "full/samples.npz");
   if (run({WF_PYTHON, "-c", "import numpy"}).code == 0) {  // not there in a light installation
     const auto python =
         run({WF_PYTHON, "-c",
-             "import numpy as np\na = np.load('" + (directory_ / "whole/samples.npz") +
+             "import numpy as np\na = np.load('" + (directory_ / "full/samples.npz") +
                  "')['arr_0']\nassert a.shape == (40, 4, 8, 8), a.shape"});
     EXPECT_EQ(python.code, 0) << python.err;
   }
@@ -242,7 +242,7 @@ TEST_F(WfSample, KilledAndStartedAgainOnOtherRanksItWritesTheSameBytes) {
   write_file(directory_ / "broken/shards/000024.npy.tmp123", "half");
   const auto ended = Ranks(2, words).wait();
   for (const auto& rank : ended) ASSERT_EQ(rank.code, 0) << told(ended);
-  EXPECT_EQ(read_file(directory_ / "broken/samples.npz"), whole);
+  EXPECT_EQ(read_file(directory_ / "broken/samples.npz"), full);
   EXPECT_FALSE(fs::exists(directory_ / "broken/shards/000024.npy.tmp123"));
 
   // One shard is damaged: named, removed, drawn again.
@@ -255,7 +255,7 @@ TEST_F(WfSample, KilledAndStartedAgainOnOtherRanksItWritesTheSameBytes) {
       std::string::npos)
       << damaged.err;
   ASSERT_EQ(run(words).code, 0);
-  EXPECT_EQ(read_file(directory_ / "broken/samples.npz"), whole);
+  EXPECT_EQ(read_file(directory_ / "broken/samples.npz"), full);
 
   // Other settings in the same directory.
   words.insert(words.end(), {"--scale", "3"});
@@ -266,16 +266,16 @@ TEST_F(WfSample, KilledAndStartedAgainOnOtherRanksItWritesTheSameBytes) {
 }
 
 TEST_F(WfSample, RefusesWhatItCannotDoInOneLine) {
-  const auto says = [&](const std::vector<std::string>& more, const std::string& message) {
+  const auto expect_error = [&](const std::vector<std::string>& more, const std::string& message) {
     const auto result = sample("refused", more);
     EXPECT_EQ(result.code, 2);
     EXPECT_NE(result.err.find(message), std::string::npos) << result.err;
   };
-  says({"--classes", "7"}, "--classes 7: the model has the classes 0 to 2");
-  says({"--sampler", "heun"}, "choose one of ddpm, ddim, dpmpp_2m");
-  says({"--sampler", "ddim", "--steps", "39"}, "no n gives 39 steps");
-  says({"--steps", "41"}, "cannot be sampled in 41");
-  says({"--interval", "[0.8, 0.2]"}, "the interval of guidance");
+  expect_error({"--classes", "7"}, "--classes 7: the model has the classes 0 to 2");
+  expect_error({"--sampler", "heun"}, "choose one of ddpm, ddim, dpmpp_2m");
+  expect_error({"--sampler", "ddim", "--steps", "39"}, "no n gives 39 steps");
+  expect_error({"--steps", "41"}, "cannot be sampled in 41");
+  expect_error({"--interval", "[0.8, 0.2]"}, "the interval of guidance");
 }
 
 }  // namespace

@@ -50,7 +50,7 @@ TEST_F(WfInfer, ThePublishedCheckpointGivesItsLogits) {
                "logits");
 }
 
-TEST_F(WfInfer, PicturesGiveTheirTopClassesAsJson) {
+TEST_F(WfInfer, ImagesGiveTheirTopClassesAsJson) {
   const auto end = run({program("wf_infer"), "--cfg", folder_ / "c.yaml", "--resume",
                         folder_ / "w.safetensors", "--images", golden_path("images/rgb_420.jpg"),
                         golden_path("images/photo.bmp"), "--top", "3", "--json"});
@@ -65,7 +65,7 @@ TEST_F(WfInfer, PicturesGiveTheirTopClassesAsJson) {
   EXPECT_EQ(count, 2);
 }
 
-TEST_F(WfInfer, AnUnreadablePictureIsNamedTheOthersAreAnsweredAndTheExitCodeIsTwo) {
+TEST_F(WfInfer, AnUnreadableImageIsNamedAndTheExitCodeIsTwo) {
   const auto end =
       run({program("wf_infer"), "--cfg", folder_ / "c.yaml", "--resume", folder_ / "w.safetensors",
            "--images", golden_path("images_bad/text.jpg"), golden_path("images/grey.jpg")});
@@ -124,13 +124,13 @@ TEST_F(WfInfer, ImagesThatThePatchesDoNotCoverAreWarnedOf) {
     return run({program("wf_infer"), "--model", "wfm_nano", "--weights", folder_ / "w.safetensors",
                 "--input", folder_ / "x.safetensors", "--output", folder_ / "y.safetensors"});
   };
-  const auto cut = infer(75), whole = infer(64);
+  const auto cut = infer(75), full = infer(64);
   EXPECT_EQ(cut.code, 0);
   EXPECT_NE(cut.err.find("images of 75 x 75 pixels: the patches have 8 x 8, so the last 3 rows and "
                          "3 columns have no effect"),
             std::string::npos)
       << cut.err;
-  EXPECT_EQ(whole.err, "");
+  EXPECT_EQ(full.err, "");
 }
 
 class WfInferLatents : public ::testing::Test {
@@ -173,10 +173,10 @@ TEST_F(WfInferLatents, GiveTheGoldenOutputWithAndWithoutGuidance) {
   expect_close(out(), want_.at("guided"), kLogitTolerance, "guided");
 }
 
-TEST_F(WfInferLatents, WhatDoesNotFitIsOneLineAndExitCodeTwo) {
+TEST_F(WfInferLatents, InvalidInputIsOneLineAndExitCodeTwo) {
   const auto t = want_.at("t"), y = want_.at("y");
   for (const auto& [end, message] :
-       {std::pair(infer(t, y + 10), "labels: expected 0 … 10 (10 means no class)"),
+       {std::pair(infer(t, y + 10), "labels: expected 0 … 10 (10 is the null class)"),
         std::pair(infer(t.slice(0, 1), y), "DiT: expected steps t of shape [4], got [3]"),
         std::pair(infer(t, y, {}, "dit_s_2"), "w.safetensors: not the weights of this model"),
         std::pair(infer(t, y, {}, "dit_nanno"), "did you mean 'dit_nano'"),
@@ -187,7 +187,7 @@ TEST_F(WfInferLatents, WhatDoesNotFitIsOneLineAndExitCodeTwo) {
   }
 }
 
-TEST_F(WfInfer, HalfACommandIsOneLineAndExitCodeTwo) {
+TEST_F(WfInfer, AnIncompleteCommandIsOneLineAndExitCodeTwo) {
   const auto end = run({program("wf_infer"), "--model", "wfm_nano"});
   EXPECT_EQ(end.code, 2);
   EXPECT_EQ(end.err.rfind("error: ", 0), 0u) << end.err;

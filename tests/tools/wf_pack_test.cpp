@@ -1,4 +1,4 @@
-// The program itself: a folder packed, listed, checked, damaged.
+// The program: a directory packed, listed, verified, damaged.
 
 #include "support/errors.h"
 #include "support/process.h"
@@ -13,7 +13,7 @@ class WfPack : public ::testing::Test {
  protected:
   void SetUp() override {
     write_toy_folder(folder_ / "data", /*train=*/6, /*val=*/0, /*side=*/40);
-    write_file(folder_ / "data/train/level/broken.jpg", "not a picture");
+    write_file(folder_ / "data/train/level/broken.jpg", "not an image");
   }
   Finished make(const std::vector<std::string>& more = {}) const {
     std::vector<std::string> words{program("wf_pack"), "--input", folder_ / "data/train/",
@@ -28,7 +28,7 @@ class WfPack : public ::testing::Test {
 TEST_F(WfPack, KeepsAllBytesUnlessASideIsGiven) {
   const auto end = make();
   ASSERT_EQ(end.code, 0) << end.err;
-  EXPECT_TRUE(has(end.out, "7 pictures in 2 classes, 0 of them reduced")) << end.out;
+  EXPECT_TRUE(has(end.out, "7 images in 2 classes, 0 of them reduced")) << end.out;
   const auto listed = run({program("wf_pack"), "--list", packed_});
   EXPECT_TRUE(has(listed.out, "level/broken.jpg\tlevel\t13\n")) << listed.out;
   EXPECT_TRUE(has(listed.out, "upright/0.png\tupright\t")) << listed.out;
@@ -37,7 +37,7 @@ TEST_F(WfPack, KeepsAllBytesUnlessASideIsGiven) {
 TEST_F(WfPack, ReducesAndNamesWhatItLeavesOut) {
   const auto end = make({"--side", "16", "--quality", "80"});
   ASSERT_EQ(end.code, 0) << end.err;
-  EXPECT_TRUE(has(end.out, "6 pictures in 2 classes, 6 of them reduced")) << end.out;
+  EXPECT_TRUE(has(end.out, "6 images in 2 classes, 6 of them reduced")) << end.out;
   EXPECT_TRUE(has(end.out, "1 unreadable ones left out")) << end.out;
   EXPECT_TRUE(has(end.err, "left out: " + folder_.path())) << end.err;
   EXPECT_TRUE(has(end.err, "level/broken.jpg")) << end.err;
@@ -47,17 +47,17 @@ TEST_F(WfPack, VerifyFindsAFlippedByte) {
   ASSERT_EQ(make().code, 0);
   const auto good = run({program("wf_pack"), "--verify", packed_});
   EXPECT_EQ(good.code, 0);
-  EXPECT_TRUE(has(good.out, "all 7 pictures are as they were packed")) << good.out;
+  EXPECT_TRUE(has(good.out, "all 7 images are intact")) << good.out;
   std::string bytes = read_file(packed_);
-  bytes[bytes.find("not a picture")] = 'N';
+  bytes[bytes.find("not an image")] = 'N';
   write_file(packed_, bytes);
   const auto bad = run({program("wf_pack"), "--verify", packed_});
   EXPECT_EQ(bad.code, 2);
   EXPECT_TRUE(has(bad.out, "level/broken.jpg: damaged")) << bad.out;
-  EXPECT_TRUE(has(bad.err, "1 of 7 pictures are damaged")) << bad.err;
+  EXPECT_TRUE(has(bad.err, "1 of 7 images are corrupted")) << bad.err;
 }
 
-TEST_F(WfPack, PacksAPackedFileAnewButNotOverItself) {
+TEST_F(WfPack, RepacksAPackedFileButNotOverItself) {
   ASSERT_EQ(make().code, 0);
   const auto again =
       run({program("wf_pack"), "--input", packed_, "--output", folder_ / "2.wfpack"});
@@ -65,7 +65,7 @@ TEST_F(WfPack, PacksAPackedFileAnewButNotOverItself) {
   EXPECT_EQ(read_file(folder_ / "2.wfpack"), read_file(packed_));
   const auto same = run({program("wf_pack"), "--input", packed_, "--output", packed_});
   EXPECT_EQ(same.code, 2);
-  EXPECT_TRUE(has(same.err, "would replace what it is made of")) << same.err;
+  EXPECT_TRUE(has(same.err, "is the input")) << same.err;
 }
 
 TEST_F(WfPack, ABadCommandIsOneLine) {

@@ -14,7 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A tiny set in the same four files: `count` pictures of 4 x 4, picture i with label i % 10 and all
+// A tiny set in the same four files: `count` images of 4 x 4, image i with label i % 10 and all
 // pixels i.
 class WfPrepare : public ::testing::Test {
  protected:
@@ -51,7 +51,7 @@ class WfPrepare : public ::testing::Test {
   TempDir folder_;
 };
 
-TEST_F(WfPrepare, WritesTheFirstPicturesWithTheClassesInEqualNumber) {
+TEST_F(WfPrepare, WritesTheFirstImagesEquallyPerClass) {
   const auto end = prepare({"--train", "20", "--val", "10"});
   ASSERT_EQ(end.code, 0) << end.err;
   EXPECT_NE(end.out.find("for ImageNet"), std::string::npos) << end.out;
@@ -66,7 +66,7 @@ TEST_F(WfPrepare, WritesTheFirstPicturesWithTheClassesInEqualNumber) {
   EXPECT_TRUE(fs::exists(folder_ / "out/val/t_shirt/00000.png"));
 }
 
-TEST_F(WfPrepare, LeavesAFinishedFolderAloneAndRedoesAHalfWrittenOne) {
+TEST_F(WfPrepare, KeepsAFinishedDirectoryAndRewritesAnIncompleteOne) {
   ASSERT_EQ(prepare({"--train", "20", "--val", "10"}).code, 0);
   EXPECT_NE(prepare({"--train", "20", "--val", "10"}).out.find("already there"), std::string::npos);
 
@@ -76,16 +76,16 @@ TEST_F(WfPrepare, LeavesAFinishedFolderAloneAndRedoesAHalfWrittenOne) {
   EXPECT_TRUE(fs::exists(folder_ / "out/train/bag/00018.png"));
 }
 
-TEST_F(WfPrepare, HoldsOutTheLastTrainingPicturesWhenTold) {
+TEST_F(WfPrepare, HoldsOutTheLastTrainingImagesOnRequest) {
   const auto end = prepare({"--train", "20", "--val", "10", "--val-from", "train"});
   ASSERT_EQ(end.code, 0) << end.err;
   EXPECT_TRUE(fs::exists(folder_ / "out/train/bag/00018.png"));
   EXPECT_TRUE(fs::exists(folder_ / "out/val/bag/00038.png"));
   EXPECT_EQ(prepare({"--train", "40", "--val", "10", "--val-from", "train"}).code, 2)
-      << "no picture may be in both";
+      << "no image may be in both";
 }
 
-TEST_F(WfPrepare, DoesNotTouchPicturesThatAreNotItsOwn) {
+TEST_F(WfPrepare, DoesNotTouchForeignImages) {
   write_file(folder_ / "out/train/cat/mine.jpg", "x");
   const auto end = prepare({"--train", "20", "--val", "10"});
   EXPECT_EQ(end.code, 2);
@@ -103,11 +103,11 @@ TEST_F(WfPrepare, BadInputIsOneLineAndExitCodeTwo) {
   expect_error({"--train", "23", "--val", "10"}, "multiple of 10");
   expect_error({"--train", "50", "--val", "10"}, "up to 40");
   write_gz("train-labels-idx1-ubyte.gz", std::string{0, 0, 8, 1, 0, 0, 0, 40, 1, 2});
-  expect_error({"--train", "20", "--val", "10"}, "damaged or cut short");
+  expect_error({"--train", "20", "--val", "10"}, "damaged or truncated");
   write_gz("train-labels-idx1-ubyte.gz", std::string{0, 0, 8, 1, 0, 0, 0, 1, 1, 2});
-  expect_error({"--train", "20", "--val", "10"}, "longer than its header says");
+  expect_error({"--train", "20", "--val", "10"}, "longer than declared in its header");
   write_gz("train-labels-idx1-ubyte.gz", std::string{0, 0, 8, 1, 0, 0, 0, 1, 1});
-  expect_error({"--train", "20", "--val", "10"}, "40 pictures and 1 labels");
+  expect_error({"--train", "20", "--val", "10"}, "40 images and 1 labels");
   write_gz("train-labels-idx1-ubyte.gz", "hello, world");
   expect_error({"--train", "20", "--val", "10"}, "not an IDX file");
   fs::remove_all(folder_ / "idx");
@@ -121,10 +121,10 @@ TEST(WfReport, DrawsTheCurveAndTheSheet) {
     metrics += "{\"epoch\": " + std::to_string(epoch) +
                ", \"train_loss\": 1.0, \"val_loss\": 0.9, \"val_acc1\": 80.5}\n";
   }
-  write_file(folder / "metrics.jsonl", metrics + "{\"epoch\": 3, \"tra");  // cut short
-  for (const char* said : {"bag", "coat"}) {
+  write_file(folder / "metrics.jsonl", metrics + "{\"epoch\": 3, \"tra");  // truncated
+  for (const char* predicted : {"bag", "coat"}) {
     predictions += std::string("{\"image\": \"") + (folder / "val/bag/1.png") +
-                   "\", \"top\": [{\"class\": \"" + said + "\", \"probability\": 0.5}]}\n";
+                   "\", \"top\": [{\"class\": \"" + predicted + "\", \"probability\": 0.5}]}\n";
   }
   write_file(folder / "p.jsonl", predictions);
   std::filesystem::create_directories(folder / "val/bag");
@@ -132,12 +132,12 @@ TEST(WfReport, DrawsTheCurveAndTheSheet) {
   const auto end = run({program("wf_report"), "--metrics", folder / "metrics.jsonl",
                         "--predictions", folder / "p.jsonl", "--output", folder / "out"});
   ASSERT_EQ(end.code, 0) << end.err;
-  EXPECT_NE(end.out.find("1 of 2 right"), std::string::npos) << end.out;
+  EXPECT_NE(end.out.find("1 of 2 correct"), std::string::npos) << end.out;
   for (const char* name : {"learning_curve.png", "contact_sheet.png"}) {
-    const auto picture = cv::imread(folder / (std::string("out/") + name));
-    ASSERT_FALSE(picture.empty()) << name;
+    const auto image = cv::imread(folder / (std::string("out/") + name));
+    ASSERT_FALSE(image.empty()) << name;
     cv::Mat grey;
-    cv::extractChannel(picture, grey, 0);
+    cv::extractChannel(image, grey, 0);
     double low = 0, high = 0;
     cv::minMaxLoc(grey, &low, &high);
     EXPECT_LT(low, high) << name << " is blank";
@@ -160,15 +160,16 @@ TEST(WfReport, LabelsDecideAndImagesWithoutOneAreNotWrong) {
     return end.out;
   };
   const auto right = line("\"Brücke\""), wrong = line("\"bag\""), unlabelled = line("null");
-  EXPECT_NE(report(right + right + wrong).find("says: 2 of 3 right (66.7 %)\n"), std::string::npos);
-  EXPECT_NE(
-      report(right + unlabelled).find("says: 1 of 1 right (100.0 %), 1 images without a label"),
-      std::string::npos);
-  EXPECT_NE(report(unlabelled + unlabelled).find("says of 2 images without a label\n"),
+  EXPECT_NE(report(right + right + wrong).find("Predictions: 2 of 3 correct (66.7 %)\n"),
+            std::string::npos);
+  EXPECT_NE(report(right + unlabelled)
+                .find("Predictions: 1 of 1 correct (100.0 %), 1 images without a label"),
+            std::string::npos);
+  EXPECT_NE(report(unlabelled + unlabelled).find("Predictions for 2 images without a label\n"),
             std::string::npos);
   std::string many;
   for (int i = 0; i < 300; ++i) many += right;
-  EXPECT_NE(report(many).find("says: 300 of 300 right (100.0 %); the sheet has 200\n"),
+  EXPECT_NE(report(many).find("Predictions: 300 of 300 correct (100.0 %); the sheet has 200\n"),
             std::string::npos);
   EXPECT_LT(cv::imread(folder / "out/contact_sheet.png").rows, 5000);
 }
@@ -186,7 +187,7 @@ TEST(WfReport, BadInputIsOneLineThatNamesItAndExitCodeTwo) {
     EXPECT_EQ(std::count(end.err.begin(), end.err.end(), '\n'), 1) << end.err;
   };
   const std::string good = R"({"train_loss": null, "val_loss": 0.9, "val_acc1": 80.5})";
-  expect_error("", "", "metrics.jsonl: nothing in it");
+  expect_error("", "", "metrics.jsonl: the file is empty");
   expect_error("nonsense\n{}\n", "", "metrics.jsonl:1: not a JSON object");
   expect_error(good + "\n{\"train_loss\": \"low\"}\n", "", "metrics.jsonl:2: type must be number");
   expect_error(good, R"({"image": "a.png", "top": []})", "p.jsonl:1: array index 0");

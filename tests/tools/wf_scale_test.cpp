@@ -11,7 +11,7 @@
 namespace wf::testing {
 namespace {
 
-TEST(WfScale, PrintsATableAndSaysWhetherTheTimesWereMeasured) {
+TEST(WfScale, PrintsATableAndWhetherTheTimesWereMeasured) {
   const auto assumed = run({program("wf_scale"), "--model", "dit_s_2", "--tflops", "100"});
   ASSERT_EQ(assumed.code, 0) << assumed.err;
   EXPECT_NE(assumed.out.find("150.3 MB of gradients"), std::string::npos) << assumed.out;
@@ -31,19 +31,19 @@ TEST(WfScale, TakesWhatWfBenchMeasured) {
   ASSERT_EQ(bench.code, 0) << bench.err;
   write_file(folder / "bench.jsonl", bench.out);
   const auto line = nlohmann::json::parse(bench.out);
-  const double whole = line["forward_ms"].get<double>() + line["backward_ms"].get<double>() +
-                       line["rest_ms"].get<double>();
+  const double sum = line["forward_ms"].get<double>() + line["backward_ms"].get<double>() +
+                     line["rest_ms"].get<double>();
   EXPECT_GT(line["forward_ms"], 0);
   const auto table = run({program("wf_scale"), "--bench", folder / "bench.jsonl", "--gpus", "1,8"});
   ASSERT_EQ(table.code, 0) << table.err;
-  EXPECT_NE(table.out.find(fmt::format("wfm_t, batch 2 a GPU, 28.3 MB of gradients a step; "
+  EXPECT_NE(table.out.find(fmt::format("wfm_t, batch 2 per GPU, 28.3 MB of gradients per step; "
                                        "compute {:.1f} ms measured",
-                                       whole)),
+                                       sum)),
             std::string::npos)
       << table.out;
   for (const auto& [text, expected] : {std::pair{"{\"model\": \"wfm_tiny\"}", ":1: no batch in it"},
                                        {"[]", ":1: no model in it"},
-                                       {"", "nothing in it"}}) {
+                                       {"", ": empty"}}) {
     write_file(folder / "bad.jsonl", text);
     const auto end = run({program("wf_scale"), "--bench", folder / "bad.jsonl"});
     EXPECT_EQ(end.code, 2) << end.out;

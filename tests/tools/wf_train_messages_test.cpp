@@ -1,4 +1,4 @@
-// What wf_train says of a run and of mistakes in its command.
+// The messages of wf_train about a run and about errors in its command.
 
 #include "support/process.h"
 #include "support/temp_dir.h"
@@ -41,7 +41,7 @@ DEVICE: cpu
   TempDir folder_;
 };
 
-TEST_F(WfTrainMessages, ARunBeginsWithTheSizesOfItsDataAndItsTagIsTakenAsTyped) {
+TEST_F(WfTrainMessages, LogsTheSizesOfTheDataAndTakesTheTagLiterally) {
   const auto end = train({"--tag", "exp #2"});
   ASSERT_EQ(end.code, 0) << end.err;
   EXPECT_NE(end.err.find("data: 2 classes, 16 training and 6 validation images\n"),

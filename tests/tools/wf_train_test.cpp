@@ -1,4 +1,4 @@
-// The program itself, on a small folder: trained, killed, resumed, evaluated.
+// The program on a small dataset: trained, killed, resumed, evaluated.
 
 #include "weightformer/core/random.h"
 #include "weightformer/models/model.h"
@@ -63,7 +63,7 @@ PRINT_FREQ: 2
   TensorMap final_tensors(const std::string& tag, int epochs) const {
     return all_tensors(run_file(tag, str("ckpt_epoch_", epochs, ".pth")));
   }
-  // What a user compares: all but the speed, which no two runs share.
+  // Everything except the speed, which differs between runs.
   std::vector<nlohmann::json> metrics(const std::string& tag) const {
     std::istringstream lines(read_file(run_file(tag, "metrics.jsonl")));
     std::vector<nlohmann::json> out;
@@ -86,7 +86,7 @@ PRINT_FREQ: 2
   TempDir folder_;
 };
 
-TEST_F(WfTrain, KilledAndResumedItEndsWithTheWeightsOfTheUnbrokenRun) {
+TEST_F(WfTrain, KilledAndResumedEndsWithTheSameWeights) {
   const auto unbroken = run(command("unbroken"));
   ASSERT_EQ(unbroken.code, 0) << unbroken.err;
   {
@@ -103,10 +103,11 @@ TEST_F(WfTrain, KilledAndResumedItEndsWithTheWeightsOfTheUnbrokenRun) {
   expect_equal_runs("unbroken", "broken");
 }
 
-TEST_F(WfTrain, WithTheWholeRecipeToo) {
+TEST_F(WfTrain, ResumesExactlyWithTheFullRecipe) {
   for (const auto& [tag, mode, large] :
        {std::tuple{"batch", "batch", false}, {"elem", "elem", true}}) {
-    // The published augmentation, which the tests' configuration switches off, and all that is new.
+    // The augmentation of the original, which the configuration of the tests disables, and
+    // everything new.
     std::vector<std::string> recipe{"--opts",
                                     "AUG.MIXUP",
                                     "0.8",
@@ -129,8 +130,8 @@ TEST_F(WfTrain, WithTheWholeRecipeToo) {
                                     "TRAIN.LOSS",
                                     large ? "bce" : "ce"};
     if (large) recipe.insert(recipe.end(), {"DATA.IMG_SIZE", "36"});  // random resized crops
-    const std::string whole = std::string("whole ") + tag, broken = std::string("broken ") + tag;
-    const auto unbroken = run(command(whole, recipe));
+    const std::string full = std::string("full ") + tag, broken = std::string("broken ") + tag;
+    const auto unbroken = run(command(full, recipe));
     ASSERT_EQ(unbroken.code, 0) << unbroken.err;
     {
       auto killed_recipe = recipe;
@@ -148,13 +149,13 @@ TEST_F(WfTrain, WithTheWholeRecipeToo) {
     }
     const auto resumed = run(command(broken, recipe));
     ASSERT_EQ(resumed.code, 0) << resumed.err;
-    expect_equal_runs(whole, broken);
-    EXPECT_GT(metrics(whole).size(), 1u);
+    expect_equal_runs(full, broken);
+    EXPECT_GT(metrics(full).size(), 1u);
   }
 }
 
 bool is_saving(const std::string& folder) {
-  std::error_code gone;  // files come and go
+  std::error_code gone;  // files appear and disappear
   for (const auto& entry : std::filesystem::directory_iterator(folder, gone)) {
     if (entry.path().string().find(".pth.tmp") != std::string::npos) return true;
   }
@@ -162,7 +163,7 @@ bool is_saving(const std::string& folder) {
 }
 
 // WF_KILLS=25 for the long form. Every other kill waits for a half-written file.
-TEST_F(WfTrain, KilledAtRandomMomentsItStillEndsWithTheWeightsOfTheUnbrokenRun) {
+TEST_F(WfTrain, KilledAtRandomMomentsEndsWithTheSameWeights) {
   const char* asked = std::getenv("WF_KILLS");
   const int kills = asked ? std::atoi(asked) : 4, epochs = 2 + kills / 3;
   const std::vector<std::string> more{"--opts", "SAVE_STEPS", "4", "TRAIN.EPOCHS", str(epochs)};
@@ -171,7 +172,7 @@ TEST_F(WfTrain, KilledAtRandomMomentsItStillEndsWithTheWeightsOfTheUnbrokenRun) 
   for (; kill < kills; ++kill) {
     CounterRng rng{static_cast<uint64_t>(kill)};
     Process killed(command("broken", more));
-    if (!killed.wait_for("train [")) break;  // it was done
+    if (!killed.wait_for("train [")) break;  // it had finished
     if (kill % 2 == 0) {
       while (killed.running() && !is_saving(run_file("broken", ""))) ::usleep(50);
     } else {
@@ -189,14 +190,14 @@ TEST_F(WfTrain, KilledAtRandomMomentsItStillEndsWithTheWeightsOfTheUnbrokenRun) 
   expect_equal_runs("unbroken", "broken", epochs);
 }
 
-TEST_F(WfTrain, CtrlCSavesInsideTheEpochAndTheSameCommandGoesOn) {
+TEST_F(WfTrain, CtrlCSavesInsideTheEpochAndTheSameCommandResumes) {
   ASSERT_EQ(run(command("unbroken")).code, 0);
   Process stopped(command("stopped"));
   ASSERT_TRUE(stopped.wait_for("train [1/2][4/50]")) << stopped.err();
   stopped.send(SIGINT);
   const auto end = stopped.wait();
   EXPECT_EQ(end.code, 0) << end.err;
-  EXPECT_NE(end.err.find("stopping after this step, to save"), std::string::npos) << end.err;
+  EXPECT_NE(end.err.find("stopping after this step to save"), std::string::npos) << end.err;
   EXPECT_NE(end.err.find("ckpt_step_"), std::string::npos) << end.err;
   const auto resumed = run(command("stopped"));
   ASSERT_EQ(resumed.code, 0) << resumed.err;
@@ -204,7 +205,7 @@ TEST_F(WfTrain, CtrlCSavesInsideTheEpochAndTheSameCommandGoesOn) {
   expect_equal_runs("unbroken", "stopped");
 }
 
-TEST_F(WfTrain, KilledWhileItValidatesItDoesNotTrainTheEpochAgain) {
+TEST_F(WfTrain, KilledDuringValidationDoesNotTrainTheEpochAgain) {
   write_toy_folder(folder_ / "large", /*train=*/100, /*val=*/6000, /*side=*/16);
   const std::vector<std::string> more{"--data-path", folder_ / "large"};
   ASSERT_EQ(run(command("unbroken", more)).code, 0);
@@ -221,7 +222,7 @@ TEST_F(WfTrain, KilledWhileItValidatesItDoesNotTrainTheEpochAgain) {
   expect_equal_runs("unbroken", "broken");
 }
 
-TEST_F(WfTrain, OtherSettingsAreNamedAndAFinishedRunSaysThatNothingWasTrained) {
+TEST_F(WfTrain, LogsChangedSettingsAndThatAFinishedRunTrainsNothing) {
   ASSERT_EQ(run(command("run")).code, 0);
   const std::vector<std::string> more{"--opts", "TRAIN.EPOCHS",     "3", "TRAIN.BASE_LR",
                                       "0.001",  "DATA.NUM_WORKERS", "1"};
@@ -243,13 +244,13 @@ TEST_F(WfTrain, OtherSettingsAreNamedAndAFinishedRunSaysThatNothingWasTrained) {
   EXPECT_EQ(same.err.find("other settings"), std::string::npos) << same.err;
 }
 
-TEST_F(WfTrain, ARunFromAnotherRunsCheckpointHasABestOfItsOwn) {
+TEST_F(WfTrain, ARunFromAnotherDirectoryStartsWithoutABestValue) {
   ASSERT_EQ(run(command("first", {"--opts", "TRAIN.EMA_DECAY", "0.5"})).code, 0);
   const auto file = run_file("first", "ckpt_epoch_1.pth");
   const auto second =
       run(command("second", {"--resume", file, "--opts", "TRAIN.EMA_DECAY", "0.5"}));
   ASSERT_EQ(second.code, 0) << second.err;
-  EXPECT_NE(second.err.find("starts with a best of its own"), std::string::npos) << second.err;
+  EXPECT_NE(second.err.find("starts without a best value"), std::string::npos) << second.err;
   EXPECT_TRUE(std::filesystem::exists(run_file("second", "max_acc.pth")));
   EXPECT_EQ(second.err.find("other settings"), std::string::npos) << second.err;
   const auto weights = run(command("third", {"--eval", "--resume", file}));
@@ -271,7 +272,7 @@ TEST_F(WfTrain, EvalOfTheBestCheckpointGivesTheAccuracyThatWasLogged) {
   EXPECT_DOUBLE_EQ(answer["val_acc1"], best);
   EXPECT_EQ(answer["images"], 30);
 
-  // With a class missing from the folder, the numbering is still the checkpoint's.
+  // With a class missing in the directory, the numbering of the checkpoint is kept.
   std::filesystem::remove_all(folder_ / "data/val/level");
   const auto half = run(command("eval", {"--eval", "--resume", run_file("run", "max_acc.pth")}));
   ASSERT_EQ(half.code, 0) << half.err;
@@ -291,12 +292,12 @@ TEST_F(WfTrain, PublishedWeightsOfAnotherClassCountNeedPretrained) {
       << refused.err;
   const auto taken = with("--pretrained");
   EXPECT_EQ(taken.code, 0) << taken.err;
-  EXPECT_NE(taken.err.find("another number of classes, initialized afresh: head.bias, head.weight"),
+  EXPECT_NE(taken.err.find("another number of classes, newly initialized: head.bias, head.weight"),
             std::string::npos)
       << taken.err;
 }
 
-TEST_F(WfTrain, DoesNotGoOnWithLabelsThatMeanSomethingElse) {
+TEST_F(WfTrain, DoesNotResumeWithOtherClassNames) {
   ASSERT_EQ(run(command("run", {"--opts", "TRAIN.EPOCHS", "1", "TRAIN.WARMUP_EPOCHS", "0"})).code,
             0);
   const std::filesystem::path data = folder_ / "data";
@@ -314,7 +315,7 @@ TEST_F(WfTrain, DoesNotGoOnWithLabelsThatMeanSomethingElse) {
       << end.err;
 }
 
-TEST_F(WfTrain, ALogThatTakesNotAByteMoreDoesNotChangeHowTheRunEnds) {
+TEST_F(WfTrain, AFullLogDoesNotChangeTheExitCode) {
   std::filesystem::create_directories(folder_ / "out/wfm_nano/full");
   std::filesystem::create_symlink("/dev/full", run_file("full", "log.txt"));
   const auto refused = run(command("full", {"--opts", "MODEL.NUM_CLASSES", "3"}));
@@ -324,7 +325,7 @@ TEST_F(WfTrain, ALogThatTakesNotAByteMoreDoesNotChangeHowTheRunEnds) {
   EXPECT_EQ(end.code, 0) << end.err;
 }
 
-// The published way to a better wfm_tiny: at 384 px, the deep layers almost left alone.
+// The usual fine-tuning of wfm_tiny at 384 px, with small learning rates of the first layers.
 TEST_F(WfTrain, FinetunesTheTinyModelAt384WithLayerDecay) {
   torch::manual_seed(0);
   const auto pretrained = state_dict(*create_classifier("wfm_tiny"));
@@ -361,7 +362,7 @@ TEST_F(WfTrain, FinetunesTheTinyModelAt384WithLayerDecay) {
   EXPECT_NEAR(ratio, std::pow(0.75, 6), 0.05);
 }
 
-TEST_F(WfTrain, GoesOnFromADamagedCheckpointWithTheOneBefore) {
+TEST_F(WfTrain, SkipsADamagedCheckpointAndResumesThePreviousOne) {
   ASSERT_EQ(run(command("run")).code, 0);
   const auto newest = run_file("run", "ckpt_epoch_2.pth");
   auto bytes = read_file(newest);
@@ -371,12 +372,13 @@ TEST_F(WfTrain, GoesOnFromADamagedCheckpointWithTheOneBefore) {
   write_file(none, "not a checkpoint");
   const auto end = run(command("run"));
   ASSERT_EQ(end.code, 0) << end.err;
-  EXPECT_NE(end.err.find("skipping a checkpoint: " + newest + ": damaged: the checksum of"),
+  EXPECT_NE(end.err.find("skipping a checkpoint: " + newest + ": corrupted: checksum mismatch"),
             std::string::npos)
       << end.err;
   const auto skipped = end.err.find("skipping a checkpoint: " + none);
   EXPECT_NE(skipped, std::string::npos) << end.err;
-  EXPECT_EQ(skipped, end.err.rfind("skipping a checkpoint: " + none)) << "said twice: " << end.err;
+  EXPECT_EQ(skipped, end.err.rfind("skipping a checkpoint: " + none))
+      << "logged twice: " << end.err;
   EXPECT_NE(end.err.find("ckpt_epoch_1.pth: 1 epochs"), std::string::npos) << end.err;
 }
 
@@ -386,8 +388,8 @@ TEST_F(WfTrain, ThroughputPrintsImagesPerSecond) {
   EXPECT_GT(nlohmann::json::parse(end.out)["images_per_s"].get<double>(), 0);
 }
 
-TEST_F(WfTrain, UnreadablePicturesAreNamedCountedAndDoNotEndTheRun) {
-  write_file(folder_ / "data/train/level/broken.jpg", "not a picture");
+TEST_F(WfTrain, UnreadableImagesAreLoggedAndCounted) {
+  write_file(folder_ / "data/train/level/broken.jpg", "not an image");
   write_file(folder_ / "data/val/level/broken.jpg", "");
   const auto end = run(command("run"));
   ASSERT_EQ(end.code, 0) << end.err;
@@ -399,16 +401,16 @@ TEST_F(WfTrain, UnreadablePicturesAreNamedCountedAndDoNotEndTheRun) {
   EXPECT_EQ(lines.back()["val_unreadable"], 1);
 }
 
-TEST_F(WfTrain, APackedFileAndAZipTrainToTheSameWeightsAsTheFolder) {
-  ASSERT_EQ(run(command("folder")).code, 0);
+TEST_F(WfTrain, APackedFileAndAZipGiveTheSameWeightsAsTheDirectory) {
+  ASSERT_EQ(run(command("directory")).code, 0);
   for (const std::string split : {"train", "val"}) {
-    const ImageFolder pictures(folder_ / ("data/" + split));
+    const ImageFolder images(folder_ / ("data/" + split));
     std::vector<ZipItem> items;
     std::string map;
-    for (int64_t i = 0; i < pictures.size(); ++i) {
-      const auto name = pictures.name(i).substr((folder_ / ("data/" + split)).size() + 1);
-      items.push_back({name, std::string(pictures.read(i).bytes), i % 3 == 0});
-      map += name + "\t" + std::to_string(pictures.label(i)) + "\n";
+    for (int64_t i = 0; i < images.size(); ++i) {
+      const auto name = images.name(i).substr((folder_ / ("data/" + split)).size() + 1);
+      items.push_back({name, std::string(images.read(i).bytes), i % 3 == 0});
+      map += name + "\t" + std::to_string(images.label(i)) + "\n";
     }
     write_file(folder_ / ("zip/" + split + ".zip"), zip_bytes(items));
     write_file(folder_ / ("zip/" + split + "_map.txt"), map);
@@ -421,10 +423,10 @@ TEST_F(WfTrain, APackedFileAndAZipTrainToTheSameWeightsAsTheFolder) {
   std::filesystem::remove_all(folder_ / "data");
   const auto packed = run(command("packed", {"--data-path", folder_ / "packed"}));
   ASSERT_EQ(packed.code, 0) << packed.err;
-  expect_equal_runs("folder", "packed");
+  expect_equal_runs("directory", "packed");
   const auto zip = run(command("zip", {"--data-path", folder_ / "zip", "--zip"}));
   ASSERT_EQ(zip.code, 0) << zip.err;
-  expect_equal_runs("folder", "zip");
+  expect_equal_runs("directory", "zip");
 }
 
 TEST_F(WfTrain, BadInputIsOneLineAndExitCodeTwo) {

@@ -124,10 +124,10 @@ struct Config {
   std::map<std::string, std::string> origins;
 };
 
-/// Equal in every key; origins do not count.
+/// Equal in every key; origins are not compared.
 bool operator==(const Config& a, const Config& b);
 
-/// OUTPUT/NAME/TAG, where the run's files go.
+/// OUTPUT/NAME/TAG, the run directory.
 std::string run_folder(const Config& config);
 
 /// Throws wf::Error, in one line with the keys and where they came from, when settings contradict

@@ -24,8 +24,8 @@ constexpr auto enum_names(InterpolationMode) {
                     std::pair{"random", InterpolationMode::random}};
 }
 
-/// DATA.CACHE_MODE: what of a file is read into the page cache ahead of its use. no: nothing; part:
-/// this process's 1 / world of the file; full: all of it, beginning with that part.
+/// DATA.CACHE_MODE: the read-ahead of a file into the page cache. no: nothing; part: this process's
+/// 1 / world of the file; full: the complete file, beginning with that part.
 enum class CacheMode { no, full, part };
 constexpr auto enum_names(CacheMode) {
   return std::array{std::pair{"no", CacheMode::no}, std::pair{"full", CacheMode::full},
@@ -70,18 +70,18 @@ constexpr auto enum_names(ErasingFill) {
                     std::pair{"pixel", ErasingFill::pixel}};
 }
 
-/// AUG.MIXUP_MODE: what shares one draw of the mixing parameters.
+/// AUG.MIXUP_MODE: the images that share one draw of the mixing parameters.
 enum class MixupMode {
   batch,  ///< the batch
   pair,   ///< an image and its partner
-  elem    ///< nothing: one draw per image
+  elem    ///< one draw per image
 };
 constexpr auto enum_names(MixupMode) {
   return std::array{std::pair{"batch", MixupMode::batch}, std::pair{"pair", MixupMode::pair},
                     std::pair{"elem", MixupMode::elem}};
 }
 
-/// DIST.COMPRESS: the dtype in which gradients are exchanged. none: their own.
+/// DIST.COMPRESS: the dtype in which gradients are exchanged. none: that of the parameters.
 enum class GradientCompression { none, bf16 };
 constexpr auto enum_names(GradientCompression) {
   return std::array{std::pair{"none", GradientCompression::none},

@@ -1,13 +1,13 @@
-// How a process keeps the memory of its tensors.
+// Memory of CPU tensors.
 #pragma once
 
 namespace wf {
 
-/// For a program whose work is a model on the CPU, before its first tensor: what tensors free stays
-/// in the process and fits the next tensor of that size. Fetching it from the kernel anew, operator
-/// by operator, costs a forward pass of wfm_tiny a third of its time, and gaps that nothing fits
-/// cost a training step of wfm_small a quarter of its memory (docs/performance.md). Of the whole
-/// process: it sets malloc's limits (mallopt) and c10's allocator of CPU tensors.
+/// Keeps freed tensor memory in the process, where it fits the next tensor of that size. Call it
+/// before the first tensor of a program that runs a model on the CPU. Without it, getting pages
+/// from the kernel for each operator takes a third of the time of wfm_tiny's forward pass, and
+/// fragmentation takes a quarter of the memory of wfm_small's training step (docs/performance.md).
+/// Sets malloc's limits (mallopt) and c10's allocator of CPU tensors for the process.
 void keep_freed_memory();
 
 }  // namespace wf

@@ -1,5 +1,5 @@
-// Counter-based random numbers: a draw depends on its key alone, never on who drew before,
-// so results are the same for any number of workers, processes or restarts.
+// Counter-based random numbers: a draw depends only on its key, never on earlier draws, so results
+// do not depend on the number of workers, processes or restarts.
 #pragma once
 
 #include <cmath>
@@ -11,7 +11,7 @@
 
 namespace wf {
 
-/// The finaliser of splitmix64 (Steele, Lea, Flood 2014, variant 13): mixes all 64 bits.
+/// The finalizer of splitmix64 (Steele, Lea, Flood 2014, variant 13): mixes all 64 bits.
 constexpr uint64_t mix64(uint64_t z) {
   z ^= z >> 30;
   z *= 0xBF58476D1CE4E5B9ull;

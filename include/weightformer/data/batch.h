@@ -15,7 +15,7 @@ struct BatchErasure {
   int64_t first, count;  ///< range of Batch::noise: 3 values, one per channel, or 3 × the region
 };
 
-/// What the loader hands to a task.
+/// A batch of the loader.
 struct Batch {
   /// [B, …]. Images: [B, 3, S, S], float32 and normalized, or uint8 (see data/device_batch.h).
   at::Tensor inputs;

@@ -29,14 +29,14 @@ class BatchBuilder {
   virtual Batch finish() = 0;
 };
 
-/// Turns sample numbers into batches: what a sample is, where the loader only knows order, threads
-/// and prefetching. Thread-safe.
+/// Turns sample indices into batches: it knows what a sample is, while the loader knows only order,
+/// threads and prefetching. Thread-safe.
 class SampleReader {
  public:
   virtual ~SampleReader() = default;
 
   virtual int64_t size() const = 0;               ///< samples in the dataset
-  virtual std::string name(int64_t i) const = 0;  ///< where sample `i` is stored, for messages
+  virtual std::string name(int64_t i) const = 0;  ///< location of sample `i`, for messages
   /// Memory for `count` samples, taken from `memory`.
   virtual std::unique_ptr<BatchBuilder> begin(int64_t count, BatchMemory& memory) const = 0;
 };

@@ -8,15 +8,15 @@
 
 namespace wf {
 
-/// The order in which one process sees a dataset. It depends on the seed and the epoch alone; over
-/// the ranks of a run every picture comes exactly once an epoch. `even`: every rank has as many,
-/// and the fewer than `world` samples that are left over are another few each epoch.
+/// The order in which one process sees a dataset. It depends only on the seed and the epoch; over
+/// the ranks of a run every image occurs exactly once per epoch. `even`: every rank has the same
+/// number, and fewer than `world` samples are dropped, others in each epoch.
 ///
 /// With `repeats` > 1 (repeated augmentation, Hoffer et al. 2020, as in DeiT) an epoch keeps its
-/// length and sees ceil(size / repeats) pictures, another choice each epoch: in the order over all
-/// ranks each stands `repeats` times in a row (the last one perhaps fewer), so that the copies go
-/// to different ranks, or to one batch of a single process. DeiT also drops the end of an epoch,
-/// down to a multiple of 256; here nothing is dropped.
+/// length and has ceil(size / repeats) images, others in each epoch: in the global order each
+/// occurs `repeats` times in a row (the last one perhaps fewer), so that the copies go to different
+/// ranks, or to one batch of a single process. DeiT also shortens the epoch to a multiple of 256;
+/// this sampler does not.
 class Sampler {
  public:
   Sampler(int64_t size, bool shuffle, uint64_t seed, int rank = 0, int world = 1,
@@ -25,15 +25,16 @@ class Sampler {
     WF_CHECK(size >= 0 && world > 0 && rank >= 0 && rank < world, "Sampler: rank ", rank, " of ",
              world, ", ", size, " samples");
     WF_CHECK(repeats >= 1 && (shuffle || repeats == 1), "Sampler: ", repeats,
-             " repeats; without shuffling some pictures would never come");
+             " repeats; without shuffling some images would never occur");
     size_used_ = even ? size / world * world : size;
   }
 
-  /// How many samples an epoch has here.
+  /// Number of samples of an epoch on this rank.
   int64_t size() const { return (size_used_ - rank_ + world_ - 1) / world_; }
 
   std::vector<int64_t> epoch(int64_t epoch) const {
-    constexpr uint64_t kStream = 0x6f72646572;  // keeps this draw apart from the augmentations'
+    constexpr uint64_t kStream =
+        0x6f72646572;  // separates this draw from those of the augmentation
     std::vector<int64_t> all(size_);
     std::iota(all.begin(), all.end(), int64_t{0});
     if (shuffle_)
@@ -43,7 +44,7 @@ class Sampler {
     return mine;
   }
 
-  /// Which copy of its picture the sample at `position` of epoch() is, 0 … repeats - 1.
+  /// Which copy of its image the sample at `position` of epoch() is, 0 … repeats - 1.
   int64_t repeat(int64_t position) const { return (rank_ + position * world_) % repeats_; }
 
  private:

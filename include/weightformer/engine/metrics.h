@@ -7,8 +7,7 @@ namespace wf {
 
 enum class Better { higher, lower };
 
-/// What a metric is called and how it is shown: one constant for each metric, which every Metric
-/// points to.
+/// Name, label and format of a metric: one constant per metric, which every Metric points to.
 struct MetricSpec {
   const char* name;    ///< in files: metrics.jsonl has "val_" + name
   const char* label;   ///< on the console
@@ -18,7 +17,7 @@ struct MetricSpec {
   /// The key in the line that --eval prints; null: "val_" + name.
   const char* eval_key = nullptr;
 
-  /// `value` as the console shows it: "12.34 %".
+  /// `value` in the format of the console: "12.34 %".
   std::string show(double value) const;
   /// Whether `a` is at least as good as `b`.
   bool at_least_as_good(double a, double b) const {

@@ -51,15 +51,15 @@ struct EpochReport {
   int64_t unreadable = 0;  ///< training samples replaced so far
 };
 
-/// Told about a run, on rank 0 only. Observers write; they compute nothing that training uses and
-/// draw no random numbers.
+/// Receives the events of a run, on rank 0 only. Observers write; they compute nothing that
+/// training uses and draw no random numbers.
 class Observer {
  public:
   virtual ~Observer() = default;
 
   /// Whether the observer wants loss and gradient norm of the step that `next` describes (only its
-  /// position is filled in). Every rank asks its own observer, so the answer must be a function of
-  /// `next` alone.
+  /// position is filled in). Every rank asks its own observer, so the result must depend only on
+  /// `next`.
   virtual bool needs_loss(const StepReport& next) const {
     (void)next;
     return false;
@@ -69,7 +69,7 @@ class Observer {
   virtual void on_step(const TrainState&, const StepReport&) {}
   /// After a validation inside an epoch (TEST.EVERY_STEPS).
   virtual void on_validation(const TrainState&, const ValidationReport&) {}
-  /// After the training of an epoch, before its validation: what training measured is known.
+  /// After the training of an epoch, before its validation.
   virtual void on_train_epoch_end(const TrainState&, const EpochReport&) {}
   /// After training and validation of an epoch; `progress` is already at the next epoch, unless the
   /// run's step limit ended this one early.

@@ -1,4 +1,4 @@
-// What a training problem has to provide. Everything else belongs to the trainer.
+// The interface of a training problem. Everything else belongs to the trainer.
 #pragma once
 
 #include "weightformer/core/random.h"
@@ -24,10 +24,10 @@ class Distributed;
 struct TrainState;
 
 /// The random numbers of one micro-batch on one rank, a function of (seed, micro-batch, rank): a
-/// resumed run repeats them and no state has to be saved.
+/// resumed run draws the same numbers, and no state has to be saved.
 class StepRng {
  public:
-  /// `draw` numbers the micro-batches of all ranks over the whole run. Seeds `generator`.
+  /// `draw` numbers the micro-batches of all ranks over the run. Seeds `generator`.
   StepRng(uint64_t seed, uint64_t draw, at::Generator generator);
 
   /// Numbers on the host for one purpose; each purpose has its own `name`.
@@ -46,12 +46,12 @@ class StepRng {
   at::Generator generator_;
 };
 
-/// What a validation needs to know about the run.
+/// The context of a validation.
 struct ValidationContext {
   Distributed& ranks;
   c10::Device device = c10::kCPU;
   std::optional<at::ScalarType> amp;  ///< dtype of autocast, as in training
-  bool (*cancelled)() = nullptr;      ///< asked between batches
+  bool (*cancelled)() = nullptr;      ///< called between batches
 };
 
 struct Throughput {
@@ -59,7 +59,7 @@ struct Throughput {
   int64_t batch = 0;  ///< images in the batch that was timed
 };
 
-/// What a task does in training every `steps` optimizer steps, on all ranks: see Trainer::every().
+/// An action of a task every `steps` optimizer steps, on all ranks: see Trainer::every().
 struct TaskEvent {
   int64_t steps;
   std::function<void(const TrainState&)> run;
@@ -95,7 +95,7 @@ class Task {
   /// After each optimizer step, on every rank.
   virtual void after_step(Distributed& ranks) { (void)ranks; }
 
-  /// Adds up over the ranks what loss() has counted for step_metrics(). Every rank calls it when
+  /// Reduces the counts of loss() for step_metrics() over the ranks. Every rank calls it when
   /// the loss of a step is measured and when training pauses.
   virtual void reduce(Distributed& ranks) { (void)ranks; }
   /// Metrics of the training steps since the last call, up to the last reduce(). On every rank;
@@ -106,7 +106,7 @@ class Task {
   /// a resumed run writes into them.
   virtual std::map<std::string, at::Tensor> state() const { return {}; }
 
-  /// What happens every so many steps; `directory` is that of the run.
+  /// The periodic actions of the task; `directory` is that of the run.
   virtual std::vector<TaskEvent> events(const ValidationContext& context,
                                         const std::string& directory) {
     (void)context, (void)directory;
@@ -119,7 +119,7 @@ class Task {
     (void)saved, (void)source;
   }
 
-  /// wf_train --throughput: the forward pass alone on one batch of the validation set.
+  /// wf_train --throughput: only the forward pass, on one batch of the validation set.
   virtual Throughput throughput(const ValidationContext& context) = 0;
 
   /// wf_train --eval: like validate(), in more detail; rank 0 writes reports into `directory`.

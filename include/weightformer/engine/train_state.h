@@ -17,15 +17,15 @@
 
 namespace wf {
 
-/// Where a run is. Together with the configuration this decides every number that follows: random
-/// draws are functions of the seed and these counters, so there is no generator to save.
+/// The position of a run. Together with the configuration it determines all further results: random
+/// draws are functions of the seed and these counters, so no generator state is saved.
 struct Progress {
   static constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
   int64_t epoch = 0;    ///< the epoch being trained, from 0; also how many are validated
   int64_t batch = 0;    ///< batches of that epoch already trained; all of them: validation is due
   int64_t batches = 0;  ///< in an epoch
-  int64_t global_batch_size = 0;  ///< samples in a batch, over all ranks; 0: not known
+  int64_t global_batch_size = 0;  ///< samples in a batch, over all ranks; 0: unknown
   int64_t step = 0;               ///< optimizer steps since the start of the run
   int64_t validated_step = 0;     ///< the step of the last validation
   double loss_sum = 0;     ///< over the samples of this epoch so far, except those that overflowed
@@ -39,7 +39,7 @@ struct Progress {
   bool has_best() const { return !std::isnan(best_metric); }
   /// Whether `epoch` is trained and its validation has yet to run.
   bool validation_due() const { return batch > 0 && batch == batches; }
-  /// Epochs that are trained, the one whose validation is due included.
+  /// Number of trained epochs, including one whose validation is due.
   int64_t finished_epochs() const { return epoch + (validation_due() ? 1 : 0); }
   void start_next_epoch() {
     epoch += 1;
@@ -67,7 +67,7 @@ void visit_progress(P& p, V&& v) {
   v(p.best_weights, "best_weights");
 }
 
-/// Everything that a checkpoint holds.
+/// The state that a checkpoint holds.
 struct TrainState {
   std::shared_ptr<Model> model;
   std::unique_ptr<Optimizer> optimizer;
@@ -77,7 +77,7 @@ struct TrainState {
   Progress progress;
   std::map<std::string, at::Tensor> task_state;  ///< Task::state(): shares memory with the task
   Metadata metadata;                             ///< of the task, for the run that resumes
-  Config config;                                 ///< in force
+  Config config;                                 ///< the effective configuration
 };
 
 }  // namespace wf

@@ -17,7 +17,7 @@ struct TrainerOptions {
   int64_t epochs = 300;               ///< cool-down included
   int64_t steps = 0;                  ///< optimizer steps of the run; 0: `epochs` decides
   double clip_grad = 5;               ///< maximum gradient norm; 0 disables clipping
-  int64_t global_batch_size = 0;      ///< samples in a batch over all ranks; 0: not known
+  int64_t global_batch_size = 0;      ///< samples in a batch over all ranks; 0: unknown
   int64_t accumulation_steps = 1;     ///< micro-batches of an optimizer step
   std::optional<at::ScalarType> amp;  ///< dtype of autocast
   c10::Device device = c10::kCPU;
@@ -29,16 +29,17 @@ struct TrainerOptions {
 
 enum class Outcome { finished, stopped };
 
-/// Trains the model of a task from where `state.progress` is to the end of the run, validates it,
+/// Trains the model of a task from `state.progress` to the end of the run, validates it,
 /// and informs the observers. Knows neither files nor what is being learned.
 ///
 /// Every random draw is a function of (seed, step, rank) or (seed, epoch, sample), so a run that
-/// was stopped and resumed computes what an unbroken one computes. With accumulation, batches at
-/// the end of an epoch that do not fill a step are dropped, like samples that do not fill a batch.
+/// was stopped and resumed computes what an uninterrupted one computes. With accumulation, batches
+/// at the end of an epoch that do not fill a step are dropped, like samples that do not fill a
+/// batch.
 ///
 /// Resumed with another number of samples per step (batch size, accumulation, world size), training
-/// continues at the same place in the epoch, rounded down to a whole step, and at the same place in
-/// the schedule.
+/// continues at the same position in the epoch, rounded down to a full step, and at the same
+/// position in the schedule.
 ///
 /// With several ranks, each has its part of every batch and all have the same weights. Observers
 /// are informed on rank 0 only, with values over all ranks.
@@ -64,7 +65,7 @@ class Trainer {
     at::Tensor loss, grad_norm;  // scalars on the device; the loss is the mean over the samples
     double lr = 0;
     int64_t samples = 0;
-    bool measured = false;  // an observer asked for the loss: the device may be waited for
+    bool has_loss = false;  // an observer asked for the loss, which synchronizes with the device
   };
   class EpochSums;
   bool train_epoch(EpochReport& report);  // false: stopped

@@ -1,4 +1,4 @@
-// The interfaces of the networks, and the table of those that have a name.
+// The interfaces of the networks, and functions that create them by name.
 #pragma once
 
 #include <ATen/core/Generator.h>
@@ -11,15 +11,15 @@
 
 namespace wf {
 
-/// What training needs of any network.
+/// The interface that training needs from any network.
 class Model : public torch::nn::Module {
  public:
-  /// Where training draws from (stochastic depth, dropped labels); by default, and with an
-  /// undefined one, from the device's default generator. A network that draws nothing leaves this
-  /// alone.
+  /// Sets the generator of random draws in training (stochastic depth, label dropout); undefined,
+  /// the default: the device's default generator. A network without random draws need not override
+  /// this.
   virtual void set_generator(const at::Generator& /*generator*/) {}
 
-  /// What the names of the parameters that depend on the number of classes begin with. They are
+  /// Prefixes of the parameters that depend on the number of classes. They are
   /// re-initialized when weights of another class count are loaded for fine-tuning.
   virtual std::vector<std::string> head_names() const { return {"head."}; }
 
@@ -36,7 +36,7 @@ int64_t layer_by_block(const std::string& parameter, const std::vector<std::stri
 /// A network from images to class scores.
 class Classifier : public Model {
  public:
-  /// images: [B, 3, H, W], normalised with the ImageNet mean and standard deviation →
+  /// images: [B, 3, H, W], normalized with the ImageNet mean and standard deviation →
   /// logits [B, classes].
   virtual at::Tensor forward(const at::Tensor& images) = 0;
 
@@ -45,19 +45,20 @@ class Classifier : public Model {
   virtual int64_t num_classes() const = 0;
 };
 
-/// What a classifier is built from. A network that has no use for an option ignores it, or refuses
-/// a value that it cannot honour. The defaults are those of wfm_tiny.
+/// What a classifier is built from. A network ignores an option that does not apply to it, or
+/// refuses values that it does not support. The defaults are those of wfm_tiny.
 struct ClassifierOptions {
   TORCH_ARG(std::string, name) = "wfm_tiny";  ///< one of classifier_names(): decides the network
   TORCH_ARG(int64_t, dim) = 192;
   TORCH_ARG(int64_t, depth) = 17;
   TORCH_ARG(int64_t, patch_size) = 16;
-  TORCH_ARG(int64_t, image_size) = 224;  ///< what it is trained on; any size can be classified
+  TORCH_ARG(int64_t, image_size) = 224;  ///< size in training; any size can be classified
   TORCH_ARG(int64_t, num_classes) = 1000;
   TORCH_ARG(double, drop_rate) = 0;                 ///< dropout before the head, in training
-  TORCH_ARG(double, drop_path_rate) = 0;            ///< of the last block; it grows linearly from 0
+  TORCH_ARG(double, drop_path_rate) = 0;            ///< of the last block; rises linearly from 0
   TORCH_ARG(std::string, dynamic_linear) = "auto";  ///< see ops/dynamic_linear.h
-  /// Training keeps the input of each block alone and computes the rest again in the backward pass.
+  /// Activation checkpointing: blocks store only their input and are recomputed in the backward
+  /// pass.
   TORCH_ARG(bool, recompute) = false;
 };
 
@@ -65,8 +66,8 @@ struct ClassifierOptions {
 /// the known names, unless it is one of classifier_names().
 ClassifierOptions classifier_options(const std::string& name);
 
-/// Builds the network that options.name() stands for, with fresh weights drawn from the default
-/// generator. Throws wf::Error for an unknown name and for options that do not fit.
+/// Builds the network options.name() with random weights drawn from the default generator. Throws
+/// wf::Error for an unknown name and for invalid options.
 std::shared_ptr<Classifier> make_classifier(const ClassifierOptions& options);
 
 /// make_classifier(classifier_options(name)).

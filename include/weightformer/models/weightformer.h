@@ -10,7 +10,7 @@
 namespace wf {
 
 /// WeightFormer: patches → init_norm → blocks → norm → mean over tokens → dropout → head.
-/// Parameter names are those of the published state dicts.
+/// Parameter names are those of the original.
 class WeightFormerImpl : public Classifier {
  public:
   explicit WeightFormerImpl(const ClassifierOptions& options);

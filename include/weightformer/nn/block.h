@@ -10,13 +10,13 @@ namespace wf {
 struct BlockOptions {
   BlockOptions(int64_t dim, int64_t layer) : dim_(dim), layer_(layer) {}
   TORCH_ARG(int64_t, dim);                          ///< C; the hidden width is 4*C
-  TORCH_ARG(int64_t, layer);                        ///< its place in the model, from 0
+  TORCH_ARG(int64_t, layer);                        ///< its index in the model, from 0
   TORCH_ARG(double, drop_path) = 0;                 ///< rate of stochastic depth
   TORCH_ARG(std::string, dynamic_linear) = "auto";  ///< see ops/dynamic_linear.h
 };
 
 /// One WeightFormer block:
-///   x ← norm1(x)  (dynamic layers only; it replaces x, so the residual is normalised too)
+///   x ← norm1(x)  (dynamic layers only; it replaces x, so the residual is normalized too)
 ///   x ← x + dwc(x)
 ///   x ← x + drop_path(linear2(gelu(linear1(norm2(x)))))
 class BlockImpl : public torch::nn::Cloneable<BlockImpl> {

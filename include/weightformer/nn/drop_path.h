@@ -11,23 +11,24 @@ struct DropPathOptions {
   TORCH_ARG(double, rate);  ///< probability of dropping a sample, in [0, 1)
 };
 
-/// Stochastic depth (Huang et al. 2016): in training, zeroes whole samples with probability `rate`
+/// Stochastic depth (Huang et al. 2016): in training, zeroes samples with probability `rate`
 /// and divides the others by 1 - rate.
 class DropPathImpl : public torch::nn::Cloneable<DropPathImpl> {
  public:
   explicit DropPathImpl(DropPathOptions options = {});
   void reset() override {}
 
-  /// Whether forward() drops anything now; otherwise it returns its input.
+  /// True in training mode with rate > 0; otherwise forward() is the identity.
   bool active() const { return is_training() && options.rate() > 0; }
 
   /// x: [B, N, C] → [B, N, C].
   at::Tensor forward(const at::Tensor& x);
 
   /// The generator that forward(x) draws from.
-  at::Generator draws(const at::Tensor& x) const;
+  at::Generator generator_for(const at::Tensor& x) const;
 
-  /// Draws come from here; undefined (the default) means the device's default generator.
+  /// Sets the generator of random draws; undefined (the default) means the device's default
+  /// generator.
   at::Generator generator;
   DropPathOptions options;
 };

@@ -22,9 +22,9 @@ class DynamicConvImpl : public torch::nn::Cloneable<DynamicConvImpl> {
   explicit DynamicConvImpl(DynamicConvOptions options);
   void reset() override;
 
-  /// x: [B, H*W, C] → [B, H*W, C]. `around`: what to fuse, see ops/dynamic_dwconv.h; the kernels
-  /// are predicted from the modulated input.
-  at::Tensor forward(const at::Tensor& x, Grid grid, const DwconvOptions& around = {});
+  /// x: [B, H*W, C] → [B, H*W, C]. `fusion`: see ops/dynamic_dwconv.h; the kernels are predicted
+  /// from the modulated input.
+  at::Tensor forward(const at::Tensor& x, Grid grid, const DwconvOptions& fusion = {});
 
   DynamicConvOptions options;
   at::Tensor w, b;

@@ -1,4 +1,4 @@
-// Linear layers together with what stands next to them.
+// Linear layers fused with neighboring operations.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -13,17 +13,18 @@ enum class Gelu { exact, tanh };
 at::Tensor linear_gelu(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                        Gelu kind = Gelu::exact);
 
-/// gelu(x) weightᵀ + bias for training: keeps x alone for the backward pass, which makes gelu(x)
-/// again for less time than it costs to move it, instead of the two hidden tensors that autograd
-/// would keep. x: [..., C] → [..., D] in the dtype of x.
+/// gelu(x) weightᵀ + bias for training: stores only x for the backward pass, which recomputes
+/// gelu(x) in less time than reading it would take; autograd would store two hidden tensors. x:
+/// [..., C] → [..., D] in the dtype of x.
 at::Tensor gelu_linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                        Gelu kind = Gelu::exact);
 
-/// residual + x weightᵀ + bias, in one oneDNN call where linear_gelu is one. residual: [..., D].
+/// residual + x weightᵀ + bias, in one oneDNN call under the same conditions as linear_gelu.
+/// residual: [..., D].
 at::Tensor linear_add(const at::Tensor& residual, const at::Tensor& x, const at::Tensor& weight,
                       const at::Tensor& bias);
 
-/// The name by which ATen's gelu knows `kind`.
+/// The name of `kind` in ATen's gelu.
 constexpr const char* approximate(Gelu kind) { return kind == Gelu::tanh ? "tanh" : "none"; }
 
 }  // namespace wf

@@ -11,34 +11,33 @@
 
 namespace wf {
 
-/// Layers 1, 4, 7, … (from 0) predict their weights; the others are ordinary.
+/// Layers 1, 4, 7, … (from 0) predict their weights; the others have static weights.
 constexpr bool is_dynamic_layer(int64_t layer) { return (layer + 2) % 3 == 0; }
 
-/// What every block is built around: a depthwise convolution (dwc) between neighbours, and two
-/// linear layers (linear1, linear2) with a GELU between, over the channels. In dynamic layers dwc
-/// and linear1 predict their weights.
+/// The layers of every block: a depthwise convolution (dwc), and two linear layers (linear1,
+/// linear2) with a GELU between them. In dynamic layers dwc and linear1 predict their weights.
 class Mixers {
  public:
-  /// Makes fresh modules for `layer` (its place in the model, from 0) of width `dim` and registers
+  /// Creates the modules for `layer` (its index in the model, from 0) of width `dim` and registers
   /// them in `owner` as linear1, dwc and linear2. The hidden width is 4*dim.
   void reset(torch::nn::Module& owner, int64_t dim, int64_t layer,
              const std::string& dynamic_linear);
 
   bool dynamic() const { return !dynamic_dwc_.is_empty(); }
 
-  /// x: [B, H*W, C] → [B, H*W, C]. `around`: what to fuse, see ops/dynamic_dwconv.h.
-  at::Tensor convolve(const at::Tensor& x, Grid grid, const DwconvOptions& around);
+  /// x: [B, H*W, C] → [B, H*W, C]. `fusion`: see ops/dynamic_dwconv.h.
+  at::Tensor convolve(const at::Tensor& x, Grid grid, const DwconvOptions& fusion);
 
   /// linear2(gelu(linear1(x))): [B, H*W, C] → [B, H*W, C].
   at::Tensor mlp(const at::Tensor& x, Grid grid, Gelu kind);
 
-  /// residual + mlp(x), for when there are no gradients.
+  /// residual + mlp(x), for use without gradients.
   at::Tensor add_mlp(const at::Tensor& residual, const at::Tensor& x, Grid grid, Gelu kind);
 
  private:
-  at::Tensor activated(const at::Tensor& x, Grid grid, Gelu kind);
+  at::Tensor hidden_of(const at::Tensor& x, Grid grid, Gelu kind);
 
-  // Of each pair exactly one exists; both kinds carry the same name in the state dict.
+  // Exactly one of each pair exists; both have the same name in the state dict.
   torch::nn::Linear linear1_{nullptr};
   DynamicLinear dynamic_linear1_{nullptr};
   torch::nn::Conv2d dwc_{nullptr};

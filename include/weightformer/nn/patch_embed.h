@@ -14,18 +14,18 @@ struct PatchEmbedOptions {
   PatchEmbedOptions(int64_t patch, int64_t channels, int64_t dim)
       : patch_(patch), channels_(channels), dim_(dim) {}
   TORCH_ARG(int64_t, patch);     ///< side of a patch, pixels
-  TORCH_ARG(int64_t, channels);  ///< of the picture
+  TORCH_ARG(int64_t, channels);  ///< of the image
   TORCH_ARG(int64_t, dim);       ///< of a token
 };
 
-/// Cuts a picture into patches and embeds each as a token. Parameters: proj (Conv2d).
+/// Splits an image into patches and embeds each as a token. Parameters: proj (Conv2d).
 class PatchEmbedImpl : public torch::nn::Cloneable<PatchEmbedImpl> {
  public:
   explicit PatchEmbedImpl(PatchEmbedOptions options);
   void reset() override;
 
   /// image: [B, channels, H, W] → tokens [B, (H/patch)*(W/patch), dim] and their grid.
-  /// Pixels beyond the last whole patch are not seen.
+  /// Pixels beyond the last complete patch are ignored.
   std::pair<at::Tensor, Grid> forward(const at::Tensor& image);
 
   PatchEmbedOptions options;

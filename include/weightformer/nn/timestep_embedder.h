@@ -13,14 +13,15 @@ struct TimestepEmbedderOptions {
 };
 
 /// Embeds the step of a diffusion process (as in ADM, Dhariwal and Nichol 2021): cosines and sines
-/// of t * 10000^(-i/128), then an MLP with a SiLU. Parameters: mlp.0 and mlp.2 (Linear), fresh ones
-/// normal(0.02) with bias 0.
+/// of t * 10000^(-i/128), then an MLP with a SiLU. Parameters: mlp.0 and mlp.2 (Linear),
+/// initialized with normal(0.02) and bias 0.
 class TimestepEmbedderImpl : public torch::nn::Cloneable<TimestepEmbedderImpl> {
  public:
   explicit TimestepEmbedderImpl(TimestepEmbedderOptions options);
   void reset() override;
 
-  /// t: [B], whole or fractional steps of any dtype → [B, C]. Angles are float32, as published.
+  /// t: [B], integer or fractional steps of any dtype → [B, C]. Angles are float32, as in the
+  /// original.
   at::Tensor forward(const at::Tensor& t);
 
   TimestepEmbedderOptions options;

@@ -6,13 +6,13 @@
 
 namespace wf {
 
-/// What scales the columns of a predicted weight P = scale * leftᵀ right, without P itself: with
-/// the Gram matrix gram = left leftᵀ, column j has the norm ν_j = scale * sqrt(q_jᵀ gram q_j), q_j
-/// being column j of `right`, and the result is right / (1 + ν): without `scale`, which would push
-/// float16 below its smallest normal number where there are many tokens. gram: [B, R, R], float32
-/// (double for double), symmetric; right: [B, R, D] → ([B, R, D] as `right`, ν [B, D] in the dtype
-/// of `gram`, for the backward pass only: no gradient flows through it). A column of norm zero has
-/// the gradient of a zero norm's subgradient 0. Sums are float32.
+/// Scales the columns of a predicted weight P = scale * leftᵀ right without computing P: with the
+/// Gram matrix gram = left leftᵀ, column j has the norm ν_j = scale * sqrt(q_jᵀ gram q_j), q_j
+/// being column j of `right`, and the result is right / (1 + ν): without `scale`, which would
+/// underflow in float16 for many tokens. gram: [B, R, R], float32 (double for double), symmetric;
+/// right: [B, R, D] → ([B, R, D] as `right`, ν [B, D] in the dtype of `gram`, for the backward pass
+/// only: no gradient flows through it). For a column of norm zero, the subgradient 0 of the norm is
+/// used. Sums are float32.
 std::tuple<at::Tensor, at::Tensor> column_gain(const at::Tensor& gram, const at::Tensor& right,
                                                double scale);
 

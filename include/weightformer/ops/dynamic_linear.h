@@ -18,7 +18,7 @@ namespace wf {
 ///   factored   X weight + (X leftᵀ) right': cost grows with N * R
 ///   merged     X (weight + leftᵀ right'): cost grows with N, after R * C * D for the weight
 ///   auto       the cheaper one
-///   reference  the published order of operations, in plain ATen
+///   reference  the original's order of operations, in plain ATen
 /// Source: the dynamic linear layer of WeightFormer.
 at::Tensor dynamic_linear(const at::Tensor& x, const at::Tensor& left, const at::Tensor& right,
                           const at::Tensor& weight, const at::Tensor& bias,

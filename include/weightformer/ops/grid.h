@@ -1,4 +1,4 @@
-// How tokens lie on the picture.
+// The layout of tokens in an image.
 #pragma once
 
 #include <cstdint>

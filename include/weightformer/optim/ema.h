@@ -13,11 +13,11 @@ class Module;
 
 namespace wf {
 
-/// How fast an average forgets.
+/// The decay of an EMA by step.
 class EmaRule {
  public:
   /// The same decay in every step, in [0, 1), as in timm's ModelEma and DiT.
-  EmaRule(double decay);  // NOLINT: a number alone is a decay
+  EmaRule(double decay);  // NOLINT: a plain number is a decay
 
   /// The power-function profile of Karras et al. 2024 ("Analyzing and Improving the Training
   /// Dynamics of Diffusion Models", section 3): the average's standard deviation in time is `std`
@@ -44,8 +44,8 @@ class Ema {
   /// Starts over from the weights as they are now.
   void reset();
 
-  /// Exchanges the averages with the model's weights; a second call puts both back. Only data
-  /// moves: tensors that others hold keep their place.
+  /// Exchanges the averages with the model's weights; a second call puts both back. Only the data
+  /// are exchanged: existing references to the tensors stay valid.
   void swap();
 
   /// By the model's parameter names. Shares memory.
@@ -59,8 +59,8 @@ class Ema {
   std::vector<at::Tensor> weights_, averages_;
 };
 
-/// Puts the averages in the place of the model's weights for as long as it lives. `ema` may be
-/// null: then the weights stay.
+/// Replaces the model's weights by the EMA weights during its lifetime. `ema` may be null: then
+/// nothing happens.
 class EmaScope {
  public:
   explicit EmaScope(Ema* ema) : ema_(ema) {

@@ -19,9 +19,9 @@ struct GradScalerOptions {
 };
 
 /// Keeps float16 gradients out of underflow (Micikevicius et al. 2018): the loss is multiplied by a
-/// scale that grows while all gradients are finite and shrinks when one is not; such a step is left
-/// out. The rule and its numbers are those of PyTorch's torch.amp.GradScaler. Nothing here makes a
-/// GPU wait, except current().
+/// scale that grows while all gradients are finite and shrinks when one is not; steps with a
+/// non-finite gradient are skipped. Rule and constants are those of PyTorch's torch.amp.GradScaler.
+/// Only current() synchronizes with a GPU.
 class GradScaler {
  public:
   explicit GradScaler(c10::Device device, GradScalerOptions options = {});
@@ -29,10 +29,10 @@ class GradScaler {
   at::Tensor scale(const at::Tensor& loss) const { return loss * scale_; }
 
   /// Divides all gradients by the scale, in place. Returns [1] float32: 1 when one of them is not
-  /// finite, which Optimizer::step() is to be told, else 0.
+  /// finite, to be passed to Optimizer::step(), else 0.
   at::Tensor unscale(const std::vector<ParamGroup>& groups) const;
 
-  /// Moves the scale on after a step.
+  /// Updates the scale after a step.
   void update(const at::Tensor& found_inf);
 
   double current() const;

@@ -13,8 +13,8 @@ namespace wf {
 
 class MappedFile;
 
-/// A part of a file whose checksum() is known.
-struct Stretch {
+/// A part of a file with its checksum().
+struct ChecksummedRange {
   std::string what;  ///< for the message
   uint64_t begin = 0, size = 0;
   uint32_t checksum = 0;
@@ -25,23 +25,23 @@ using TensorMap = std::map<std::string, at::Tensor>;
 struct Safetensors {
   TensorMap tensors;
   std::map<std::string, std::string> metadata = {};
-  std::vector<Stretch> checksums = {};  ///< in the file, not compared yet
+  std::vector<ChecksummedRange> checksums = {};  ///< in the file, not verified yet
 };
 
-/// Reads all of `path`. The tensors lie in a private memory map of the file: pages are read when
+/// Reads all of `path`. The tensors are in a private memory map of the file: pages are read when
 /// touched, and writing to a tensor does not change the file. dtypes: F64 F32 F16 BF16 I64 I32 I16
 /// I8 U8 BOOL. Throws wf::Error naming the file and what is wrong with it.
-/// A checksum, which write_safetensors leaves in the metadata, is compared and taken out.
+/// The checksum that write_safetensors stores in the metadata is verified and removed from it.
 Safetensors read_safetensors(const std::string& path);
 
-/// The same from an open file; the checksum is not compared.
+/// The same from an open file; the checksum is not verified.
 Safetensors read_safetensors(const std::shared_ptr<MappedFile>& file);
 
-/// Whether a file that begins like this can be one.
+/// Whether `file` begins like a safetensors file.
 bool looks_like_safetensors(std::string_view file);
 
-/// Writes atomically: a reader sees the old file or the new one, whole, also after a power cut.
-/// Tensors may be strided and on any device.
+/// Writes atomically: a reader sees the complete old file or the complete new one, also after a
+/// power cut. Tensors may be strided and on any device.
 void write_safetensors(const std::string& path, const Safetensors& content);
 
 }  // namespace wf

@@ -1,4 +1,4 @@
-// timm's names for the pixel operations, and what its levels mean to each.
+// timm's names of the pixel operations, and the meaning of its levels for each.
 
 #include "weightformer/core/check.h"
 
@@ -13,7 +13,7 @@ using Warp = const WarpOptions&;
 using Rng = CounterRng&;
 
 double signed_by(double value, bool negate) { return negate ? -value : value; }
-// 0.1…1.9, 1 being no change.
+// 0.1…1.9; 1 is no change.
 double enhance(double level, bool) { return level / 10 * 1.8 + 0.1; }
 double enhance_increasing(double level, bool negate) {
   return std::max(0.1, 1 + signed_by(level / 10 * 0.9, negate));
@@ -98,7 +98,7 @@ const AugmentOp& augment_op(std::string_view name) {
   for (const auto& op : kOps) {
     if (op.name == name) return op;
   }
-  throw Error(str("no augmentation is called '", name, "'"));
+  throw Error(str("unknown augmentation '", name, "'"));
 }
 
 }  // namespace wf

@@ -11,7 +11,7 @@ struct Choice {
   double weight;  // w0 of old timm
 };
 
-/// What `rand` chooses from; with inc1, those of kIncreasing take their increasing form.
+/// The operations of `rand`; with inc1, those of kIncreasing have their increasing form.
 inline constexpr Choice kRand[] = {
     {"AutoContrast", 0.025}, {"Equalize", 0.005},    {"Invert", 0},          {"Rotate", 0.3},
     {"Posterize", 0},        {"Solarize", 0.005},    {"SolarizeAdd", 0.005}, {"Color", 0.025},
@@ -53,7 +53,7 @@ inline constexpr Choice k3aWeighted[] = {{"SolarizeIncreasing", 6},
                                          {"Equalize", 1},
                                          {"Invert", 1}};
 
-/// AugMix's; it moves pictures by 0.3 of their side at most.
+/// AugMix's; translations are at most 0.3 of the side.
 inline constexpr std::string_view kMix[] = {"AutoContrast",
                                             "ColorIncreasing",
                                             "ContrastIncreasing",
@@ -75,7 +75,7 @@ struct Pair {
   double second_probability, second_level;
 };
 
-// "Posterize" stands for the variant that the policy's name asks for.
+// "Posterize" stands for the variant selected by the name of the policy.
 inline constexpr Pair kOriginal[] = {
     {"Posterize", 0.4, 8, "Rotate", 0.6, 9},  {"Solarize", 0.6, 5, "AutoContrast", 0.6, 5},
     {"Equalize", 0.8, 8, "Equalize", 0.6, 3}, {"Posterize", 0.6, 7, "Posterize", 0.6, 6},

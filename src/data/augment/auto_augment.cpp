@@ -25,7 +25,7 @@ constexpr const char* kKnown =
   throw Error(str("AUG.AUTO_AUGMENT '", policy, "': ", why, "; ", kKnown));
 }
 
-// What follows the name in "rand-m9-inc1".
+// The part after the name in "rand-m9-inc1".
 std::vector<std::string> parts_of(const std::string& policy) {
   std::vector<std::string> parts;
   std::istringstream in(policy);
@@ -35,7 +35,7 @@ std::vector<std::string> parts_of(const std::string& policy) {
   return parts;
 }
 
-// A part of a policy with a number, such as mstd0.5, and the numbers that it allows.
+// A part of a policy with a number, such as mstd0.5, and the allowed numbers.
 struct PartRule {
   const char* key;
   double min = 0, max = kInfinity;
@@ -95,7 +95,7 @@ class PartNumbers {
   std::map<std::string, double> values_;
 };
 
-// The variant that a policy's name asks for.
+// The variant selected by the name of a policy.
 const AugmentOp& variant(std::string_view name, std::string_view posterize) {
   return augment_op(name == "Posterize" ? posterize : name);
 }
@@ -153,7 +153,7 @@ void AutoAugment::parse_rand(const std::string& policy) {
   const auto rand = rand_options(policy);
   layers_ = static_cast<int>(rand.layers);
   noise_ = rand.noise;
-  most_ = rand.most;
+  max_level_ = rand.most;
   const auto add = [&](const AugmentOp& op) {
     groups_.push_back({{&op, rand.probability, rand.magnitude}});
   };
@@ -175,7 +175,7 @@ void AutoAugment::parse_rand(const std::string& policy) {
   const auto possible =
       std::count_if(weights_.begin(), weights_.end(), [](double w) { return w > 0; });
   if (!weights_.empty() && layers_ > possible) {
-    refuse(policy, str(layers_, " of ", possible, " operations, each of which comes once at most"));
+    refuse(policy, str(layers_, " of ", possible, " operations, each of which may occur once"));
   }
 }
 
@@ -251,7 +251,7 @@ void AutoAugment::operator()(Image& image, CounterRng& rng) const {
       double at = rng.uniform() * sum;
       for (size_t i = 0; i < weights.size(); ++i) {
         if (weights[i] <= 0) continue;
-        chosen = i;  // the last possible one catches what rounding leaves
+        chosen = i;  // the last possible one, in case of rounding
         if (at < weights[i]) break;
         at -= weights[i];
       }
@@ -269,7 +269,7 @@ void AutoAugment::apply(const Step& step, Image& image, CounterRng& rng) const {
   } else if (noise_ > 0) {
     level += noise_ * rng.normal();
   }
-  level = std::clamp(level, 0.0, most_);
+  level = std::clamp(level, 0.0, max_level_);
   const bool negate = rng.uniform() < 0.5;
   auto warp = options_.warp;
   if (options_.random_interpolation) {

@@ -1,4 +1,4 @@
-// Policies of pixel operations: RandAugment, AutoAugment, 3-Augment and AugMix, as timm has them.
+// Policies of pixel operations: RandAugment, AutoAugment, 3-Augment and AugMix, as in timm.
 #pragma once
 
 #include "weightformer/core/random.h"
@@ -12,10 +12,11 @@
 
 namespace wf {
 
-/// An operation under its name in timm.
+/// An operation by its name in timm.
 struct AugmentOp {
   std::string_view name;
-  /// What a level of 0…10 means to it, and its opposite where a sign is drawn; null: nothing.
+  /// Its argument for a level of 0…10, and the negated one where a sign is drawn; null: no
+  /// argument.
   double (*argument)(double level, bool negate);
   void (*apply)(Image& image, double argument, const WarpOptions& warp, CounterRng& rng);
 };
@@ -25,7 +26,7 @@ const AugmentOp& augment_op(std::string_view name);
 
 struct AutoAugmentOptions {
   WarpOptions warp;
-  bool random_interpolation = false;  ///< bilinear or bicubic at each warp, in place of warp's
+  bool random_interpolation = false;  ///< bilinear or bicubic at each warp, instead of the warp's
 };
 
 /// A policy, ready to be applied. Immutable, thread-safe.
@@ -33,16 +34,17 @@ struct AutoAugmentOptions {
 /// The strings are timm's, parts in any order after the first:
 ///   rand[-mN][-nN][-pF][-mstdF][-mmaxN][-inc1][-tNAME][-w0]
 ///     RandAugment (Cubuk et al. 2019): n operations (2), each applied with probability p (0.5) at
-///     level m (10), to which normal noise of deviation mstd is added (above 100: uniform in
+///     level m (10), to which normal noise of standard deviation mstd is added (above 100: uniform
+/// in
 ///     0…m), clipped to 0…mmax (10). inc1: all operations get stronger with the level. t: the set
-///     to choose from: weights, 3a, 3aw. w0: the weights of timm before 1.0.
+/// of operations: weights, 3a, 3aw. w0: the weights of timm before 1.0.
 ///   original, originalr, v0, v0r, 3a, each with [-mstdF]
 ///     AutoAugment (Cubuk et al. 2018), that of TPU EfficientNet, both also with research's
-///     posterize ("r"); one of solarize, grey, blur (Touvron et al. 2022).
+///     posterize ("r"); one of solarize, gray, blur (Touvron et al. 2022).
 ///   augmix[-mN][-wN][-dN][-aF][-mstdF]
 ///     AugMix (Hendrycks et al. 2020): w chains (3) of d operations each (0: 1 to 3) at a level
-///     uniform in 0…m (3), or m with noise of deviation mstd; their average, with shares of
-///     Dirichlet(a) (1), is blended with the picture by Beta(a, a).
+///     uniform in 0…m (3), or m with noise of standard deviation mstd; their average, with weights
+/// from Dirichlet(a) (1), is blended with the image by Beta(a, a).
 class AutoAugment {
  public:
   struct Step {
@@ -50,13 +52,13 @@ class AutoAugment {
     double probability, magnitude;
   };
 
-  /// Throws wf::Error, in one line that lists what is known, for a string it does not understand.
+  /// Throws wf::Error, in one line that lists the known policies, for an invalid string.
   AutoAugment(const std::string& policy, const AutoAugmentOptions& options);
 
   /// In place; choices come from `rng`.
   void operator()(Image& image, CounterRng& rng) const;
 
-  /// What it chooses from.
+  /// The operations of the policy.
   const std::vector<std::vector<Step>>& groups() const { return groups_; }
 
  private:
@@ -68,10 +70,10 @@ class AutoAugment {
 
   AutoAugmentOptions options_;
   std::vector<std::vector<Step>> groups_;
-  std::vector<double> weights_;  // empty: all alike, and one may come again
-  int layers_ = 1;               // groups chosen for a picture
+  std::vector<double> weights_;  // empty: equal weights, with replacement
+  int layers_ = 1;               // groups chosen for an image
   double noise_ = 0;             // infinite: uniform
-  double most_ = 10;             // level
+  double max_level_ = 10;        // level
   int chains_ = 0, depth_ = 0;   // of AugMix
   double alpha_ = 1;
 };

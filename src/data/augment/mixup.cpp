@@ -14,7 +14,7 @@
 namespace wf {
 namespace {
 
-// A box whose area is 1 - lambda of the picture, before the border clips it.
+// A box with an area of 1 - lambda of the image, before clipping at the border.
 Box cut_around_a_point(int height, int width, double lambda, CounterRng& rng) {
   const double ratio = std::sqrt(1 - lambda);
   const int h = static_cast<int>(height * ratio), w = static_cast<int>(width * ratio);
@@ -25,8 +25,8 @@ Box cut_around_a_point(int height, int width, double lambda, CounterRng& rng) {
 }
 
 Box cut_within(int height, int width, const std::array<double, 2>& range, CounterRng& rng) {
-  const auto side = [&](int whole) {  // as NumPy's randint: the upper end does not come
-    const int low = static_cast<int>(whole * range[0]), high = static_cast<int>(whole * range[1]);
+  const auto side = [&](int full) {  // as NumPy's randint: the upper end is excluded
+    const int low = static_cast<int>(full * range[0]), high = static_cast<int>(full * range[1]);
     return low + static_cast<int>(rng.below(std::max(1, high - low)));
   };
   const int h = side(height), w = side(width);
@@ -41,7 +41,7 @@ at::Tensor inside(const at::Tensor& images, const Box& box) {
 
 bool moves(const Mix& mix) { return mix.lambda != 1 && (!mix.cut || mix.box.height > 0); }
 
-// A float for each picture, on the device of `like`, without waiting for it.
+// A float for each image, on the device of `like`, without synchronization.
 at::Tensor column(const std::vector<float>& values, const at::Tensor& like) {
   const auto options = torch::dtype(torch::kFloat).pinned_memory(like.is_cuda());
   auto host = torch::empty({static_cast<int64_t>(values.size())}, options);
@@ -49,7 +49,7 @@ at::Tensor column(const std::vector<float>& values, const at::Tensor& like) {
   return host.to(like.device(), /*non_blocking=*/true);
 }
 
-// Each picture laid over its partner, in one pass over the memory and without a copy of it.
+// Blends each image with its partner in one pass over the memory, without a copy.
 void lay_over_on_cpu(at::Tensor& images, float lambda) {
   const int64_t count = images.size(0), size = images.stride(0);
   float* data = images.data_ptr<float>();
@@ -95,9 +95,9 @@ void mix_each(at::Tensor& images, const std::vector<Mix>& mixes) {
   }
   for (size_t i = 0; i < mixes.size(); ++i) {
     if (!mixes[i].cut || !moves(mixes[i])) continue;
-    const auto picture = static_cast<int64_t>(i);
-    inside(images.select(0, picture), mixes[i].box)
-        .copy_(inside(partners.select(0, picture), mixes[i].box));
+    const auto image = static_cast<int64_t>(i);
+    inside(images.select(0, image), mixes[i].box)
+        .copy_(inside(partners.select(0, image), mixes[i].box));
   }
 }
 
@@ -110,8 +110,8 @@ Mixup::Mixup(const MixupOptions& options) : options_(options) {
   if (options_.cutmix_minmax) {
     const auto& [low, high] = *options_.cutmix_minmax;
     WF_CHECK(0 <= low && low <= high && high <= 1,
-             "mixup: AUG.CUTMIX_MINMAX must be two rising shares of the side, got ", low, ", ",
-             high);
+             "mixup: AUG.CUTMIX_MINMAX must be two increasing fractions of the side, got ", low,
+             ", ", high);
     options_.cutmix_alpha = 1;
   }
   WF_CHECK(options_.mixup_alpha > 0 || options_.cutmix_alpha > 0,

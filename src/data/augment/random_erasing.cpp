@@ -6,7 +6,7 @@
 namespace wf {
 namespace {
 
-// Both values of Box and Muller's pairs, in float32: a large part is 150,000 draws.
+// Both values of Box and Muller's pairs, in float32: a large region needs 150,000 draws.
 void fill_normal(std::vector<float>& out, CounterRng& rng) {
   constexpr float kTwoPi = 6.2831853f;
   const size_t count = out.size();

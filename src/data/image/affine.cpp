@@ -1,5 +1,5 @@
-// Warps of a picture. The source is copied with its border repeated two pixels around, so that the
-// inner loops know no border; a pixel's three channels and a spare one are one vector.
+// Warps of an image. The source is copied with its border repeated two pixels around, so that the
+// inner loops need no border checks; a pixel's three channels and a spare one are one vector.
 
 #include "data/image/image_ops.h"
 
@@ -15,7 +15,7 @@
 namespace wf {
 namespace {
 
-constexpr int kPad = 2;  // what bicubic sees beyond the picture when it looks from inside
+constexpr int kPad = 2;  // reach of the bicubic filter beyond the border
 
 using Pixel = float __attribute__((vector_size(16)));
 // A pixel is loaded with one byte of the next, and stored without.
@@ -59,7 +59,7 @@ inline T linear(T a, T b, float at) {
   return a + (b - a) * at;
 }
 
-// The picture with its border repeated.
+// The image with its border repeated.
 struct Padded {
   const uint8_t* origin;  // pixel (0, 0)
   std::ptrdiff_t stride;
@@ -82,7 +82,7 @@ Padded pad(const Image& image) {
   return {&memory[kPad * stride + kPad * 3], static_cast<std::ptrdiff_t>(stride)};
 }
 
-// `p`: the pixel left of and above the place, which is (dx, dy) further.
+// `p`: the pixel to the left of and above the position, which is (dx, dy) further.
 template <bool kCubic, bool kHorizontal>
 inline Pixel sample(const uint8_t* p, std::ptrdiff_t stride, float dx, float dy) {
   const auto across = [dx](const uint8_t* q) {
@@ -126,7 +126,7 @@ void warp_pixels(Image& image, const std::array<double, 6>& m, const Color& fill
   }
 }
 
-// One direction and one distance for a whole row: the bytes need not be taken pixel by pixel.
+// One direction and one distance for a complete row: the bytes need not be taken pixel by pixel.
 // `step`: from a byte to the next of its channel in that direction.
 template <bool kCubic>
 void filter_row(uint8_t* __restrict out, const uint8_t* p, std::ptrdiff_t step, size_t count,
@@ -146,7 +146,7 @@ void fill_pixels(uint8_t* out, int count, const Color& fill) {
   for (int x = 0; x < count; ++x) std::copy(fill.begin(), fill.end(), out + 3 * x);
 }
 
-// Row y comes from itself, shear * y + shift pixels further.
+// Row y is shifted by shear * y + shift pixels.
 template <bool kCubic>
 void slide_rows(Image& image, double shear, double shift, const Color& fill) {
   const auto [origin, stride] = pad(image);
@@ -157,7 +157,7 @@ void slide_rows(Image& image, double shear, double shift, const Color& fill) {
   uint8_t* out = image.pixels.data();
   for (int y = 0; y < image.height; ++y, out += static_cast<size_t>(width) * 3) {
     const double distance = shear * (y + 0.5) + shift, whole = std::floor(distance);
-    // Those of a centre in 0 … width.
+    // Those of a center in 0 … width.
     const int first = clamped(std::ceil(-0.5 - distance));
     const int last = std::max(first, clamped(std::ceil(width - 0.5 - distance)));
     fill_pixels(out, first, fill);
@@ -171,7 +171,7 @@ void slide_rows(Image& image, double shear, double shift, const Color& fill) {
   }
 }
 
-// All of it comes from `shift` pixels further down.
+// All rows are shifted by `shift` pixels.
 template <bool kCubic>
 void slide_columns(Image& image, double shift, const Color& fill) {
   const auto [origin, stride] = pad(image);
@@ -196,7 +196,7 @@ void warp(Image& image, const std::array<double, 6>& m, const Color& fill) {
     slide_rows<kCubic>(image, m[1], m[2], fill);
   } else if (columns_stay && m[3] == 0 && m[4] == 1) {
     slide_columns<kCubic>(image, m[5], fill);
-  } else if (columns_stay) {  // at a pixel's centre a filter gives the pixel
+  } else if (columns_stay) {  // at a pixel's center a filter gives the pixel
     warp_pixels<kCubic, false>(image, m, fill);
   } else {
     warp_pixels<kCubic, true>(image, m, fill);

@@ -79,7 +79,7 @@ cv::Mat decode_other(std::string_view bytes) try {
 }
 
 cv::Mat to_rgb(cv::Mat picture) {
-  // Deep pictures: PIL clips 16-bit grey at 255, and shows the high byte of 16-bit colour.
+  // Deep images: PIL clips 16-bit grey at 255, and shows the high byte of 16-bit colour.
   if (picture.depth() == CV_16U) {
     picture.convertTo(picture, CV_8U, picture.channels() == 1 ? 1.0 : 1.0 / 256, 0);
   } else if (picture.depth() != CV_8U) {
@@ -122,7 +122,7 @@ Image decode_image(std::string_view bytes, const std::string& name) {
   }
   const cv::Mat picture = decode_other(bytes);
   if (picture.empty()) {
-    throw UnreadableImage(str(name, ": damaged, or not a picture of a known format"));
+    throw UnreadableImage(str(name, ": damaged, or not an image of a known format"));
   }
   const cv::Mat rgb = to_rgb(picture);
   if (rgb.empty()) {

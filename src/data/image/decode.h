@@ -10,7 +10,7 @@
 
 namespace wf {
 
-/// A picture that is damaged, empty, too large or of no known format. One line: "file: why".
+/// An image that is damaged, empty, too large or of no known format. One line: "file: why".
 class UnreadableImage : public UnreadableSample {
  public:
   using UnreadableSample::UnreadableSample;

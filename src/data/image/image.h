@@ -6,14 +6,14 @@
 
 namespace wf {
 
-/// A decoded picture.
+/// A decoded image.
 struct Image {
   int height = 0;
   int width = 0;
   std::vector<uint8_t> pixels;  ///< RGB, height x width x 3
 };
 
-/// RGB pixels that belong to someone else, rows `stride` bytes apart.
+/// A view of RGB pixels, with rows `stride` bytes apart.
 struct ImageView {
   const uint8_t* data = nullptr;
   size_t stride = 0;
@@ -23,7 +23,7 @@ struct ImageView {
   ImageView() = default;
   ImageView(const uint8_t* pixels, size_t row_bytes, int rows, int columns)
       : data(pixels), stride(row_bytes), height(rows), width(columns) {}
-  ImageView(const Image& image)  // NOLINT: an image is seen as it is
+  ImageView(const Image& image)  // NOLINT: implicit conversion is intended
       : ImageView(image.pixels.data(), static_cast<size_t>(image.width) * 3, image.height,
                   image.width) {}
 };

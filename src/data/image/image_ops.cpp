@@ -82,7 +82,7 @@ Table equalize_table(const Histogram& histogram) {
 }
 
 // One pass of the extended box filter, radius + fraction wide, in 24 bits of fraction. The weights
-// of the whole pixels and of the two at the ends:
+// of the full pixels and of the two at the ends:
 struct BoxFilter {
   int radius;
   uint32_t whole, ends;
@@ -105,7 +105,7 @@ float box_width(float sigma, int passes) {
   return whole + fraction;
 }
 
-// Both passes see the outermost pixel repeated beyond the border. `in` and `out` may not overlap.
+// Both passes repeat the outermost pixel beyond the border. `in` and `out` may not overlap.
 void blur_row(const uint8_t* in, uint8_t* out, int width, const BoxFilter& box) {
   const auto at = [&](int x) { return in + 3 * std::clamp(x, 0, width - 1); };
   uint32_t sum[3] = {};

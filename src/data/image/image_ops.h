@@ -1,4 +1,4 @@
-// What training does to a picture's pixels, each as Pillow 13 computes it.
+// The pixel operations of the augmentation, equal to those of Pillow 13.
 #pragma once
 
 #include "data/image/image.h"
@@ -11,7 +11,7 @@ namespace wf {
 
 using Color = std::array<uint8_t, 3>;  ///< R, G, B
 
-// All of these work in place, on pictures of any size, the empty one included. They are
+// All of these work in place, on images of any size, the empty one included. They are
 // thread-safe: working memory belongs to the thread.
 
 /// Stretches each channel to 0…255. ImageOps.autocontrast.
@@ -29,14 +29,14 @@ void solarize_add(Image& image, int add, int threshold = 128);
 /// Keeps the `bits` highest bits, 0…8. ImageOps.posterize, which no longer takes 0 (black).
 void posterize(Image& image, int bits);
 
-// Blends with a degenerate picture: 0 gives that, 1 the picture itself, more goes beyond it.
+// Blends with a degenerate image: 0 gives that, 1 the image itself, more goes beyond it.
 // ImageEnhance's classes of these names.
 
 /// Degenerate: black.
 void adjust_brightness(Image& image, double factor);
-/// Degenerate: the mean of the grey picture.
+/// Degenerate: the mean of the gray image.
 void adjust_contrast(Image& image, double factor);
-/// Degenerate: the grey picture (ITU-R 601-2 luma).
+/// Degenerate: the gray image (ITU-R 601-2 luma).
 void adjust_color(Image& image, double factor);
 /// Degenerate: smoothed by (1 1 1, 1 5 1, 1 1 1) / 13, but for the outermost pixels.
 void adjust_sharpness(Image& image, double factor);
@@ -45,19 +45,19 @@ void adjust_sharpness(Image& image, double factor);
 /// ImageFilter.GaussianBlur.
 void gaussian_blur(Image& image, double sigma);
 
-/// How a picture is sampled between its pixels, and what lies beyond them.
+/// The filter between pixels, and the fill beyond them.
 struct WarpOptions {
   Interpolation interpolation = Interpolation::bicubic;
   Color fill{};
 };
 
-/// The pixel at (x, y) comes from (a x + b y + c, d x + e y + f) of the old picture, all of them
-/// centres (x + 1/2). Bicubic has a = -1 here, unlike resize(). Image.transform with AFFINE, but in
+/// The pixel at (x, y) comes from (a x + b y + c, d x + e y + f) of the old image, all of them
+/// centers (x + 1/2). Bicubic has a = -1 here, unlike resize(). Image.transform with AFFINE, but in
 /// float32 where Pillow has float64: about one value in 10,000 is off by one, and more in a
-/// bilinear shift by a round fraction, where the sums are whole numbers.
+/// bilinear shift by a round fraction, where the sums are integers.
 void affine(Image& image, const std::array<double, 6>& abcdef, const WarpOptions& options);
 
-/// Counter-clockwise about the centre; what leaves the frame is lost. Image.rotate.
+/// Counter-clockwise about the center; pixels that leave the frame are lost. Image.rotate.
 void rotate(Image& image, double degrees, const WarpOptions& options);
 
 /// Left and right exchanged.

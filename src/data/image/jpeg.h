@@ -16,18 +16,19 @@ bool is_jpeg(std::string_view bytes);
 /// for one with more than kMaxPixels.
 class Jpeg {
  public:
-  /// `bytes` must stay where they are.
+  /// `bytes` must outlive this object.
   Jpeg(std::string_view bytes, std::string name);
   ~Jpeg();
 
   int height() const;
   int width() const;
 
-  /// Pixels of the picture at `eighths`/8 of its size (2, 4 or 8; sides rounded up), those in
-  /// `box` alone; the result lies in `pixels`. At 8 they are those of a full decode, bit for bit.
+  /// Pixels of the image at `eighths`/8 of its size (2, 4 or 8; sides rounded up), only those in
+  /// `box`; the result is in `pixels`. At 8 they equal those of a full decode bit for bit.
   ///
-  /// Every row down to the box is read, and the file's end is: damage above the box's lower edge
-  /// and a missing end are found. Damage further down is found only when the box reaches there.
+  /// Every row down to the box is read, and the end of the file: damage above the lower edge of the
+  /// box and a missing end are detected. Damage further down is detected only if the box reaches
+  /// it.
   ImageView decode(int eighths, Box box, Scratch& pixels);
 
  private:

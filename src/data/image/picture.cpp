@@ -33,7 +33,7 @@ std::optional<ImageView> plain_ppm(std::string_view bytes) {
   return ImageView(pixels, static_cast<size_t>(width) * 3, height, width);
 }
 
-// How many eighths of the picture are enough for `box` to become height x width. One eighth, the
+// How many eighths of the image are enough for `box` to become height x width. One eighth, the
 // mean of each block, would differ by another half.
 int eighths(const Box& box, int height, int width) {
   for (int n : {2, 4}) {

@@ -18,7 +18,7 @@ struct ResizeWeights {
   int stride = 0;               ///< a multiple of 4
 
   /// The same for vector units, which multiply pairs of 16 bits: for the weights v and w of two
-  /// neighbours (v >> 11, w >> 11) and (v & 2047, w & 2047). 2 * stride numbers per window.
+  /// neighbors (v >> 11, w >> 11) and (v & 2047, w & 2047). 2 * stride numbers per window.
   std::vector<int16_t> halves;
 
   static constexpr int kLow = 11;  // bits of the lower half

@@ -1,7 +1,6 @@
 // The sums of 8-bit pixels with 22-bit weights, exact, by multiplying pairs of 16 bits: a weight is
-// split as w = 2^11 high + low, both halves are summed on their own, and the sum is put together
-// at the end. That is twice as fast as 32-bit multiplications, which take two steps on most
-// processors.
+// split as w = 2^11 high + low, both halves are summed separately, and combined at the end. That is
+// twice as fast as 32-bit multiplications, which take two steps on most processors.
 #include "data/image/pixel_kernels_avx2.h"
 
 #if defined(__x86_64__)
@@ -149,11 +148,12 @@ void resize_rows(const PixelKernels::Rows& in, const ResizeWeights& weights, int
     const int last = std::min(y + 3, in.count - 1);
     FourRows rows;
     for (int i = 0; i < 4; ++i) {
-      const size_t row = std::min(y + i, last);  // the last again when there are no four
+      const size_t row =
+          std::min(y + i, last);  // the last row again when there are fewer than four
       rows.in[i] = in.data + row * in.stride;
       rows.out[i] = out + row * count * 3;
     }
-    // Reading into the next row does no harm; the last ones are read from copies with room.
+    // Reading into the next row is harmless; the last rows are read from padded copies.
     if ((in.count - 1 - last) * in.stride < kBeyond) {
       copies.assign(4 * room, 0);
       for (int i = 0; i < 4; ++i) {

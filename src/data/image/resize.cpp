@@ -79,7 +79,7 @@ ResizeWeights make_weights(const Axis& axis) {
   return weights;
 }
 
-// Whole pictures come in few sizes, so their weights are kept; those of a random crop are not.
+// Full images occur in few sizes, so their weights are cached; those of a random crop are not.
 std::shared_ptr<const ResizeWeights> weights_for(const Axis& axis) {
   if (axis.first != 0 || axis.length != axis.in) {
     return std::make_shared<const ResizeWeights>(make_weights(axis));
@@ -98,7 +98,7 @@ std::shared_ptr<const ResizeWeights> weights_for(const Axis& axis) {
   return kept.back().weights;
 }
 
-// The inputs that the windows first … first + count - 1 see, as [begin, end).
+// The inputs of the windows first … first + count - 1, as [begin, end).
 struct Range {
   int begin, end;
 };
@@ -109,8 +109,8 @@ Range inputs_of(const ResizeWeights& weights, int first, int count) {
   return {low.first, high.first + high.count};
 }
 
-// The columns first … first + count - 1 of the view at another width, `skipped` being how many
-// pixels of the picture lie left of the view.
+// The columns first … first + count - 1 of the view at another width, with `skipped` pixels of the
+// image left of the view.
 void resize_rows(const ImageView& in, int skipped, const Axis& axis, int first, int count,
                  uint8_t* out) {
   const PixelKernels::Rows rows{in.data, in.stride, in.height, in.width, skipped};
@@ -134,8 +134,8 @@ ImageView cut(const ImageView& in, const Box& box) {
 }
 
 // The order decides how the 8 bits between the passes are rounded. Pillow 13 takes columns first
-// when the height loses more than twice the rows that the width loses columns, of the whole picture
-// even where a box is given (found by trying; older ones always take rows first).
+// when the height loses more than twice the rows that the width loses columns, of the full image
+// even if a box is given (found by experiment; older versions always take rows first).
 bool columns_first(const Axis& vertical, const Axis& horizontal) {
   return vertical.in - vertical.out > 2 * std::max(0, horizontal.in - horizontal.out);
 }
@@ -168,23 +168,23 @@ void check_box(const Box& box, int height, int width) {
   WF_CHECK(box.top >= 0 && box.left >= 0 && box.height > 0 && box.width > 0 &&
                box.height <= height - box.top && box.width <= width - box.left,
            "resize: the box (", box.top, ", ", box.left, ", ", box.height, ", ", box.width,
-           ") lies outside a picture of ", height, " x ", width);
+           ") is outside an image of ", height, " x ", width);
 }
 
 void resize_into(ImageView image, const Resizing& r, uint8_t* out) {
-  constexpr double kRounding = 1e-6;  // of boxes that were scaled
+  constexpr double kRounding = 1e-6;  // of scaled boxes
   WF_CHECK(r.source.top >= 0 && r.source.left >= 0 && r.source.height > 0 && r.source.width > 0 &&
                r.source.top + r.source.height <= image.height + kRounding &&
                r.source.left + r.source.width <= image.width + kRounding,
            "resize: the box (", r.source.top, ", ", r.source.left, ", ", r.source.height, ", ",
-           r.source.width, ") lies outside a picture of ", image.height, " x ", image.width);
+           r.source.width, ") is outside an image of ", image.height, " x ", image.width);
   WF_CHECK(r.height > 0 && r.width > 0, "resize: the result must have pixels, got ", r.height,
            " x ", r.width);
   check_box(r.part, r.height, r.width);
   const Axis vertical{image.height, r.source.top, r.source.height, r.height, r.interpolation};
   const Axis horizontal{image.width, r.source.left, r.source.width, r.width, r.interpolation};
   const auto& part = r.part;
-  // A pass that would change nothing is left out, as in PIL.
+  // A pass without effect is skipped, as in PIL.
   if (vertical.changes() && horizontal.changes()) {
     resize_both(image, vertical, horizontal, part, out);
   } else if (horizontal.changes()) {

@@ -1,4 +1,4 @@
-// Memory for pixels that a thread uses again for its next picture.
+// Pixel memory that a thread reuses for its next image.
 #pragma once
 
 #include <cstddef>
@@ -9,8 +9,8 @@
 
 namespace wf {
 
-/// Uninitialised bytes. A vector would clear them first, and memory fresh from the system costs a
-/// page fault every 4 KiB; together that is as long as decoding a tenth of the picture.
+/// Uninitialized bytes. A vector would clear them first, and new memory costs a page fault every 4
+/// KiB; together that takes a tenth of the decoding time.
 class Scratch {
  public:
   Scratch() {
@@ -35,7 +35,7 @@ class Scratch {
   }
 
  private:
-  static constexpr size_t kKept = 4;  // one picture needs three at a time
+  static constexpr size_t kKept = 4;  // one image needs at most three at a time
   struct Block {
     std::unique_ptr<uint8_t[]> bytes;
     size_t size = 0;

@@ -45,22 +45,22 @@ Cifar100::Cifar100(const std::string& folder, const std::string& file,
   const auto bytes = file_->bytes();
   WF_CHECK(!bytes.empty() && bytes.size() % kRecord == 0, path, ": has ", bytes.size(),
            " bytes, not a multiple of the ", kRecord,
-           " that a picture takes: cut short, or not CIFAR-100's binary version");
+           " that an image takes: truncated, or not CIFAR-100's binary version");
   classes_ = std::move(classes);
   const auto numbers = number_classes(read_names(place + "/fine_label_names.txt"), classes_, place);
   for (size_t i = 0; i < bytes.size() / kRecord; ++i) {
     const auto fine = static_cast<uint8_t>(bytes[i * kRecord + 1]);
-    WF_CHECK(fine < kFineClasses, path, ": picture ", i, " is of the class ", int{fine},
+    WF_CHECK(fine < kFineClasses, path, ": image ", i, " is of the class ", int{fine},
              ", and there are 0 to ", kFineClasses - 1, ": not CIFAR-100's binary version");
     labels_.push_back(numbers[fine]);
   }
   const int64_t published = file == "train.bin" ? 50'000 : 10'000;
   if (size() != published) {
-    log::warning("{}: {} pictures, and the published file has {}", path, size(), published);
+    log::warning("{}: {} images, and the published file has {}", path, size(), published);
   }
 }
 
-std::string Cifar100::name(int64_t i) const { return str(file_->path(), " picture ", i); }
+std::string Cifar100::name(int64_t i) const { return str(file_->path(), " image ", i); }
 
 Encoded Cifar100::read(int64_t i) const {
   if (!file_->whole()) {

@@ -10,14 +10,15 @@
 namespace wf {
 
 /// CIFAR-100 in its binary version (Krizhevsky 2009, www.cs.toronto.edu/~kriz/cifar.html): for each
-/// picture a byte with the coarse class, one with the fine class, and 32 x 32 pixels as a red, a
+/// image a byte with the coarse class, one with the fine class, and 32 x 32 pixels as a red, a
 /// green and a blue plane. Its 100 fine classes are the labels, in the order of
 /// fine_label_names.txt.
 class Cifar100 : public Dataset {
  public:
-  /// `folder`: holds `file` (train.bin or test.bin) and fine_label_names.txt, itself or in
-  /// cifar-100-binary/, as the download unpacks. `classes`: the training set's, empty for any.
-  /// Throws wf::Error in one line for what is missing, cut short or no CIFAR-100.
+  /// `directory`: holds `file` (train.bin or test.bin) and fine_label_names.txt, itself or in
+  /// cifar-100-binary/, as the download unpacks. `classes`: those of the training set; empty for
+  /// any. Throws wf::Error in one line for missing or truncated files, and files that are not
+  /// CIFAR-100.
   Cifar100(const std::string& folder, const std::string& file,
            std::vector<std::string> classes = {});
 

@@ -27,7 +27,7 @@ std::vector<int32_t> number_classes(const std::vector<std::string>& found,
     WF_CHECK(seen.insert(name).second, where, ": the class ", name, " is there twice");
     const auto at = known.find(name);
     WF_CHECK(at != known.end(), where, "/", name,
-             ": a class that is not one of the model's (those of the training pictures)");
+             ": a class that is not one of the model's (those of the training images)");
     numbers.push_back(at->second);
   }
   return numbers;

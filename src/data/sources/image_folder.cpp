@@ -23,15 +23,15 @@ ImageFolder::ImageFolder(const std::string& root, ImageFolderOptions options) : 
   listing_ = std::make_shared<const Listing>(
       list_folder_cached(root, options.listing_cache, nanoseconds_now()));
   const auto& found = listing_->classes;
-  WF_CHECK(!found.empty(), root, ": no class folders in it; expected ", root, "/CLASS/*.jpg");
+  WF_CHECK(!found.empty(), root, ": no class directories in it; expected ", root, "/CLASS/*.jpg");
   classes_ = std::move(options.classes);
   const auto numbers = number_classes(found, classes_, root);
-  WF_CHECK(!listing_->ends.empty(), root, ": no pictures in its ", found.size(),
-           " class folders (jpg, jpeg, png, bmp, webp, ppm, pgm, tif, tiff)");
+  WF_CHECK(!listing_->ends.empty(), root, ": no images in its ", found.size(),
+           " class directories (jpg, jpeg, png, bmp, webp, ppm, pgm, tif, tiff)");
   labels_.reserve(listing_->ends.size());
   for (size_t i = 0; i < found.size(); ++i) labels_.resize(listing_->class_ends[i], numbers[i]);
   if (listing_->others > 0) {
-    log::info("{}: {} files that are no pictures by their name are left out, such as {}", root,
+    log::info("{}: {} files that are no images by their name are left out, such as {}", root,
               listing_->others, listing_->first_other);
   }
 }

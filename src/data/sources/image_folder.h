@@ -11,19 +11,19 @@ namespace wf {
 struct Listing;
 
 struct ImageFolderOptions {
-  /// Take these, in this order, instead of the class folders found; a folder that is not among them
-  /// is an error, one that is missing is not.
+  /// The classes in this order, instead of the class directories found; an additional directory is
+  /// an error, a missing one is not.
   std::vector<std::string> classes;
-  /// Folder where the listing is kept between runs; "" for nowhere.
+  /// Directory of the listing cache; "" for no cache.
   std::string listing_cache;
 };
 
-/// root/CLASS/*.{jpg,jpeg,png,bmp,webp,ppm,pgm,tif,tiff}, also in folders below CLASS. Classes and
-/// the pictures of a class are in bytewise order of their names, as in torchvision. Files that are
-/// no pictures are counted in the log.
+/// root/CLASS/*.{jpg,jpeg,png,bmp,webp,ppm,pgm,tif,tiff}, also in subdirectories of CLASS. Classes
+/// and the images of a class are in bytewise order of their names, as in torchvision. Other files
+/// are counted in the log.
 class ImageFolder : public Dataset {
  public:
-  /// Throws wf::Error in one line when `root` is not a folder or holds no class or no picture.
+  /// Throws wf::Error in one line when `root` is not a directory or holds no class or no image.
   explicit ImageFolder(const std::string& root, ImageFolderOptions options = {});
 
   int64_t size() const override { return static_cast<int64_t>(labels_.size()); }

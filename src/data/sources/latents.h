@@ -1,4 +1,4 @@
-// Images that a VAE has encoded already, as people keep them on disk.
+// Readers of images encoded by a VAE, in the usual file layouts.
 #pragma once
 
 #include "weightformer/core/random.h"
@@ -10,7 +10,7 @@
 
 namespace wf {
 
-/// Labelled latents by number. Thread-safe for reading.
+/// Labeled latents by index. Thread-safe for reading.
 class Latents {
  public:
   virtual ~Latents() = default;
@@ -31,14 +31,14 @@ class Latents {
   int64_t channels_ = 0, side_ = 0;
 };
 
-/// The latents in `directory`, by what is there:
+/// The latents in `directory`, in one of these layouts:
 ///   NAME_features/ (or features/) and NAME_labels/ (labels/): fast-DiT's one .npy file for each
 ///     image, [1, C, S, S] float32 and already scaled, labels [1] int64; paired in bytewise order
 ///     of the names, as its CustomDataset does (train.py);
 ///   dataset.json {"labels": [["00000/img-mean-std-00000000.npy", 7], …]}: EDM2's and REPA's files
 ///     [2 C, S, S], mean and standard deviation, times 0.18215 as in REPA;
 ///   latents.npy [N, C, S, S], already scaled, and labels.npy [N] int64.
-/// Throws wf::Error in one line when it is none of these or the parts do not fit together.
+/// Throws wf::Error in one line when it is none of these or the parts do not match.
 std::shared_ptr<const Latents> open_latents(const std::string& directory);
 
 }  // namespace wf

@@ -25,17 +25,17 @@ struct CloseFolder {
   void operator()(DIR* folder) const { ::closedir(folder); }
 };
 
-// One class, or the root alone.
+// One class, or only the root.
 class Reader {
  public:
   explicit Reader(const std::string& root) : root_(root) {}
 
-  // Adds what lies in the folder `below` the root; goes into its folders when `deep`, else names
-  // them in `folders`.
+  // Adds the files in the directory `below` the root; descends into subdirectories when `deep`,
+  // else lists them in `directories`.
   void read(const std::string& below, bool deep) {
     const std::string path = below.empty() ? root_ : root_ + "/" + below;
     struct stat info {};
-    // The stamp comes first: what changes while the folder is read makes it stale.
+    // The stamp is taken first: a change while the directory is read makes it stale.
     const bool found = ::stat(path.c_str(), &info) == 0;
     const std::unique_ptr<DIR, CloseFolder> folder(found ? ::opendir(path.c_str()) : nullptr);
     if (!folder) fail(path, errno);
@@ -43,7 +43,7 @@ class Reader {
     const FolderStamp here = stamps.back();
     for (const auto& above : above_) {
       WF_CHECK(above.device != here.device || above.inode != here.inode, path,
-               ": leads back to a folder that it lies in; remove this link");
+               ": leads back to one of its parent directories; remove this link");
     }
     above_.push_back(here);
     while (true) {
@@ -70,7 +70,7 @@ class Reader {
       struct stat info {};
       const bool there = ::stat((root_ + "/" + full).c_str(), &info) == 0;
       folder = there && S_ISDIR(info.st_mode);
-      // A link to nothing stays in the list: reading it names it and counts it.
+      // A dangling link stays in the list: reading it logs and counts it.
       plain = !there || S_ISREG(info.st_mode);
     }
     if (folder) {
@@ -88,8 +88,8 @@ class Reader {
   }
 
   [[noreturn]] static void fail(const std::string& path, int code) {
-    throw Error(str(path, ": cannot list the folder: ", std::strerror(code),
-                    "; expected class folders with pictures in it"));
+    throw Error(str(path, ": cannot list the directory: ", std::strerror(code),
+                    "; expected class directories with images in it"));
   }
 
   const std::string& root_;
@@ -127,7 +127,7 @@ Listing list_folder(const std::string& root) {
   std::sort(listing.classes.begin(), listing.classes.end());
   for (const auto& name : listing.classes) {
     WF_CHECK(is_utf8(name), root, "/", name,
-             ": the name of a class must be UTF-8; rename the folder");
+             ": the name of a class must be UTF-8; rename the directory");
   }
   append(listing, top);
   std::vector<std::unique_ptr<Reader>> parts(listing.classes.size());

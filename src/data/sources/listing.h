@@ -9,8 +9,8 @@
 
 namespace wf {
 
-/// What tells that a folder is still what it was: any file added, removed or renamed in it moves
-/// both times, and nobody can set `changed` back.
+/// Identifies the state of a directory: adding, removing or renaming a file in it changes both
+/// times, and `changed` cannot be set back.
 struct FolderStamp {
   std::string path;  // below the root; "" is the root itself
   uint64_t device = 0, inode = 0;
@@ -19,13 +19,13 @@ struct FolderStamp {
 
 FolderStamp stamp_of(const struct stat& info, std::string path);
 
-/// The pictures of root/CLASS/**, classes and the files of a class in bytewise order.
+/// The images of root/CLASS/**, classes and the files of a class in bytewise order.
 struct Listing {
   std::vector<std::string> classes;
-  std::vector<uint64_t> class_ends;  // pictures of all classes up to and with this one
+  std::vector<uint64_t> class_ends;  // images of all classes up to and with this one
   std::string names;                 // "CLASS/file.jpg", one after another: a million of them
-  std::vector<uint64_t> ends;        // as strings of their own would take twice the memory
-  uint64_t others = 0;               // files that are no pictures, hidden ones not counted
+  std::vector<uint64_t> ends;        // separate strings would take twice the memory
+  uint64_t others = 0;               // other files, without hidden ones
   std::string first_other;           // one of them, below the root
   std::vector<FolderStamp> folders;  // all that were read
 
@@ -35,18 +35,18 @@ struct Listing {
   }
 };
 
-/// Whether the ending is that of a known picture format and the file is not hidden.
+/// Whether the extension is that of a known image format and the file is not hidden.
 bool is_picture(std::string_view file);
 
-/// Reads the folders with several threads, without a stat() for each file. Throws wf::Error.
+/// Reads the directories with several threads, without a stat() for each file. Throws wf::Error.
 Listing list_folder(const std::string& root);
 
-/// The same through a file in `cache` ("" for none): what was listed before is taken when every
-/// folder still bears the stamp it had. `now`, nanoseconds since 1970: a folder that changed less
-/// than two seconds before is not trusted, as some file systems' clocks are no finer.
+/// The same through a file in `cache` ("" for none): the cached list is used if every directory
+/// still has its stamp. `now`, nanoseconds since 1970: a directory that changed less than two
+/// seconds before is not trusted, as some file systems' clocks are no finer.
 Listing list_folder_cached(const std::string& root, const std::string& cache, int64_t now);
 
-/// $XDG_CACHE_HOME/weightformer, ~/.cache/weightformer, or "" where there is neither.
+/// $XDG_CACHE_HOME/weightformer, ~/.cache/weightformer, or "" if neither is set.
 std::string listing_cache_folder();
 
 /// The cache file of `root`: its name is a hash of the root's full path. "" when `cache` is.

@@ -1,5 +1,5 @@
 // The listing in a file. Layout: magic, CRC-32 of the rest, full path of the root, then the fields
-// of Listing; a list is its count and its members, a text its length and its bytes.
+// of Listing; lists and strings begin with their size.
 
 #include "weightformer/core/check.h"
 
@@ -63,7 +63,7 @@ std::string serialise(const Listing& listing, const std::string& root) {
   return file + out;
 }
 
-// The checksum has been compared, yet nothing read here is trusted to be in range.
+// The checksum has been verified, but all values are still range-checked.
 class Parser {
  public:
   explicit Parser(std::string_view bytes) : bytes_(bytes) {}
@@ -82,7 +82,7 @@ class Parser {
     at_ += length;
     return out;
   }
-  // How many members follow, each of which takes `least` bytes or more.
+  // The number of members, each of which takes at least `least` bytes.
   uint64_t count(uint64_t least) {
     const auto value = number<uint64_t>();
     WF_CHECK(value <= (bytes_.size() - at_) / least, "the list is too long");
@@ -109,7 +109,7 @@ bool ascending_to(const std::vector<uint64_t>& ends, uint64_t last) {
 
 Listing parse(std::string_view bytes, const std::string& root) {
   Parser in(bytes);
-  WF_CHECK(in.text() == root, "of another folder");
+  WF_CHECK(in.text() == root, "of another directory");
   Listing listing;
   listing.classes.resize(in.count(8));
   for (auto& name : listing.classes) name = in.text();
@@ -144,7 +144,7 @@ bool unchanged(const Listing& listing, const std::string& root) {
   });
 }
 
-// A cache that is damaged, of another version or out of date is as good as none.
+// A cache that is damaged, outdated or of another version is ignored.
 std::optional<Listing> take(const std::string& file, const std::string& root) try {
   constexpr size_t kHead = kMagic.size() + sizeof(uint32_t);
   const MappedFile mapped(file);
@@ -172,7 +172,7 @@ void keep(const std::string& file, const std::string& bytes) try {
   out.write(bytes.data(), bytes.size());
   out.commit();
 } catch (const Error&) {
-  // No place to keep it: the next start lists again.
+  // Without a cache directory, the next start lists again.
 }
 
 }  // namespace
@@ -191,7 +191,7 @@ std::string listing_cache_folder() {
     return std::string(text ? text : "");
   };
   const std::string cache = value("XDG_CACHE_HOME"), home = value("HOME");
-  // A path that is not absolute is to be ignored, says the XDG base directory specification.
+  // A relative path must be ignored (XDG Base Directory Specification).
   if (!cache.empty() && cache.front() == '/') return cache + "/weightformer";
   return home.empty() ? "" : home + "/.cache/weightformer";
 }

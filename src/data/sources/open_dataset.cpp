@@ -59,11 +59,11 @@ std::shared_ptr<Dataset> open(const DataSourceOptions& options, const std::strin
     return std::make_shared<ZipFolder>(zip, map, std::move(zip_options));
   }
   if (there(packed)) {
-    if (there(place)) log::info("{}: taken, and not the folder beside it", packed);
+    if (there(place)) log::info("{}: used instead of the directory with the same name", packed);
     PackedFileOptions packed_options{std::move(classes), options.cache};
     return std::make_shared<PackedFile>(packed, std::move(packed_options));
   }
-  WF_CHECK(there(place) || !there(zip), place, ": no such folder, but there is ", zip,
+  WF_CHECK(there(place) || !there(zip), place, ": no such directory, but there is ", zip,
            ": --zip reads it");
   if (!there(place)) no_such_split(options.path, split);
   ImageFolderOptions folder{std::move(classes), {}};
@@ -77,11 +77,11 @@ void say_what_is_odd(const Dataset& pictures, const std::string& split, const st
   if (!empty.empty()) {
     const auto count = empty.size();
     if (count > kNamed) empty.resize(kNamed);
-    log::warning("{}: the {} set has no picture of {} of its {} classes: {}{}", path, split, count,
+    log::warning("{}: the {} set has no image of {} of its {} classes: {}{}", path, split, count,
                  pictures.classes().size(), join(empty, ", "), count > kNamed ? ", ..." : "");
   }
   if (split == "train" && pictures.classes().size() == 1) {
-    log::warning("{}: one class alone, {}: there is nothing to learn to tell apart", path,
+    log::warning("{}: a single class, {}: there is nothing to distinguish", path,
                  pictures.classes().front());
   }
 }

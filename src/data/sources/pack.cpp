@@ -35,8 +35,8 @@ std::string encode_jpeg(const Image& image, int quality, const std::string& name
   return {bytes.begin(), bytes.end()};
 }
 
-// `image` with a shorter side of `side`; nothing when that would not make it smaller, or a JPEG
-// cannot be so long.
+// `image` with a shorter side of `side`; nullopt when that would not make it smaller, or exceeds
+// the limit of JPEG.
 std::optional<Image> reduce(const Image& image, int side) {
   const int shorter = std::min(image.height, image.width);
   if (shorter <= side) return std::nullopt;
@@ -72,7 +72,7 @@ PackReport pack(const Dataset& pictures, const std::string& output, const PackOp
   WF_CHECK(
       options.side >= 0 && options.threads > 0 && options.quality > 0 && options.quality <= 100,
       "pack: side must be 0 or more, threads 1 or more, quality 1 to 100");
-  // Made in parallel, written in order; so many are in memory at once.
+  // Encoded in parallel, written in order; the number of images in memory at once.
   constexpr int64_t kChunk = 256;
   const std::string front = options.root + "/";
   PackedWriter file(output, pictures.classes());
@@ -96,7 +96,7 @@ PackReport pack(const Dataset& pictures, const std::string& output, const PackOp
       options.progress(std::min(begin + kChunk, pictures.size()), pictures.size());
   }
   WF_CHECK(file.size() > 0, output, ": none of the ", pictures.size(),
-           " pictures can be read: ", report.skipped.front());
+           " images can be read: ", report.skipped.front());
   file.finish();
   report.packed = file.size();
   report.bytes = file.bytes();

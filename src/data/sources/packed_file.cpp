@@ -10,7 +10,7 @@
 namespace wf {
 namespace {
 
-// Carriage return and line feed show a file that was copied as text.
+// Carriage return and line feed reveal a file that was copied as text.
 constexpr std::string_view kMagic = "wfpack\r\n", kEndMagic = "wfpkend\n";
 constexpr uint32_t kVersion = 1;
 constexpr size_t kHeader = 16, kFooter = 40, kRecord = 40;
@@ -73,14 +73,14 @@ PackedFile::PackedFile(const std::string& path, PackedFileOptions options)
   const auto all = file_->bytes();
   WF_CHECK(all.substr(0, kMagic.size()) == kMagic, path, ": not a file of wf_pack");
   const auto need = [&](bool good) {
-    WF_CHECK(good, path, ": cut short or damaged at its end; copy it again or pack it anew");
+    WF_CHECK(good, path, ": truncated or damaged at its end; copy it again or pack it again");
   };
   need(all.size() >= kHeader + kFooter);
   const auto version = load_number<uint32_t>(all, kMagic.size());
   WF_CHECK(version == kVersion, path, ": version ", version,
            " of the format, and this program "
            "reads ",
-           kVersion, "; pack it anew");
+           kVersion, "; pack it again");
   const auto footer = all.substr(all.size() - kFooter);
   need(footer.substr(kFooter - kEndMagic.size()) == kEndMagic);
   const auto begin = load_number<uint64_t>(footer, 0), length = load_number<uint64_t>(footer, 8);
@@ -95,7 +95,7 @@ PackedFile::PackedFile(const std::string& path, PackedFileOptions options)
     rest.remove_prefix(4 + found.back().size());
   }
   need(count <= rest.size() / kRecord);
-  WF_CHECK(count > 0, path, ": holds no picture");
+  WF_CHECK(count > 0, path, ": holds no image");
   records_ = rest.substr(0, count * kRecord);
   names_ = rest.substr(count * kRecord);
   size_ = static_cast<int64_t>(count);
@@ -114,7 +114,7 @@ void PackedFile::check_records() const {
     const auto at = record(i);
     WF_CHECK(inside(at.begin, at.length, all.size()) && at.begin >= kHeader &&
                  inside(at.name_begin, at.name_length, names_.size()) && at.label < numbers_.size(),
-             file_->path(), ": the index is damaged at its picture ", i, "; pack it anew");
+             file_->path(), ": the index is damaged at its image ", i, "; pack it again");
   }
 }
 

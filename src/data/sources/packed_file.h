@@ -12,18 +12,18 @@
 
 namespace wf {
 
-// A set of pictures in one file, for file systems that hate small files. All numbers are
+// An image set in one file, for file systems that handle many small files poorly. All numbers are
 // little-endian.
 //
 //   header   "wfpack\r\n", u32 version (1), u32 zero
-//   contents the pictures' bytes, one after another
-//   index    classes x (u32 length, the name), pictures x record, the pictures' names
-//   footer   u64 begin and u64 length of the index, u64 pictures, u32 classes,
+//   contents the images' bytes, one after another
+//   index    classes x (u32 length, the name), images x record, the images' names
+//   footer   u64 begin and u64 length of the index, u64 images, u32 classes,
 //            u32 CRC-32 of the index and of the footer up to here, "wfpkend\n"
 //   record   u64 begin, u64 length, u64 begin of the name (from the first name), u32 its length,
 //            u32 class, u32 CRC-32 of the bytes, u32 zero
 
-/// Writes such a file picture by picture; it appears under its name once finish() was called.
+/// Writes such a file image by image; it gets its name when finish() is called.
 class PackedWriter {
  public:
   PackedWriter(const std::string& path, std::vector<std::string> classes);
@@ -48,10 +48,10 @@ struct PackedFileOptions {
   CacheOptions cache;
 };
 
-/// Reads it. The bytes are given in place, after their checksum was compared.
+/// Reads it. The bytes are returned in place, after their checksum was verified.
 class PackedFile : public Dataset {
  public:
-  /// Throws wf::Error in one line when the file is of another kind or version, cut short or
+  /// Throws wf::Error in one line when the file is of another kind or version, truncated or
   /// damaged in its index, or has a class that `classes` does not.
   explicit PackedFile(const std::string& path, PackedFileOptions options = {});
 
@@ -60,9 +60,9 @@ class PackedFile : public Dataset {
   std::string name(int64_t i) const override;
   Encoded read(int64_t i) const override;
 
-  /// The name that the picture was packed by.
+  /// The name of the image when it was packed.
   std::string_view entry_name(int64_t i) const;
-  /// How many bytes picture `i` has.
+  /// The size of image `i` in bytes.
   uint64_t length(int64_t i) const;
 
  private:

@@ -34,13 +34,13 @@ ReadAhead::ReadAhead(std::shared_ptr<const MappedFile> file, const CacheOptions&
     if (options.mode != CacheMode::no && !file_->bytes().empty()) {
       log::warning(
           "{}: larger than the memory of {} GB, so nothing is read ahead (DATA.CACHE_MODE no "
-          "says the same without this line)",
+          "disables this message)",
           file_->path(), memory >> 30);
     }
     return;
   }
   thread_ = std::thread([this, ranges] {
-    // Pieces, so that the destructor never waits long.
+    // In chunks, so that the destructor never waits long.
     constexpr size_t kPiece = size_t{8} << 20;
     for (const auto& [begin, length] : ranges) {
       for (size_t at = 0; at < length; at += kPiece) {

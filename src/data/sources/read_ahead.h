@@ -19,12 +19,13 @@ struct CacheOptions {
   int world = 1;
 };
 
-/// The ranges (begin, length) of a file of `size` bytes that `options` ask for, in reading order;
-/// none when they are more than `memory` bytes, as the first would be gone when the last arrive.
+/// The ranges (begin, length) of a file of `size` bytes to read ahead by `options`, in reading
+/// order; none when they exceed `memory` bytes, as the first pages would be dropped before the last
+/// arrive.
 std::vector<std::pair<size_t, size_t>> read_ahead_ranges(size_t size, const CacheOptions& options,
                                                          size_t memory);
 
-/// A thread that asks for those ranges piece by piece, until it is done or destroyed.
+/// A thread that reads those ranges chunk by chunk, until it is done or destroyed.
 class ReadAhead {
  public:
   ReadAhead(std::shared_ptr<const MappedFile> file, const CacheOptions& options);

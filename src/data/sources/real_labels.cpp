@@ -18,7 +18,7 @@ Labels read_labels(const std::string& path, int64_t classes) {
   const MappedFile file(path);
   const auto list = nlohmann::json::parse(file.bytes(), nullptr, /*allow_exceptions=*/false);
   WF_CHECK(list.is_array() && !list.empty(), path,
-           ": expected a JSON list with a list of class numbers for each picture");
+           ": expected a JSON list with a list of class numbers for each image");
   Labels all;
   for (const auto& entry : list) {
     WF_CHECK(entry.is_array(), path, ": element ", all.size(), " is no list of class numbers");
@@ -56,10 +56,10 @@ Labels real_labels(const Dataset& pictures, const std::string& path) {
     const auto name = pictures.name(i);
     const auto number = number_of(name);
     WF_CHECK(number > 0, name,
-             ": DATA.REAL_LABELS finds the labels of a picture by a name such as "
+             ": DATA.REAL_LABELS finds the labels of an image by a name such as "
              "ILSVRC2012_val_00000001.JPEG, and this is none");
-    WF_CHECK(number <= static_cast<int64_t>(all.size()), name, ": ", path, " has the labels of ",
-             all.size(), " pictures alone");
+    WF_CHECK(number <= static_cast<int64_t>(all.size()), name, ": ", path,
+             " has only the labels of ", all.size(), " images");
     out.push_back(all[number - 1]);
   }
   return out;

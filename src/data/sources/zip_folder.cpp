@@ -19,16 +19,16 @@
 namespace wf {
 
 struct ZipFolder::Picture {
-  ZipEntry entry;  // its name is that of the map; no method fits when the archive lacks it
+  ZipEntry entry;  // named as in the map; an invalid method when the archive lacks it
   int32_t label = 0;
   bool missing = false;
 };
 
 namespace {
 
-constexpr int32_t kMostClasses = 1'000'000;       // more is a map that is none
-constexpr uint64_t kLargest = uint64_t{1} << 30;  // no picture has more bytes
-constexpr uint64_t kMostDeflate = 1032;           // bytes that deflate makes of one, at most
+constexpr int32_t kMostClasses = 1'000'000;       // more means that the file is not a map
+constexpr uint64_t kLargest = uint64_t{1} << 30;  // larger than any image
+constexpr uint64_t kMostDeflate = 1032;           // maximum expansion of deflate
 
 // The path and the label of a line.
 std::pair<std::string_view, int32_t> parse_line(std::string_view line, const std::string& where) {
@@ -66,7 +66,7 @@ bool inflate_to(std::string_view in, std::string& out) {
   return ::inflate(&stream, Z_FINISH) == Z_STREAM_END && stream.avail_out == 0;
 }
 
-// Checked as far as that goes without unpacking.
+// The checks that need no unpacking.
 std::string_view stored_bytes(std::string_view zip, const ZipEntry& entry,
                               const std::string& name) {
   const auto need = [&](bool good, const char* why) {
@@ -75,14 +75,14 @@ std::string_view stored_bytes(std::string_view zip, const ZipEntry& entry,
   need(!entry.encrypted, "encrypted; make the archive without a password");
   need(entry.method == 0 || entry.method == 8, "packed by a method other than store and deflate");
   const auto data = zip_data(zip, entry);
-  need(data.has_value(), "the archive has no such file where its directory says");
+  need(data.has_value(), "its location in the archive is invalid");
   need(entry.stored <= kLargest && entry.size <= kLargest, "larger than 1 GiB");
   need(entry.method == 8 ? entry.size / kMostDeflate <= entry.stored : entry.size == entry.stored,
        "the two sizes in the archive's directory contradict each other");
   return *data;
 }
 
-// In place when it is stored as it is, else unpacked.
+// In place when it is stored uncompressed, else unpacked.
 Encoded read_entry(const std::shared_ptr<const MappedFile>& archive, const ZipEntry& entry,
                    const std::string& name) {
   if (!archive->whole()) {
@@ -133,7 +133,7 @@ void ZipFolder::read_map(const std::string& map) {
     pictures_.push_back(picture);
   }
   WF_CHECK(!pictures_.empty(), map,
-           ": names no picture; expected lines of path/in/zip, a tab and "
+           ": names no image; expected lines of path/in/zip, a tab and "
            "a class number");
 }
 
@@ -141,7 +141,7 @@ void ZipFolder::find_pictures(const std::string& map) {
   const auto entries = zip_entries(archive_->bytes(), archive_->path());
   std::unordered_map<std::string_view, size_t> by_name;
   by_name.reserve(entries.size());
-  // Of two entries by one name the last counts, as in Python.
+  // Of two entries with one name the last counts, as in Python.
   for (size_t i = 0; i < entries.size(); ++i) by_name[entries[i].name] = i;
   std::vector<bool> used(entries.size());
   int64_t missing = 0;
@@ -158,11 +158,11 @@ void ZipFolder::find_pictures(const std::string& map) {
     picture.entry.name = name;
     used[at->second] = true;
   }
-  WF_CHECK(missing < size(), archive_->path(), ": holds none of the ", size(), " pictures that ",
-           map, " names, such as ", example);
+  WF_CHECK(missing < size(), archive_->path(), ": holds none of the ", size(), " images that ", map,
+           " names, such as ", example);
   if (missing > 0) {
     log::warning(
-        "{}: {} of the {} pictures that {} names are not in it, such as {}; they count "
+        "{}: {} of the {} images that {} names are not in it, such as {}; they count "
         "as unreadable",
         archive_->path(), missing, size(), map, example);
   }
@@ -171,7 +171,7 @@ void ZipFolder::find_pictures(const std::string& map) {
     unused += !used[i] && is_picture(name.substr(name.rfind('/') + 1));
   }
   if (unused > 0) {
-    log::warning("{}: {} pictures are left out, as {} does not name them", archive_->path(), unused,
+    log::warning("{}: {} images are left out, as {} does not name them", archive_->path(), unused,
                  map);
   }
 }

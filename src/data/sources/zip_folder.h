@@ -17,16 +17,16 @@ struct ZipFolderOptions {
   CacheOptions cache;
 };
 
-/// A zip archive and a map of its pictures, one "path/in/zip<TAB>label" a line, as Swin
-/// Transformer's trainer reads them (Liu et al. 2021, its data/cached_image_folder.py). Pictures
+/// A zip archive and a map of its images, one "path/in/zip<TAB>label" a line, as Swin
+/// Transformer's trainer reads them (Liu et al. 2021, its data/cached_image_folder.py). Images
 /// are in the map's order. Those stored without compression are read in place.
 ///
-/// A class is named by the folder of its pictures when each class has one of its own, else by its
-/// number.
+/// A class is named after the directory of its images if every class has exactly one, else by its
+/// index.
 class ZipFolder : public Dataset {
  public:
-  /// Throws wf::Error in one line for what is cut short, damaged, or has a label that `classes`
-  /// does not. A picture of the map that the archive lacks is named in the log and unreadable.
+  /// Throws wf::Error in one line for what is truncated, damaged, or has a label that `classes`
+  /// does not. An image of the map that the archive lacks is named in the log and unreadable.
   ZipFolder(const std::string& archive, const std::string& map, ZipFolderOptions options = {});
   ~ZipFolder() override;
 
@@ -42,7 +42,7 @@ class ZipFolder : public Dataset {
   void name_classes(std::vector<std::string> known, const std::string& map);
 
   std::shared_ptr<const MappedFile> archive_;
-  std::string map_text_;  // the pictures' names lie in it
+  std::string map_text_;  // contains the names of the images
   std::vector<Picture> pictures_;
   std::unique_ptr<ReadAhead> read_ahead_;
 };

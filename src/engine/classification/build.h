@@ -1,4 +1,4 @@
-// From the configuration to image classification.
+// Builds image classification from the configuration.
 #pragma once
 
 #include "weightformer/config/config.h"
@@ -15,7 +15,7 @@
 
 namespace wf {
 
-/// MODEL.* as a network with fresh weights on `device`.
+/// MODEL.* as a network with random weights on `device`.
 std::shared_ptr<Classifier> build_classifier(const Config& config, c10::Device device);
 
 /// MODEL.PATCH_SIZE, or that of the named model.

@@ -22,7 +22,7 @@ struct ClassificationOptions {
   std::vector<std::vector<int64_t>> real_labels = {};  ///< see EvaluateOptions; empty: none
 };
 
-/// Image classification as the published trainer does it: cross-entropy on images mixed by mixup
+/// Image classification as in the original trainer: cross-entropy on images mixed by mixup
 /// and CutMix, validated by top-1 and top-5 accuracy.
 class ClassificationTask : public Task {
  public:

@@ -19,9 +19,9 @@ std::string field(const std::string& text) {
 
 }  // namespace
 
-void write_evaluation(const std::string& folder, const Evaluation& evaluation,
+void write_evaluation(const std::string& directory, const Evaluation& evaluation,
                       const std::vector<std::string>& classes) {
-  WF_CHECK(evaluation.confusion.defined(), "write_evaluation: no confusion table was asked for");
+  WF_CHECK(evaluation.confusion.defined(), "write_evaluation: no confusion table was requested");
   const auto count = static_cast<size_t>(evaluation.confusion.size(0));
   const auto cells = evaluation.confusion.contiguous();
   const auto name = [&](size_t i) {
@@ -48,8 +48,8 @@ void write_evaluation(const std::string& folder, const Evaluation& evaluation,
     const bool mistaken = worst != i && row[worst] > 0;
     list << ',' << (mistaken ? name(worst) : "") << ',' << (mistaken ? row[worst] : 0) << '\n';
   }
-  write_text_file(folder + "/confusion.csv", table.str());
-  write_text_file(folder + "/classes.csv", list.str());
+  write_text_file(directory + "/confusion.csv", table.str());
+  write_text_file(directory + "/classes.csv", list.str());
 }
 
 }  // namespace wf

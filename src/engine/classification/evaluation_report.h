@@ -7,11 +7,11 @@
 
 namespace wf {
 
-/// Writes what an evaluation with a confusion table found, for spreadsheets: `folder`/classes.csv,
-/// one line a class (name, pictures, right, top-1 in percent, most frequent mistake and its count),
-/// and `folder`/confusion.csv, true classes down, predicted ones across. Unreadable pictures are in
-/// neither.
-void write_evaluation(const std::string& folder, const Evaluation& evaluation,
+/// Writes the results of an evaluation with a confusion table: `directory`/classes.csv, one line
+/// per class (name, images, correct, top-1 in percent, most frequent error and its count), and
+/// `directory`/confusion.csv, true classes in rows, predicted ones in columns. Unreadable images
+/// are in neither.
+void write_evaluation(const std::string& directory, const Evaluation& evaluation,
                       const std::vector<std::string>& classes);
 
 }  // namespace wf

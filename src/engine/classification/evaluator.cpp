@@ -14,7 +14,8 @@
 namespace wf {
 namespace {
 
-// What an evaluation counts. It stays on the device: one wait at the end instead of one a batch.
+// The sums of an evaluation, on the device: one synchronization at the end instead of one per
+// batch.
 class Sums {
  public:
   Sums(const EvaluateOptions& options, int64_t classes)
@@ -41,7 +42,7 @@ class Sums {
     if (real_.defined()) {
       const auto indices = torch::tensor(batch.indices).to(options_.device);
       const auto right =
-          real_.index_select(0, indices);  // [B, most labels], -1 where there is none
+          real_.index_select(0, indices);  // [B, maximum number of labels], padded with -1
       now[kReal] = (right.eq(first.unsqueeze(1)).any(1) & readable).sum();
       now[kRealImages] = right.select(1, 0).ge(0).sum();
     }
@@ -53,7 +54,7 @@ class Sums {
     }
   }
 
-  // Evaluation::complete comes in as this process's own answer.
+  // On entry, Evaluation::complete is that of this process.
   void write(Evaluation& result) {
     add_up(result);
     const auto total = sums_.cpu();
@@ -72,7 +73,7 @@ class Sums {
   }
 
  private:
-  // On the CPU, where the counts are exact and no GPU's stream is in between.
+  // On the CPU, where the counts are exact and no GPU stream is involved.
   void add_up(Evaluation& result) {
     if (!options_.sum) return;
     auto cancelled = torch::full({1}, result.complete ? 0 : 1, torch::kDouble);
@@ -87,7 +88,7 @@ class Sums {
 
   enum { kLoss, kTop1, kTop5, kReadable, kImages, kReal, kRealImages, kCount };
 
-  // [pictures, most labels of one] int64, filled up with -1.
+  // [images, maximum number of labels] int64, padded with -1.
   static at::Tensor table(const std::vector<std::vector<int64_t>>& labels) {
     size_t most = 1;
     for (const auto& one : labels) most = std::max(most, one.size());

@@ -12,30 +12,30 @@
 namespace wf {
 
 struct Evaluation {
-  double loss = 0;          ///< mean cross entropy over the pictures that could be read
-  double acc1 = 0;          ///< top-1, percent of all pictures; unreadable ones count as wrong
-  double acc5 = 0;          ///< top-5 likewise; with fewer than five classes, of all of them
-  int64_t images = 0;       ///< all pictures, each counted once
-  int64_t unreadable = 0;   ///< how many of them could not be decoded
-  bool complete = true;     ///< false: cancelled half-way, the numbers mean nothing
+  double loss = 0;          ///< mean cross-entropy over the readable images
+  double acc1 = 0;          ///< top-1, percent of all images; unreadable ones count as wrong
+  double acc5 = 0;          ///< top-5, the same; with fewer than five classes, of all of them
+  int64_t images = 0;       ///< number of images, each counted once
+  int64_t unreadable = 0;   ///< images that could not be decoded
+  bool complete = true;     ///< false: cancelled, the numbers are meaningless
   double real_acc1 = 0;     ///< top-1 by EvaluateOptions::real_labels, percent of real_images
-  int64_t real_images = 0;  ///< pictures that have such a label; 0: none was asked for
-  at::Tensor confusion;     ///< [classes, classes] int64, true class by predicted; if asked for
+  int64_t real_images = 0;  ///< images with such a label; 0: not requested
+  at::Tensor confusion;     ///< [classes, classes] int64, true class by predicted; if requested
 };
 
 struct EvaluateOptions {
   c10::Device device = c10::kCPU;
   std::optional<at::ScalarType> amp;  ///< dtype of autocast, as in training
-  bool (*cancelled)() = nullptr;      ///< asked between batches
+  bool (*cancelled)() = nullptr;      ///< called between batches
   bool confusion = false;
-  /// Adds up a tensor over the processes that each evaluate a part of the pictures, in place; the
-  /// numbers then are of all pictures. Without it this process evaluates alone.
+  /// Sums a tensor in place over the processes that each evaluate a part of the images. Null for a
+  /// single process.
   std::function<void(at::Tensor&)> sum;
-  /// For each picture of the dataset all classes that are right; those with none do not count.
+  /// For each image of the dataset all correct classes; images without any are not counted.
   const std::vector<std::vector<int64_t>>* real_labels = nullptr;
 };
 
-/// One exact pass over `loader`, with the model in evaluation mode (it is put back afterwards).
+/// One exact pass over `loader`, with the model in evaluation mode, which is restored afterwards.
 Evaluation evaluate(Classifier& model, Loader& loader, const EvaluateOptions& options);
 
 }  // namespace wf

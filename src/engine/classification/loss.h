@@ -8,7 +8,7 @@ namespace wf {
 
 struct LossOptions {
   LossKind kind = LossKind::cross_entropy;
-  double label_smoothing = 0.1;  ///< applied to labels; soft targets are smoothed already
+  double label_smoothing = 0.1;  ///< applied to labels; soft targets are already smoothed
   double threshold = 0;          ///< binary: targets above it become 1, the others 0; 0 keeps them
 };
 

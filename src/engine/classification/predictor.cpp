@@ -18,7 +18,7 @@ Predictor::Predictor(std::shared_ptr<Classifier> model, std::unique_ptr<Transfor
 std::vector<Prediction> Predictor::top(const Image& image, int64_t count) const {
   const torch::InferenceMode inference;
   auto input = torch::empty({1, 3, transform_->size(), transform_->size()});
-  CounterRng unused{0};  // evaluation transforms draw nothing
+  CounterRng unused{0};  // evaluation transforms are deterministic
   (*transform_)(image, unused, input.data_ptr<float>());
   const auto probabilities =
       model_->forward(input.to(device_))[0].to(torch::kCPU, torch::kDouble).softmax(0);

@@ -18,14 +18,14 @@ struct Prediction {
   double probability = 0;  ///< softmax, 0…1
 };
 
-/// Says what a picture shows.
+/// Top-k classification of single images.
 class Predictor {
  public:
-  /// `model` lies on `device`; it is put in evaluation mode. `classes` may be empty.
+  /// `model` is on `device`; it is set to evaluation mode. `classes` may be empty.
   Predictor(std::shared_ptr<Classifier> model, std::unique_ptr<Transform> transform,
             std::vector<std::string> classes, c10::Device device);
 
-  /// The `count` likeliest classes (fewer when the model has fewer), the likeliest first.
+  /// The `count` most probable classes (fewer when the model has fewer), the most probable first.
   std::vector<Prediction> top(const Image& image, int64_t count) const;
 
  private:

@@ -43,7 +43,7 @@ TimestepLawOptions timestep_options(const DiffusionConfig& diffusion) {
   return options;
 }
 
-// What a checkpoint and the settings must agree on: other weights would come of it.
+// The settings that a checkpoint must agree on, as they change the meaning of the weights.
 Metadata process_facts(const DiffusionConfig& diffusion) {
   if (diffusion.process == ProcessKind::flow) return {{"process", {"flow"}}};
   return {{"process",
@@ -66,7 +66,7 @@ std::shared_ptr<const SampleReader> image_reader(const Config& config,
                            /*bytes=*/true);
 }
 
-// The samples of a run, whatever they are.
+// Training and validation samples of a run.
 struct Readers {
   std::shared_ptr<const SampleReader> train, validation;
   std::vector<std::string> classes;

@@ -11,7 +11,7 @@
 
 namespace wf {
 
-/// MODEL.* and DIFFUSION.* as a denoiser with fresh weights on `device`.
+/// MODEL.* and DIFFUSION.* as a denoiser with random weights on `device`.
 std::shared_ptr<DiTImpl> build_dit(const Config& config, c10::Device device);
 
 /// DIFFUSION.*
@@ -20,7 +20,7 @@ ProcessOptions process_options(const DiffusionConfig& diffusion);
 /// SAMPLE.*, for data of DATA.IMG_SIZE.
 SamplingOptions sampling_options(const Config& config, c10::Device device);
 
-/// Throws wf::Error for an unknown model and for settings that do not fit each other.
+/// Throws wf::Error for an unknown model and for contradictory settings.
 void check_diffusion(const Config& config);
 
 /// The task of MODEL.TYPE wfm_dit on DATA_PATH/train and, for the validation loss, DATA_PATH/val;

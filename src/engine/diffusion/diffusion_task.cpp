@@ -62,7 +62,7 @@ Denoiser DiffusionTask::denoiser() const {
   };
 }
 
-// What is drawn for the samples of a batch.
+// The random draws for the samples of a batch.
 struct DiffusionTask::Draws {
   Draws(const DiffusionTask& task, const at::Tensor& x0, const Batch& batch)
       : task(task), x0(x0), labels(batch.labels) {
@@ -86,7 +86,7 @@ struct DiffusionTask::Draws {
     const auto here = [&](const at::Tensor& host) {
       return host.to(device, /*non_blocking=*/true);
     };
-    const auto kept = here(labels).masked_fill(here(dropped), task.dit_->no_class());
+    const auto kept = here(labels).masked_fill(here(dropped), task.dit_->null_class());
     return task.process_->loss(task.denoiser(), x0, noise, here(t), kept).total;
   }
 
@@ -123,7 +123,7 @@ void DiffusionTask::after_step(Distributed& ranks) {
   step_u_.clear();
   step_losses_.clear();
   auto all = torch::zeros({ranks.world(), 2, own.size(1)}, torch::kDouble);
-  // A loss that overflowed would poison the sum; infinity never stands in one.
+  // Non-finite losses would spoil the sum over the ranks: they are marked by -1 and dropped below.
   all[ranks.rank()].copy_(own.nan_to_num(-1, -1, -1));
   ranks.sum(all);
   const auto u = all.select(1, 0).flatten(), losses = all.select(1, 1).flatten();
@@ -241,8 +241,8 @@ void DiffusionTask::check_metadata(const Metadata& saved, const std::string& sou
     const auto found = saved.find(name);
     if (found == saved.end()) continue;
     WF_CHECK(found->second == words, source, ": trained with the ", name, " ",
-             join(found->second, ", "), ", and the settings now say ", join(words, ", "),
-             ": set DIFFUSION.* back, or give the run another --tag");
+             join(found->second, ", "), ", and the settings are now ", join(words, ", "),
+             ": restore DIFFUSION.*, or choose another --tag");
   }
 }
 

@@ -18,12 +18,12 @@ namespace wf {
 
 class LossByTime;
 
-/// The grids of samples that a run draws of itself: one row for each class, at most ten.
+/// The grids of samples drawn during training: one row per class, at most ten.
 struct GridOptions {
   int64_t every = 0;  ///< optimizer steps; 0: none
   int64_t columns = 8;
   SamplingOptions sampling;
-  bool latents = false;  ///< the data are no images
+  bool latents = false;  ///< the data are latents
 };
 
 struct DiffusionOptions {
@@ -33,7 +33,7 @@ struct DiffusionOptions {
   c10::Device device = c10::kCPU;
   uint64_t seed = 0;
   std::vector<std::string> classes;  ///< names, in the order of the labels; may be empty
-  Metadata facts;                    ///< of the process, which a checkpoint must agree on
+  Metadata facts;                    ///< settings of the process that a checkpoint must agree on
   GridOptions grid;
 };
 

@@ -9,17 +9,17 @@ namespace wf {
 
 class Distributed;
 
-/// Sums of losses by the quarter of the process that their times are in. A bad schedule shows here
-/// first.
+/// Sums of losses by the quarter of the process that their times are in. A bad schedule is visible
+/// here first.
 class LossByTime {
  public:
   explicit LossByTime(c10::Device device);
 
-  /// u: [N] float64 on the host, fractions of the process; losses: [N] on the device. Those that
-  /// are not finite do not count. Does not wait for the device.
+  /// u: [N] float64 on the host, fractions of the process; losses: [N] on the device. Non-finite
+  /// losses are not counted. Does not synchronize with the device.
   void add(const at::Tensor& u, const at::Tensor& losses);
 
-  /// Moves what was added since the last call, summed over the ranks, into window().
+  /// Moves the sums since the last call, reduced over the ranks, into window().
   void reduce(Distributed& ranks);
 
   /// [4, 2] float64 on the host: sum and number of the losses of each quarter since take().

@@ -20,7 +20,7 @@ void put_big_endian(std::vector<uint8_t>& out, uint32_t value) {
   for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<uint8_t>(value >> shift));
 }
 
-// A tEXt chunk behind the header chunk, which is always the first and 25 bytes long (PNG 1.2).
+// A tEXt chunk after the header chunk, which is always the first and 25 bytes long (PNG 1.2).
 void insert_text(std::vector<uint8_t>& png, const std::string& text) {
   constexpr size_t kSignature = 8, kHeader = 25;
   const std::string content = std::string("tEXtweightformer") + '\0' + text;

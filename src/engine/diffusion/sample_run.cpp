@@ -60,13 +60,13 @@ void require_same(const std::string& saved, const std::string& now, const std::s
     const bool more = static_cast<bool>(std::getline(before, was));
     const bool also = static_cast<bool>(std::getline(after, is));
     if (!more && !also) return;
-    WF_CHECK(more && also && was == is, path, ": samples of other settings are here: '",
+    WF_CHECK(more && also && was == is, path, ": holds samples with other settings: '",
              more ? was : "", "', now '", also ? is : "",
              "'; set it back, or choose another --output");
   }
 }
 
-// The directory as this run may use it.
+// Prepares the output directory.
 void prepare(const SampleRunOptions& options, const Shards& shards) {
   std::error_code problem;
   fs::create_directories(shards.directory(), problem);
@@ -78,11 +78,11 @@ void prepare(const SampleRunOptions& options, const Shards& shards) {
     require_same(saved.str(), text, path);
   } else {
     WF_CHECK(fs::is_empty(shards.directory()), shards.directory(),
-             ": holds samples whose settings are not known (no manifest.txt): choose another "
+             ": holds samples with unknown settings (no manifest.txt): choose another "
              "--output");
     write_text_file(path, text);
   }
-  // What a killed process left half-written.
+  // Incomplete files of a killed process.
   for (const auto& entry : fs::directory_iterator(shards.directory())) {
     if (entry.path().extension() != ".npy") fs::remove(entry.path(), problem);
   }
@@ -96,25 +96,25 @@ void draw_shard(const SampleGenerator& generator, const SampleRunOptions& option
     own.push_back(labels[indices.back()]);
   }
   const auto on_step = [](int64_t, int64_t) {
-    if (stop_requested()) throw Error("stopped; the same command goes on");
+    if (stop_requested()) throw Error("stopped; the same command continues");
   };
   auto samples = generator.draw(indices, own, on_step);
   WF_CHECK(samples.isfinite().all().item<bool>(), "the samples from ", indices.front(),
-           " are not finite: the weights are damaged, or the precision does not suffice (--amp)");
+           " are not finite: the weights are corrupted, or the precision is too low (--amp)");
   if (!options.latents) samples = to_bytes(samples).permute({0, 2, 3, 1}).contiguous();
   write_npy(shards.path(shard), samples);
 }
 
-// The array that the shards are parts of.
-struct Whole {
+// The array that the shards are concatenated to.
+struct Archive {
   std::string header;
   uint64_t size = 0;  // bytes, header included
   uint32_t crc = 0;
 };
 
-// Reads every shard once; one that does not fit is deleted, so that it is drawn again.
-Whole add_up(const SampleRunOptions& options, const Shards& shards) {
-  Whole whole;
+// Reads every shard once; an invalid one is deleted, so that it is drawn again.
+Archive add_up(const SampleRunOptions& options, const Shards& shards) {
+  Archive archive;
   std::optional<NpyHeader> first;
   for (int64_t i = 0; i < shards.count(); ++i) {
     const MappedFile file(shards.path(i));
@@ -124,32 +124,32 @@ Whole add_up(const SampleRunOptions& options, const Shards& shards) {
         first = header;
         auto shape = header.shape;
         shape[0] = options.images;
-        whole.header = npy_header(header.type, shape);
-        whole.crc = checksum(whole.header);
-        whole.size = whole.header.size();
+        archive.header = npy_header(header.type, shape);
+        archive.crc = checksum(archive.header);
+        archive.size = archive.header.size();
       }
       auto expected = first->shape;
       expected[0] = shards.size(i);
       WF_CHECK(header.shape == expected && header.type == first->type, file.path(), ": an array ",
                at::IntArrayRef(header.shape), ", expected ", at::IntArrayRef(expected));
       const auto data = file.bytes().substr(header.data);
-      whole.crc = checksum_of_both(whole.crc, checksum(data), data.size());
-      whole.size += data.size();
+      archive.crc = checksum_of_both(archive.crc, checksum(data), data.size());
+      archive.size += data.size();
     } catch (const Error& problem) {
       fs::remove(file.path());
       throw Error(str(problem.what(), "; it was removed: run the same command again"));
     }
   }
-  return whole;
+  return archive;
 }
 
 void write_npz(const SampleRunOptions& options, const Shards& shards) {
   const auto path = options.directory + "/samples.npz";
-  const auto whole = add_up(options, shards);
+  const auto archive = add_up(options, shards);
   AtomicFile out(path);
   ZipWriter zip(out);
-  zip.begin("arr_0.npy", whole.size, whole.crc);
-  zip.append(whole.header);
+  zip.begin("arr_0.npy", archive.size, archive.crc);
+  zip.append(archive.header);
   for (int64_t i = 0; i < shards.count(); ++i) {
     const MappedFile file(shards.path(i));
     zip.append(file.bytes().substr(parse_npy(file.bytes(), file.path()).data));
@@ -166,7 +166,7 @@ void wait_for_all(const Shards& shards) {
       ++i;
       continue;
     }
-    if (stop_requested()) throw Error("stopped; the same command goes on");
+    if (stop_requested()) throw Error("stopped; the same command continues");
     std::this_thread::sleep_for(std::chrono::milliseconds(200));
   }
 }

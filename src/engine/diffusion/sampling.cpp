@@ -28,7 +28,7 @@ SampleGenerator::SampleGenerator(std::shared_ptr<DiTImpl> model, const SamplingO
       solver_(make_solver(options.process, options.solver)) {
   options_.guidance.noise_time = noise_time(options.process);
   options_.guidance.data_channels = model_->options.channels();
-  options_.guidance.null_class = model_->no_class();
+  options_.guidance.null_class = model_->null_class();
   WF_CHECK(
       options.guidance.scale == 1 || model_->options.label_drop() > 0,
       "guidance needs a model that was trained with the null class (DIFFUSION.LABEL_DROP above "

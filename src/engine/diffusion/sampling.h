@@ -39,9 +39,10 @@ class SampleGenerator {
  public:
   SampleGenerator(std::shared_ptr<DiTImpl> model, const SamplingOptions& options);
 
-  /// Samples with these numbers and labels, [N, C, H, W] float32 on the CPU; data in [-1, 1] for
-  /// images. The model is in evaluation mode meanwhile. `on_step`, when given, is called after each
-  /// step of the solver with the steps done and to do over all batches, and may throw to stop.
+  /// Samples with these indices and labels, [N, C, H, W] float32 on the CPU; data in [-1, 1] for
+  /// images. The model is in evaluation mode during the call. `on_step`, when given, is called
+  /// after each step of the solver with the number of steps done and the total over all batches,
+  /// and may throw to stop.
   at::Tensor draw(const std::vector<int64_t>& indices, const std::vector<int64_t>& labels,
                   const std::function<void(int64_t, int64_t)>& on_step = {}) const;
 

@@ -53,10 +53,10 @@ TEST(AutoAugment, TheNamedPoliciesHaveTwentyFivePairs) {
   EXPECT_EQ(policy("3a").groups().size(), 3u);
 }
 
-// What many draws do to the golden picture, beside what timm 1.0.31 does (6000 draws each).
+// What many draws do to the golden image, beside what timm 1.0.31 does (6000 draws each).
 struct Known {
   const char* text;
-  double mean, mean_deviation;      // of a picture's values
+  double mean, mean_deviation;      // of an image's values
   double change, change_deviation;  // mean absolute difference from the input
   double untouched;                 // share of draws that change nothing
 };
@@ -154,7 +154,7 @@ TEST(AutoAugment, AugMixMixesChainsOfThirteenOperations) {
   for (const char* bad : {"augmix-w0", "augmix-d1.5", "augmix-a0", "augmix-b1", "augmix-n2"}) {
     EXPECT_THROW(policy(bad), Error) << bad;
   }
-  // A picture that no operation changes is its own average.
+  // An image that no operation changes is its own average.
   Image grey{2, 2, std::vector<uint8_t>(12, 128)};
   const auto still =
       AutoAugment("augmix-m0-w100", {{Interpolation::bicubic, {128, 128, 128}}, false});

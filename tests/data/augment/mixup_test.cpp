@@ -53,7 +53,7 @@ TEST(Beta, OfOneAndOneIsUniform) {
   for (int count : bins) EXPECT_NEAR(count, 2000, 5 * 42.4);
 }
 
-// timm's definition, a picture at a time, on copies.
+// timm's definition, an image at a time, on copies.
 struct Expected {
   at::Tensor images, targets;
 };
@@ -113,13 +113,13 @@ TEST_P(MixupModes, ImagesAndTargetsAreThoseOfTheDefinition) {
 }
 INSTANTIATE_TEST_SUITE_P(All, MixupModes, ::testing::Values(Mode::batch, Mode::pair, Mode::elem));
 
-TEST(Mixup, PartnersShareADrawInPairModeAndNobodyDoesInElemMode) {
+TEST(Mixup, PartnersShareADrawInPairModeAndNotInElemMode) {
   CounterRng rng{3};
   const auto pairs = Mixup(options(Mode::pair)).plan(5, kHeight, kWidth, rng);
   ASSERT_EQ(pairs.size(), 5u);
   EXPECT_EQ(pairs[0].lambda, pairs[4].lambda);
   EXPECT_EQ(pairs[1].lambda, pairs[3].lambda);
-  EXPECT_EQ(pairs[2].lambda, 1) << "the middle is alone";
+  EXPECT_EQ(pairs[2].lambda, 1) << "the middle has no partner";
   const auto each = Mixup(options(Mode::elem)).plan(4, kHeight, kWidth, rng);
   EXPECT_NE(each[0].lambda, each[3].lambda);
   EXPECT_EQ(Mixup(options(Mode::batch)).plan(4, kHeight, kWidth, rng).size(), 1u);

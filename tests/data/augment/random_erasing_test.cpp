@@ -16,7 +16,7 @@ std::vector<ErasedPart> draw(const RandomErasingOptions& options, uint64_t key) 
   return random_erasing(kHeight, kWidth, options, rng);
 }
 
-TEST(RandomErasing, HasTimmsShareOfPicturesAreaAndAspect) {
+TEST(RandomErasing, HasTimmsShareOfImagesAreaAndAspect) {
   constexpr int kDraws = 20000;
   int erased = 0;
   double area = 0, log_aspect = 0;
@@ -34,12 +34,12 @@ TEST(RandomErasing, HasTimmsShareOfPicturesAreaAndAspect) {
     log_aspect += std::log(static_cast<double>(box.height) / box.width);
   }
   EXPECT_NEAR(erased, kDraws / 4, 5 * 61);
-  // Wide boxes fit an upright picture less often; the numbers are those of timm's code.
+  // Wide boxes fit an upright image less often; the numbers are those of timm's code.
   EXPECT_NEAR(area / erased, 0.1723, 5 * 0.0013);
   EXPECT_NEAR(log_aspect / erased, 0.0372, 5 * 0.0095);
 }
 
-TEST(RandomErasing, TheFillIsZeroOneColourOrNoise) {
+TEST(RandomErasing, TheFillIsZeroOneColorOrNoise) {
   const auto zero = draw({1, Fill::zero, 1}, 3), color = draw({1, Fill::color, 1}, 3);
   const auto pixel = draw({1, Fill::pixel, 1}, 3);
   EXPECT_EQ(zero[0].values, (std::vector<float>{0, 0, 0}));

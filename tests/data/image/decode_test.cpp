@@ -9,7 +9,7 @@
 namespace wf::testing {
 namespace {
 
-TEST(Decode, EveryGoldenPictureIsWhatPilMakesOfIt) {
+TEST(Decode, EveryGoldenImageEqualsPils) {
   int count = 0;
   for (const auto& entry : std::filesystem::directory_iterator(WF_GOLDEN_DIR "/images")) {
     const auto name = entry.path().filename().string();
@@ -25,7 +25,7 @@ TEST(Decode, APpmIsReadBackExactly) {
   EXPECT_EQ(decode_image(as_ppm(image).bytes, "ppm").pixels, image.pixels);
 }
 
-TEST(Decode, EveryDamagedPictureIsNamedInOneLine) {
+TEST(Decode, EveryDamagedImageIsNamedInOneLine) {
   int count = 0;
   for (const auto& entry : std::filesystem::directory_iterator(WF_GOLDEN_DIR "/images_bad")) {
     const auto path = entry.path().string();
@@ -52,12 +52,12 @@ TEST(Decode, AnAbsurdClaimIsRefusedForItsSize) {
   }
 }
 
-TEST(Decode, AMissingFileAndAFolderAreUnreadable) {
+TEST(Decode, AMissingFileAndADirectoryAreUnreadable) {
   EXPECT_THROW(read_image(WF_GOLDEN_DIR "/images/none.jpg"), UnreadableImage);
   EXPECT_THROW(read_image(WF_GOLDEN_DIR "/images"), UnreadableImage);
 }
 
-TEST(Decode, APictureCutAnywhereIsNeverDecodedInSilence) {
+TEST(Decode, ATruncatedImageIsNeverDecodedSilently) {
   std::string bytes;
   {
     std::ifstream in(WF_GOLDEN_DIR "/images/odd_size_422.jpg", std::ios::binary);

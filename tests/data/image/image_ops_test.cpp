@@ -12,7 +12,7 @@ namespace {
 
 constexpr WarpOptions kWarp{Interpolation::bicubic, {124, 116, 104}};
 
-// `about.json` of a folder of golden pictures NAME.LEVEL.SIGN.png, all made of one input.
+// `about.json` of a directory of golden images NAME.LEVEL.SIGN.png, all made of one input.
 void expect_golden(const std::string& folder, size_t count) {
   const std::string root = std::string(WF_GOLDEN_DIR "/") + folder + "/";
   const auto about = nlohmann::json::parse(read_file(root + "about.json"));
@@ -88,7 +88,7 @@ TEST(ImageOps, WhatChangesNothingChangesNothing) {
   EXPECT_FALSE(same([](Image& image) { affine(image, {1, 0, 0.5, 0, 1, 0}, kWarp); }));
 }
 
-TEST(ImageOps, WhatLeavesTheFrameIsReplacedByTheFillColour) {
+TEST(ImageOps, WhatLeavesTheFrameIsReplacedByTheFillColor) {
   auto image = noise(8, 10);
   affine(image, {1, 0, 4, 0, 1, 0}, kWarp);
   const auto before = noise(8, 10);
@@ -102,7 +102,7 @@ TEST(ImageOps, WhatLeavesTheFrameIsReplacedByTheFillColour) {
   }
 }
 
-TEST(ImageOps, AFlatChannelIsLeftAloneByThoseThatStretchIt) {
+TEST(ImageOps, AFlatChannelIsUnchangedByStretching) {
   const Image flat{6, 6, std::vector<uint8_t>(108, 77)};
   auto image = flat;
   autocontrast(image);

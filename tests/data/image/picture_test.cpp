@@ -33,7 +33,7 @@ Box random_box(int height, int width, CounterRng& rng) {
           h, w};
 }
 
-// Every golden picture, and photographs in the forms that those lack.
+// Every golden image, and photographs in the forms that those lack.
 std::vector<std::pair<std::string, Encoded>> pictures() {
   std::vector<std::pair<std::string, Encoded>> out;
   for (const auto& entry : std::filesystem::directory_iterator(WF_GOLDEN_DIR "/images")) {
@@ -51,7 +51,7 @@ TEST(Picture, KnowsItsSizeBeforeItIsDecoded) {
   EXPECT_EQ(picture.width(), 173);
 }
 
-TEST(Picture, APartAtFullSizeHasThePixelsOfTheWhole) {
+TEST(Picture, APartAtFullSizeHasThePixelsOfAFullDecode) {
   for (const auto& [name, file] : pictures()) {
     Picture all(file, name), some(file, name);
     const auto whole = copy_of(all.whole());
@@ -101,7 +101,7 @@ std::pair<double, int> cost_of_reducing(const Encoded& file, int share) {
 
 TEST(Picture, AReducedDecodeKeepsTheToleranceThatItsHeaderStates) {
   std::vector<Encoded> photos;
-  for (const char* name : {"rgb_420.jpg", "rgb_444_progressive.jpg", "grey.jpg", "cmyk.jpg"}) {
+  for (const char* name : {"rgb_420.jpg", "rgb_444_progressive.jpg", "gray.jpg", "cmyk.jpg"}) {
     photos.push_back(read_file(WF_GOLDEN_DIR "/images/" + std::string(name)));
   }
   photos.push_back(as_jpeg(made_photo(611, 803, 4)));
@@ -143,7 +143,7 @@ TEST(Picture, BytesAfterTheEndDoNoHarm) {
             copy_of(plain.part(box, 30, 30).pixels).pixels);
 }
 
-TEST(Picture, EveryDamagedPictureIsNamedInOneLine) {
+TEST(Picture, EveryDamagedImageIsNamedInOneLine) {
   for (const auto& entry : std::filesystem::directory_iterator(WF_GOLDEN_DIR "/images_bad")) {
     const auto path = entry.path().string();
     try {
@@ -156,7 +156,7 @@ TEST(Picture, EveryDamagedPictureIsNamedInOneLine) {
   }
 }
 
-TEST(Picture, APpmIsUsedWhereItLiesAndACutOneIsDamaged) {
+TEST(Picture, APpmIsUsedInPlaceAndATruncatedOneIsDamaged) {
   const auto image = made_photo(11, 7, 9);
   const auto file = as_ppm(image);
   Picture picture(file, "x");

@@ -17,7 +17,7 @@ namespace wf::testing {
 namespace {
 
 // Files are called odd_size_422_TOP_LEFT_HEIGHT_WIDTH_ROWS_COLUMNS_FILTER.png: what
-// PIL.Image.resize((COLUMNS, ROWS), FILTER, box) makes of the decoded golden picture.
+// PIL.Image.resize((COLUMNS, ROWS), FILTER, box) makes of the decoded golden image.
 TEST(ResizeInto, ABoxWithFractionsIsPilsToTheBit) {
   const auto picture = read_picture(WF_GOLDEN_DIR "/decoded/odd_size_422.jpg.png");
   int count = 0;
@@ -46,9 +46,9 @@ TEST(ResizeInto, ABoxWithFractionsIsPilsToTheBit) {
   EXPECT_EQ(count, 8);
 }
 
-TEST(ResizeInto, APartIsThatPartOfTheWhole) {
+TEST(ResizeInto, APartEqualsThatPartOfTheFullResult) {
   const auto image = made_photo(61, 83, 1);
-  // Both orders of the passes, one pass alone, and none.
+  // Both orders of the passes, a single pass, and none.
   for (const auto& [height, width] : std::vector<std::pair<int, int>>{
            {40, 50}, {90, 100}, {12, 80}, {61, 30}, {30, 83}, {61, 83}}) {
     const auto whole =

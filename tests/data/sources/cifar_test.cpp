@@ -55,7 +55,7 @@ TEST_F(Cifar100Test, TheNumberingOfACheckpointIsKept) {
   EXPECT_EQ(Cifar100(folder_.path(), "test.bin", turned).label(0), 99);
 }
 
-TEST_F(Cifar100Test, WhatIsWrongIsSaidInOneLine) {
+TEST_F(Cifar100Test, ErrorsAreOneLine) {
   EXPECT_TRUE(has(error(), "no train.bin here")) << error();
   write_file(folder_ / "train.bin", record(0, 1, 0));
   EXPECT_TRUE(has(error(), "fine_label_names.txt: cannot read")) << error();
@@ -68,7 +68,7 @@ TEST_F(Cifar100Test, WhatIsWrongIsSaidInOneLine) {
   write_file(folder_ / "train.bin", "");
   EXPECT_TRUE(has(error(), "has 0 bytes")) << error();
   write_file(folder_ / "train.bin", record(0, 1, 0) + record(0, 100, 0));
-  EXPECT_TRUE(has(error(), "picture 1 is of the class 100")) << error();
+  EXPECT_TRUE(has(error(), "image 1 is of the class 100")) << error();
 }
 
 }  // namespace

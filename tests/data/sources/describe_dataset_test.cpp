@@ -34,7 +34,7 @@ class Reordered : public ToyDataset {
   std::string name(int64_t i) const override { return ToyDataset::name(i ^ 2); }
 };
 
-TEST(DescribeDataset, TellsTheOrder) {
+TEST(DescribeDataset, DependsOnTheOrder) {
   EXPECT_EQ(describe_dataset(ToyDataset(8, 4)), describe_dataset(ToyDataset(8, 4)));
   EXPECT_NE(describe_dataset(ToyDataset(8, 4)), describe_dataset(Reordered(8, 4)));
 }

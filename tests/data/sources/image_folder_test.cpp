@@ -30,7 +30,7 @@ class ImageFolderTest : public ::testing::Test {
   TempDir folder_;
 };
 
-TEST_F(ImageFolderTest, ClassesAndPicturesAreInOrderAndOtherFilesAreNotSeen) {
+TEST_F(ImageFolderTest, ClassesAndImagesAreInOrderAndOtherFilesAreNotSeen) {
   for (const char* file : {"r/b/2.JPEG", "r/b/10.png", "r/a/x.webp", "r/Z/1.jpg", "r/a/deep/y.bmp",
                            "r/a/notes.txt", "r/a/.hidden.png", "r/.git/z.png", "r/loose.png"}) {
     add(file);
@@ -55,12 +55,13 @@ TEST_F(ImageFolderTest, GivenClassesKeepTheirNumbers) {
             std::string::npos);
 }
 
-TEST_F(ImageFolderTest, WhatIsMissingIsSaidInOneLine) {
-  EXPECT_NE(error("none").find("none: cannot list the folder"), std::string::npos) << error("none");
+TEST_F(ImageFolderTest, MissingFilesAreOneLine) {
+  EXPECT_NE(error("none").find("none: cannot list the directory"), std::string::npos)
+      << error("none");
   std::filesystem::create_directories(folder_ / "empty");
-  EXPECT_NE(error("empty").find("no class folders in it"), std::string::npos) << error("empty");
+  EXPECT_NE(error("empty").find("no class directories in it"), std::string::npos) << error("empty");
   add("bare/a/readme.txt");
-  EXPECT_NE(error("bare").find("no pictures in its 1 class folders"), std::string::npos)
+  EXPECT_NE(error("bare").find("no images in its 1 class directories"), std::string::npos)
       << error("bare");
 }
 

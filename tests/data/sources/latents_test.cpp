@@ -58,7 +58,7 @@ TEST_F(LatentsTest, OfFastDitArePairedInTheOrderOfTheirNames) {
   }
 }
 
-TEST_F(LatentsTest, WithAStandardDeviationAreDrawnAnewEachEpoch) {
+TEST_F(LatentsTest, WithAStandardDeviationAreDrawnInEachEpoch) {
   for (int64_t i = 0; i < 3; ++i) {
     save("00000/" + std::to_string(i) + ".npy",
          torch::cat({torch::full({4, 8, 8}, 2.0f), torch::full({4, 8, 8}, 3.0f)}));

@@ -19,7 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 using Names = std::vector<std::string>;
 
-constexpr int64_t kMuchLater = int64_t{1} << 62;  // by then every folder has settled
+constexpr int64_t kMuchLater = int64_t{1} << 62;  // by then every directory has settled
 
 Names names(const Listing& listing) {
   Names out;
@@ -50,7 +50,7 @@ class ListingTest : public ::testing::Test {
       ::chmod(probe.c_str(), 0600);
     }
   }
-  // Whether a listing taken from the cache is one made anew.
+  // Whether a cached listing equals a new one.
   void expect_fresh(const std::string& after) {
     EXPECT_EQ(names(cached()), names(list_folder(root_))) << after;
   }
@@ -59,7 +59,7 @@ class ListingTest : public ::testing::Test {
   const std::string root_ = folder_ / "set", cache_ = folder_ / "cache/deep";
 };
 
-TEST_F(ListingTest, CountsWhatIsNoPicture) {
+TEST_F(ListingTest, CountsWhatIsNoImage) {
   for (const char* file : {"b/1.jpg", "a/x.PNG", "a/deep/y.tiff", "a/notes.txt", "loose.png",
                            "a/.hidden.jpg", ".git/z.png", "a/noending", "a/.jpg"}) {
     add(file);
@@ -81,25 +81,25 @@ TEST_F(ListingTest, LinksAreFollowedAndALoopIsNamed) {
   EXPECT_EQ(names(list_folder(root_)),
             (Names{"a/1.jpg", "a/link.jpg", "a/to_nothing.jpg", "b/2.jpg"}));
   fs::create_directory_symlink(root_ + "/a", root_ + "/a/again");
-  const auto said = error_of([&] { list_folder(root_); });
-  EXPECT_TRUE(has(said, "a/again: leads back")) << said;
+  const auto message = error_of([&] { list_folder(root_); });
+  EXPECT_TRUE(has(message, "a/again: leads back")) << message;
 }
 
-TEST_F(ListingTest, OnlyPlainFilesArePictures) {
+TEST_F(ListingTest, OnlyPlainFilesAreImages) {
   add("a/1.jpg");
   ASSERT_EQ(::mkfifo((root_ + "/a/pipe.jpg").c_str(), 0600), 0);
-  fs::create_directory(root_ + "/a/folder.jpg");
+  fs::create_directory(root_ + "/a/directory.jpg");
   EXPECT_EQ(names(list_folder(root_)), Names{"a/1.jpg"});
 }
 
-TEST_F(ListingTest, AFolderThatCannotBeReadIsAnError) {
+TEST_F(ListingTest, ADirectoryThatCannotBeReadIsAnError) {
   add("a/1.jpg");
   add("b/1.jpg");
   if (::geteuid() == 0) GTEST_SKIP() << "root reads everything";
   fs::permissions(root_ + "/b", fs::perms::none);
-  const auto said = error_of([&] { list_folder(root_); });
+  const auto message = error_of([&] { list_folder(root_); });
   fs::permissions(root_ + "/b", fs::perms::owner_all);
-  EXPECT_TRUE(has(said, "set/b: cannot list the folder")) << said;
+  EXPECT_TRUE(has(message, "set/b: cannot list the directory")) << message;
 }
 
 TEST_F(ListingTest, TheSecondStartTakesTheListFromTheCache) {
@@ -117,7 +117,7 @@ TEST_F(ListingTest, TheSecondStartTakesTheListFromTheCache) {
   EXPECT_EQ(stamp(cache_file()).inode, written.inode) << "it was written again";
 }
 
-TEST_F(ListingTest, AFolderThatChangedJustNowIsNotKept) {
+TEST_F(ListingTest, ADirectoryThatChangedJustNowIsNotKept) {
   add("a/1.jpg");
   const auto changed = stamp(root_ + "/a").changed;
   cached(changed + 1'999'999'999);
@@ -139,11 +139,11 @@ TEST_F(ListingTest, AnyChangeInTheTreeMakesTheCacheStale) {
       {"a file more, deep", [&] { add("b/deep/er/new.jpg"); }},
       {"a file less, deep", [&] { fs::remove(in("b/deep/er/0.jpg")); }},
       {"another name, deep", [&] { fs::rename(in("b/deep/er/1.jpg"), in("b/deep/er/x.jpg")); }},
-      {"a folder's name", [&] { fs::rename(in("b/deep/er"), in("b/deep/est")); }},
+      {"a directory's name", [&] { fs::rename(in("b/deep/er"), in("b/deep/est")); }},
       {"a class more", [&] { add("c/1.jpg"); }},
       {"a class less", [&] { fs::remove_all(in("c")); }},
       {"a class's name", [&] { fs::rename(in("a"), in("z")); }},
-      {"another folder by the same name",
+      {"another directory by the same name",
        [&] {
          fs::rename(in("z"), folder_ / "old");
          add("z/other.jpg");
@@ -168,7 +168,7 @@ TEST_F(ListingTest, ATimeThatWasSetBackDoesNotDeceive) {
   expect_fresh("a file more");
 }
 
-TEST_F(ListingTest, ADamagedCacheIsIgnoredAndWrittenAnew) {
+TEST_F(ListingTest, ADamagedCacheIsIgnoredAndRewritten) {
   add("a/1.jpg");
   add("b/2.jpg");
   const auto expected = names(cached());
@@ -191,7 +191,7 @@ TEST_F(ListingTest, WithoutAPlaceForTheCacheItWorksTheSame) {
   EXPECT_EQ(names(list_folder_cached(root_, folder_ / "file/below", kMuchLater)), Names{"a/1.jpg"});
 }
 
-TEST_F(ListingTest, ALinkToTheFolderSharesItsCache) {
+TEST_F(ListingTest, ALinkToTheDirectorySharesItsCache) {
   add("a/1.jpg");
   fs::create_directory_symlink(root_, folder_ / "link");
   EXPECT_EQ(listing_cache_file(folder_ / "link", cache_), cache_file());
@@ -199,7 +199,7 @@ TEST_F(ListingTest, ALinkToTheFolderSharesItsCache) {
   EXPECT_NE(listing_cache_file(folder_.path(), cache_), cache_file());
 }
 
-TEST_F(ListingTest, ALargeFolderIsListedWholeAndInOrder) {
+TEST_F(ListingTest, ALargeDirectoryIsListedCompletelyAndInOrder) {
   Names expected;
   write_file(folder_ / "empty", "");
   for (int c = 0; c < 100; ++c) {

@@ -31,7 +31,7 @@ class OpenDatasetTest : public ::testing::Test {
   std::string error(const std::string& split, Names classes = {}) {
     return error_of([&] { open_dataset(source_, split, std::move(classes)); });
   }
-  // What was said while the set was opened.
+  // The log of opening the set.
   std::string log_of(const std::string& split, Names classes = {}) {
     const std::string file = folder_ / "log.txt";
     fs::remove(file);
@@ -43,7 +43,7 @@ class OpenDatasetTest : public ::testing::Test {
   DataSourceOptions source_;
 };
 
-TEST_F(OpenDatasetTest, TakesThePackedFileWhereThereIsOneElseTheFolder) {
+TEST_F(OpenDatasetTest, TakesThePackedFileWhereThereIsOneElseTheDirectory) {
   add("train/a/1.jpg", "one");
   add("train/b/2.jpg", "two");
   const auto folder = open_dataset(source_, "train");
@@ -60,7 +60,7 @@ TEST_F(OpenDatasetTest, TakesThePackedFileWhereThereIsOneElseTheFolder) {
   EXPECT_EQ(packed->classes(), folder->classes());
 }
 
-TEST_F(OpenDatasetTest, ReadsAZipWhenAskedAndSaysSoWhenNot) {
+TEST_F(OpenDatasetTest, ReadsAZipWhenAskedAndSuggestsItOtherwise) {
   add("train.zip", zip_bytes({{"a/1.jpg", "one", false}}));
   add("train_map.txt", "a/1.jpg\t0\n");
   EXPECT_TRUE(has(error("train"), "--zip reads it")) << error("train");
@@ -85,31 +85,30 @@ TEST_F(OpenDatasetTest, ReadsCifar100sTwoFiles) {
   EXPECT_EQ(open_dataset(source_, "val")->label(0), 6);
 }
 
-TEST_F(OpenDatasetTest, WhatIsOddIsSaid) {
+TEST_F(OpenDatasetTest, WarnsAboutEmptyAndSingleClasses) {
   add("train/b/1.jpg");
   add("train/b/readme.txt");
   for (int i = 0; i < 12; ++i) fs::create_directories(folder_ / "train/e" + std::to_string(10 + i));
   const auto empty = log_of("train");
-  EXPECT_TRUE(has(empty, "the train set has no picture of 12 of its 13 classes: e10, e11"))
-      << empty;
+  EXPECT_TRUE(has(empty, "the train set has no image of 12 of its 13 classes: e10, e11")) << empty;
   EXPECT_TRUE(has(empty, "e19, ...")) << empty;
   EXPECT_TRUE(has(empty,
-                  "1 files that are no pictures by their name are left out, such as "
+                  "1 files that are no images by their name are left out, such as "
                   "b/readme.txt"))
       << empty;
-  EXPECT_FALSE(has(empty, "one class alone")) << empty;
+  EXPECT_FALSE(has(empty, "a single class")) << empty;
   add("val/b/1.jpg");
-  EXPECT_TRUE(has(log_of("val", {"b", "c"}), "val set has no picture of 1 of its 2 classes: c"));
+  EXPECT_TRUE(has(log_of("val", {"b", "c"}), "val set has no image of 1 of its 2 classes: c"));
   for (int i = 0; i < 12; ++i) fs::remove(folder_ / "train/e" + std::to_string(10 + i));
-  EXPECT_TRUE(has(log_of("train"), "one class alone, b"));
+  EXPECT_TRUE(has(log_of("train"), "a single class, b"));
   EXPECT_TRUE(has(error("val", {"c"}), "val/b: a class that is not one of the model's"));
   add("train.zip", zip_bytes({{"a/1.jpg", "one", false}, {"b/2.jpg", "two", false}}));
   add("train_map.txt", "a/1.jpg\t0\na/5.jpg\t0\na/6.jpg\t0\n");
   source_.zip = true;
   const auto zip = log_of("train");
-  EXPECT_TRUE(has(zip, "2 of the 3 pictures")) << zip;
+  EXPECT_TRUE(has(zip, "2 of the 3 images")) << zip;
   EXPECT_TRUE(has(zip, "such as a/5.jpg")) << zip;
-  EXPECT_TRUE(has(zip, "1 pictures are left out, as")) << zip;
+  EXPECT_TRUE(has(zip, "1 images are left out, as")) << zip;
 }
 
 TEST_F(OpenDatasetTest, AFileThatIsGoneSinceTheListingIsUnreadable) {
@@ -120,7 +119,7 @@ TEST_F(OpenDatasetTest, AFileThatIsGoneSinceTheListingIsUnreadable) {
   EXPECT_TRUE(has(error_of([&] { set->read(0); }), "cannot read: No such file"));
 }
 
-TEST_F(OpenDatasetTest, DamagedPicturesAreUnreadableWhereverTheyLie) {
+TEST_F(OpenDatasetTest, DamagedImagesAreUnreadableInEveryFormat) {
   std::vector<ZipItem> items;
   std::string map;
   for (const auto& file : fs::directory_iterator(WF_GOLDEN_DIR "/images_bad")) {
@@ -151,7 +150,7 @@ TEST_F(OpenDatasetTest, DamagedPicturesAreUnreadableWhereverTheyLie) {
   }
 }
 
-TEST(Transforms, PicturesOfAnyShapeGoThrough) {
+TEST(Transforms, ImagesOfAnyShapeGoThrough) {
   for (const int size : {32, 48}) {
     TransformOptions options;
     options.size = size;
@@ -161,7 +160,7 @@ TEST(Transforms, PicturesOfAnyShapeGoThrough) {
       const Image image{height, width,
                         std::vector<uint8_t>(static_cast<size_t>(height) * width * 3, 128)};
       // As a file too: what a loader would meet.
-      const Image decoded = decode_image(as_ppm(image).bytes, "grey");
+      const Image decoded = decode_image(as_ppm(image).bytes, "gray");
       ASSERT_EQ(decoded.pixels, image.pixels);
       std::vector<float> out(static_cast<size_t>(size) * size * 3, NAN);
       for (uint64_t draw = 0; draw < 5; ++draw) {
@@ -185,7 +184,7 @@ TEST(ReadAhead, TheShareOfARankOrAll) {
   EXPECT_EQ(read_ahead_ranges(100, {CacheMode::full, 1, 4}, 99), Ranges{});
   EXPECT_EQ(read_ahead_ranges(100, {CacheMode::part, 1, 4}, 25), (Ranges{{25, 25}}));
   EXPECT_EQ(read_ahead_ranges(0, {CacheMode::full, 0, 1}, kPlenty), Ranges{});
-  size_t at = 0;  // the shares are the whole
+  size_t at = 0;  // the parts cover the file
   for (int rank = 0; rank < 7; ++rank) {
     const auto ranges = read_ahead_ranges(1'000'003, {CacheMode::part, rank, 7}, kPlenty);
     EXPECT_EQ(ranges.at(0).first, at);

@@ -70,8 +70,8 @@ TEST_F(PackedFileTest, TheNumberingOfATrainingSetIsKept) {
   const PackedFile file(path_, {{"none", "new", "dog", "cat"}, {}});
   EXPECT_EQ(file.label(0), 2);
   EXPECT_EQ(file.label(1), 3);
-  const auto said = error_of([&] { PackedFile(path_, {{"cat", "dog"}, {}}); });
-  EXPECT_TRUE(has(said, "none: a class that is not one of the model's")) << said;
+  const auto message = error_of([&] { PackedFile(path_, {{"cat", "dog"}, {}}); });
+  EXPECT_TRUE(has(message, "none: a class that is not one of the model's")) << message;
 }
 
 TEST_F(PackedFileTest, NothingStaysOfAFileThatWasNotFinished) {
@@ -79,7 +79,7 @@ TEST_F(PackedFileTest, NothingStaysOfAFileThatWasNotFinished) {
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_.path()), {}), 1);
 }
 
-TEST_F(PackedFileTest, APictureWithWrongBytesIsUnreadableByItsName) {
+TEST_F(PackedFileTest, AImageWithWrongBytesIsUnreadableByItsName) {
   write_file(path_, with(static_cast<int64_t>(good_.find("woof")), "wolf", false));
   const PackedFile file(path_);
   EXPECT_EQ(file.read(2).bytes, "bark bark");
@@ -101,7 +101,7 @@ TEST_F(PackedFileTest, DamageAtTheEndIsOneLine) {
     EXPECT_TRUE(has(error_with(at, zero), "damaged at its end"));
   }
   EXPECT_TRUE(has(error_with(-24, all), "damaged at its end"));
-  EXPECT_TRUE(has(error_with(-24, zero), "holds no picture"));
+  EXPECT_TRUE(has(error_with(-24, zero), "holds no image"));
   EXPECT_TRUE(has(error_with(-16, all.substr(4)), "damaged at its end"));
 }
 
@@ -110,12 +110,12 @@ TEST_F(PackedFileTest, AnIndexThatPointsOutsideIsRefusedThoughItsChecksumFits) {
   const std::string wide(8, '\xFF'), just = std::string("\xF0\xFF\xFF\xFF\xFF\xFF\xFF\x7F", 8);
   for (int64_t field : {0, 8, 16}) {
     for (const auto& value : {wide, just}) {
-      const auto said = error_with(records + 40 + field, value);
-      EXPECT_TRUE(has(said, "damaged at its picture 1")) << field << ": " << said;
+      const auto message = error_with(records + 40 + field, value);
+      EXPECT_TRUE(has(message, "damaged at its image 1")) << field << ": " << message;
     }
   }
-  EXPECT_TRUE(has(error_with(records + 24, wide.substr(4)), "damaged at its picture 0"));
-  EXPECT_TRUE(has(error_with(records + 28, std::string("\3\0\0\0", 4)), "at its picture 0"));
+  EXPECT_TRUE(has(error_with(records + 24, wide.substr(4)), "damaged at its image 0"));
+  EXPECT_TRUE(has(error_with(records + 28, std::string("\3\0\0\0", 4)), "at its image 0"));
   EXPECT_EQ(error_with(records + 28, std::string("\2\0\0\0", 4)), "");
 }
 
@@ -183,10 +183,11 @@ TEST(Pack, ReducesTheShorterSideWithTheSameBytesForAnyNumberOfThreads) {
 
 TEST(Pack, WithNothingReadableThereIsNoFile) {
   const TempDir folder;
-  const auto said = error_of([&] {
+  const auto message = error_of([&] {
     pack(ToyDataset(2, 8, {0, 1}), folder / "a.wfpack", reducing(2));
   });
-  EXPECT_TRUE(has(said, "none of the 2 pictures can be read: toy 0: damaged on purpose")) << said;
+  EXPECT_TRUE(has(message, "none of the 2 images can be read: toy 0: damaged on purpose"))
+      << message;
   EXPECT_FALSE(std::filesystem::exists(folder / "a.wfpack"));
 }
 

@@ -30,18 +30,18 @@ TEST_F(RealLabelsTest, AreFoundByTheNumberInTheName) {
   EXPECT_EQ(read("[[1], [], [0, 1], [0]]"), (std::vector<std::vector<int64_t>>{{0, 1}, {1}, {}}));
 }
 
-TEST_F(RealLabelsTest, WhatIsWrongIsSaidInOneLine) {
+TEST_F(RealLabelsTest, ErrorsAreOneLine) {
   for (const char* json : {"", "{}", "[", "[[1], [2]", "[]", "7"}) {
     EXPECT_TRUE(has(error(json), "real.json: expected a JSON list")) << error(json);
   }
   EXPECT_TRUE(has(error("[[1], 1, []]"), "element 1 is no list"));
   for (const char* bad : {"2", "-1", "0.5", "\"a\"", "99999999999999999999"}) {
-    const auto said = error("[[1], [" + std::string(bad) + "], []]");
-    EXPECT_TRUE(has(said, "element 1 has the class ")) << said;
+    const auto message = error("[[1], [" + std::string(bad) + "], []]");
+    EXPECT_TRUE(has(message, "element 1 has the class ")) << message;
   }
   EXPECT_TRUE(has(error("[[1], [1]]"), "00000003.JPEG: ")) << error("[[1], [1]]");
   write_file(folder_ / "val/b/cat.JPEG", "x");
-  EXPECT_TRUE(has(error("[[1], [1], [1]]"), "finds the labels of a picture by a name such as"));
+  EXPECT_TRUE(has(error("[[1], [1], [1]]"), "finds the labels of an image by a name such as"));
 }
 
 }  // namespace

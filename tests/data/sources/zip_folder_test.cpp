@@ -40,7 +40,7 @@ class ZipFolderTest : public ::testing::Test {
   TempDir folder_;
 };
 
-TEST_F(ZipFolderTest, PicturesAreInTheMapsOrderWithItsLabels) {
+TEST_F(ZipFolderTest, ImagesAreInTheMapsOrderWithItsLabels) {
   for (const auto& zip : {zip_bytes(items_), zip_bytes(items_, /*wide=*/true),
                           zip_bytes(items_, false, "a comment PK\5\6 in the way")}) {
     const auto set = open(zip, map_);
@@ -63,7 +63,7 @@ TEST_F(ZipFolderTest, BytesOutliveTheSet) {
   EXPECT_EQ(unpacked.bytes, long_);
 }
 
-TEST_F(ZipFolderTest, ClassesWithoutFoldersOfTheirOwnAreNumbered) {
+TEST_F(ZipFolderTest, ClassesWithoutDirectoriesOfTheirOwnAreNumbered) {
   const std::vector<ZipItem> flat{{"val/1.jpg", "x", false}, {"val/2.jpg", "y", false}};
   const std::string map = "val/1.jpg\t2\nval/2.jpg\t0\n";
   EXPECT_EQ(open(zip_bytes(flat), map)->classes(), (Names{"0", "1", "2"}));
@@ -75,24 +75,24 @@ TEST_F(ZipFolderTest, ClassesWithoutFoldersOfTheirOwnAreNumbered) {
   EXPECT_TRUE(has(swapped, "gives the class a the number 0, and in training it has 1")) << swapped;
 }
 
-TEST_F(ZipFolderTest, APictureThatTheArchiveLacksIsUnreadableAndNotDropped) {
+TEST_F(ZipFolderTest, AImageThatTheArchiveLacksIsUnreadableAndNotDropped) {
   const auto set = open(zip_bytes(items_), map_ + "a/gone.jpg\t0\n");
   EXPECT_EQ(set->size(), 4);
   EXPECT_THROW(set->read(3), UnreadableImage);
   const auto none = error(zip_bytes(items_), "c/1.jpg\t0\n");
-  EXPECT_TRUE(has(none, "holds none of the 1 pictures")) << none;
+  EXPECT_TRUE(has(none, "holds none of the 1 images")) << none;
 }
 
 TEST_F(ZipFolderTest, ABadLineOfTheMapIsNamed) {
   for (const char* line : {"b/2.jpg", "b/2.jpg 1", "\t1", "b/2.jpg\t-1", "b/2.jpg\t1x", "b/2.jpg\t",
                            "b/2.jpg\t99999999999", "b/2.jpg\t5000000"}) {
-    const auto said = error(zip_bytes(items_), "a/1.jpg\t0\n" + std::string(line));
-    EXPECT_TRUE(has(said, "map.txt:2: expected path/in/zip, a tab")) << said;
+    const auto message = error(zip_bytes(items_), "a/1.jpg\t0\n" + std::string(line));
+    EXPECT_TRUE(has(message, "map.txt:2: expected path/in/zip, a tab")) << message;
   }
-  EXPECT_TRUE(has(error(zip_bytes(items_), "\n"), "names no picture"));
+  EXPECT_TRUE(has(error(zip_bytes(items_), "\n"), "names no image"));
 }
 
-TEST_F(ZipFolderTest, DamageInTheArchiveIsAnUnreadablePicture) {
+TEST_F(ZipFolderTest, DamageInTheArchiveIsAnUnreadableImage) {
   const std::string good = zip_bytes(items_);
   const auto with = [&](size_t at, const std::string& bytes) {
     return std::string(good).replace(at, bytes.size(), bytes);
@@ -100,11 +100,12 @@ TEST_F(ZipFolderTest, DamageInTheArchiveIsAnUnreadablePicture) {
   const size_t local = good.find("PK\3\4", 4), directory = good.find("PK\1\2", 0),
                entry = good.find("PK\1\2", directory + 4);
   EXPECT_TRUE(has(read_error(with(good.find("two"), "tow")), "CRC-32 does not match"));
-  EXPECT_TRUE(has(read_error(with(local, "XX")), "no such file where its directory says"));
+  EXPECT_TRUE(has(read_error(with(local, "XX")), "its location in the archive is invalid"));
   EXPECT_TRUE(has(read_error(with(entry + 10, "\x63")), "other than store and deflate"));
   EXPECT_TRUE(has(read_error(with(entry + 8, "\1")), "encrypted"));
   EXPECT_TRUE(has(read_error(with(entry + 24, "\x09")), "contradict each other"));
-  EXPECT_TRUE(has(read_error(with(entry + 20, "\xF0\xF0\xF0\x0F")), "where its directory says"));
+  EXPECT_TRUE(has(read_error(with(entry + 20, "\xF0\xF0\xF0\x0F")),
+                  "its location in the archive is invalid"));
   const size_t packed = good.find("PK\1\2", entry + 4);
   EXPECT_TRUE(has(read_error(with(packed + 24, "\x10\x10"), 1), "does not unpack"));
   EXPECT_TRUE(has(read_error(with(packed + 24, "\xF0\xF0\xF0\x0F"), 1), "contradict each other"));
@@ -124,8 +125,8 @@ TEST_F(ZipFolderTest, CutAnywhereOrWithAnyByteWrongItNeverCrashes) {
     const std::string good = zip_bytes(items_, wide);
     open(good, map_);
     for (size_t i = 0; i < good.size(); ++i) {
-      const auto said = error(good.substr(0, i), map_);
-      EXPECT_TRUE(has(said, "cut short")) << i << ": " << said;
+      const auto message = error(good.substr(0, i), map_);
+      EXPECT_TRUE(has(message, "truncated")) << i << ": " << message;
       std::string bad = good;
       bad[i] = static_cast<char>(bad[i] ^ "\x01\x80\xFF"[i % 3]);
       write_file(folder_ / "a.zip", bad);

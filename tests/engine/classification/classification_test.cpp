@@ -123,13 +123,13 @@ TEST(Evaluate, CountsEveryImageOnceAndUnreadableOnesAsWrong) {
       << "two classes: every readable one is a top-5 hit";
 }
 
-TEST(Evaluate, TheConfusionTableAndTheReassessedLabelsCountWhatTheModelSays) {
+TEST(Evaluate, TheConfusionTableAndRealLabelsCountPredictions) {
   const auto model = toy_model();
   const auto data = std::make_shared<ToyDataset>(21, kSide, std::set<int64_t>{3});
   const auto loader = toy_loader(false, data);
   EvaluateOptions options;
   options.confusion = true;
-  // Both classes are right for the first image, none is for the second.
+  // Both classes are correct for the first image, none for the second.
   std::vector<std::vector<int64_t>> real(21);
   for (int64_t i = 0; i < 21; ++i) real[i] = {i % 2};
   real[0] = {0, 1};

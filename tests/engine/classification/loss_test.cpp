@@ -31,7 +31,7 @@ double loss(const at::Tensor& targets, const LossOptions& options) {
 
 // The numbers are PyTorch's for the formulas of timm's SoftTargetCrossEntropy,
 // LabelSmoothingCrossEntropy and BinaryCrossEntropy.
-TEST(Loss, CrossEntropyOfLabelsSmoothedLabelsAndShares) {
+TEST(Loss, CrossEntropyOfLabelsSmoothedLabelsAndSoftTargets) {
   EXPECT_NEAR(loss(labels(), {Kind::cross_entropy, 0, 0}), 0.854117751, 1e-6);
   EXPECT_NEAR(loss(labels(), {Kind::cross_entropy, 0.1, 0}), 0.966617763, 1e-6);
   EXPECT_NEAR(loss(shares(), {Kind::cross_entropy, 0, 0}), 1.629117727, 1e-6);
@@ -40,13 +40,13 @@ TEST(Loss, CrossEntropyOfLabelsSmoothedLabelsAndShares) {
       << "shares are smoothed already";
 }
 
-TEST(Loss, BinaryCrossEntropyOfLabelsSharesAndAboveAThreshold) {
+TEST(Loss, BinaryCrossEntropyOfLabelsSoftTargetsAndThreshold) {
   EXPECT_NEAR(loss(labels(), {Kind::binary, 0.1, 0}), 0.714802742, 1e-6);
   EXPECT_NEAR(loss(shares(), {Kind::binary, 0.1, 0}), 0.935636044, 1e-6);
   EXPECT_NEAR(loss(shares(), {Kind::binary, 0, 0.15}), 0.927302659, 1e-6);
 }
 
-TEST(Loss, SharesOfOneClassEqualItsLabel) {
+TEST(Loss, SoftTargetsOfOneClassEqualItsLabel) {
   const auto hot = torch::one_hot(labels(), 3).to(torch::kFloat);
   for (auto kind : {Kind::cross_entropy, Kind::binary}) {
     EXPECT_NEAR(loss(hot, {kind, 0, 0}), loss(labels(), {kind, 0, 0}), 1e-6);

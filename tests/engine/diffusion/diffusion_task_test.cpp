@@ -50,14 +50,14 @@ TEST(DiffusionTask, TheLossOfASampleDoesNotDependOnItsBatch) {
   EXPECT_NEAR(together, apart, 1e-5 * together);
 }
 
-TEST(DiffusionTask, DrawsAnewInEachEpoch) {
+TEST(DiffusionTask, DrawsOtherNumbersInEachEpoch) {
   Fixture f;
   EXPECT_EQ(loss(*f.task, batch(0, 4, 1)), loss(*f.task, batch(0, 4, 1)));
   EXPECT_NE(loss(*f.task, batch(0, 4, 1)), loss(*f.task, batch(0, 4, 2)));
 }
 
 // A rate of 0.19 would mean that labels are dropped twice.
-TEST(DiffusionTask, DropsLabelsOnceAtTheRateAskedFor) {
+TEST(DiffusionTask, DropsLabelsAtTheConfiguredRate) {
   Fixture f(/*label_drop=*/0.1);
   f.model->train();
   const auto& table = f.model->y_embedder->embedding_table->weight;
@@ -67,17 +67,17 @@ TEST(DiffusionTask, DropsLabelsOnceAtTheRateAskedFor) {
     const StepRng rng(5, i, at::detail::createCPUGenerator(0));
     f.model->zero_grad();
     f.task->loss(batch(i % 64, 1, i), rng).backward();
-    dropped += table.grad()[f.model->no_class()].abs().max().item<double>() > 0;
+    dropped += table.grad()[f.model->null_class()].abs().max().item<double>() > 0;
   }
   EXPECT_NEAR(dropped / static_cast<double>(kSamples), 0.1, 0.035);
 }
 
-TEST(DiffusionTask, TellsTheLossOfEachQuarterOfTheProcess) {
+TEST(DiffusionTask, ReportsTheLossOfEachQuarterOfTheProcess) {
   Fixture f;
   double sum = 0;
   for (int64_t i = 0; i < 64; i += 8) sum += loss(*f.task, batch(i, 8));
-  Distributed alone;
-  f.task->reduce(alone);
+  Distributed single;
+  f.task->reduce(single);
   const auto metrics = f.task->step_metrics();
   double mean = 0, count = 0;
   for (const auto& spec : DiffusionTask::kLossByTime) {
@@ -90,7 +90,7 @@ TEST(DiffusionTask, TellsTheLossOfEachQuarterOfTheProcess) {
   EXPECT_TRUE(f.task->step_metrics().empty());
 }
 
-TEST(SampleGenerator, ASampleDependsOnSeedIndexAndLabelAlone) {
+TEST(SampleGenerator, ASampleDependsOnlyOnSeedIndexAndLabel) {
   Fixture f;
   SamplingOptions options;
   options.height = options.width = 8;
@@ -102,9 +102,9 @@ TEST(SampleGenerator, ASampleDependsOnSeedIndexAndLabelAlone) {
   options.batch_size = 4;
   const auto parts = SampleGenerator(f.model, options).draw(indices, labels);
   const auto one = SampleGenerator(f.model, options).draw({17}, {2});
-  // Matrix products of another size round otherwise, and few steps amplify that.
+  // Matrix products of another size round differently, and a few steps amplify that.
   expect_close(parts, all, 1e-4, "in batches of four");
-  expect_close(one[0], all[5], 1e-4, "alone");
+  expect_close(one[0], all[5], 1e-4, "single");
   EXPECT_FALSE(torch::allclose(all[0], all[3], 1e-2, 1e-2));  // the same label
   // In batches of one size, bit for bit.
   options.fixed_batch = true;
