@@ -9,6 +9,8 @@
 namespace wf::testing {
 namespace {
 
+using namespace std::string_literals;
+
 TEST(Decode, EveryGoldenPictureIsWhatPilMakesOfIt) {
   int count = 0;
   for (const auto& entry : std::filesystem::directory_iterator(WF_GOLDEN_DIR "/images")) {
@@ -50,6 +52,98 @@ TEST(Decode, AnAbsurdClaimIsRefusedForItsSize) {
     EXPECT_NE(std::string(problem.what()).find("the limit is 178956970"), std::string::npos)
         << problem.what();
   }
+}
+
+// The message that refuses `bytes`.
+std::string refusal(const std::string& bytes) {
+  try {
+    decode_image(bytes, "file");
+  } catch (const UnreadableImage& problem) {
+    return problem.what();
+  }
+  ADD_FAILURE() << "decoded";
+  return "";
+}
+
+std::string number(uint64_t value, size_t size, bool big = false) {
+  std::string out;
+  for (size_t i = 0; i < size; ++i) {
+    out += static_cast<char>(value >> 8 * (big ? size - 1 - i : i) & 255);
+  }
+  return out;
+}
+
+// A TIFF file of one strip without its data; `last` are further entries.
+std::string tiff(uint32_t width, uint32_t height, const std::string& last = "") {
+  const auto tag = [](uint16_t id, uint16_t type, uint32_t value) {
+    return number(id, 2) + number(type, 2) + number(1, 4) + number(value, 4);
+  };
+  std::string entries = tag(256, 4, width) + tag(257, 4, height) + tag(258, 3, 8) + tag(259, 3, 8) +
+                        tag(262, 3, 1) + tag(273, 4, 8) + tag(277, 3, 1) + tag(278, 4, height) +
+                        tag(279, 4, 8) + last;
+  return std::string("II*\0", 4) + number(16, 4) + std::string(8, 'x') +
+         number(entries.size() / 12, 2) + entries + number(0, 4);
+}
+
+// 30,000 pixels a side: 2.7 GB, of which no byte may be taken.
+TEST(Decode, TheLimitOfPixelsHoldsForEveryFormat) {
+  constexpr uint32_t kSide = 30000;
+  const std::string png = "\x89PNG\r\n\x1a\n" + number(13, 4, true) + "IHDR" +
+                          number(kSide, 4, true) + number(kSide, 4, true) + std::string(9, '\2');
+  const std::string bmp = "BM" + std::string(8, '\0') + number(54, 4) + number(40, 4) +
+                          number(kSide, 4) + number(kSide, 4) + number(1, 2) + number(24, 2) +
+                          std::string(24, '\0');
+  const std::string riff = "RIFF" + number(22, 4) + "WEBP";
+  const std::string extended = riff + "VP8X" + number(10, 4) + std::string(4, '\0') +
+                               number(kSide - 1, 3) + number(kSide - 1, 3);
+  const uint32_t sides = 16382 | 16382u << 14;
+  const std::string lossless = riff + "VP8L" + number(10, 4) + "/" + number(sides, 4) + "00000";
+  const std::string lossy =
+      riff + "VP8 " + number(10, 4) + "000\x9d\x01\x2a" + number(16383, 2) + number(16383, 2);
+  const std::string jpeg = "\xff\xd8\xff\xc0" + number(11, 2, true) + "\x8" +
+                           number(kSide, 2, true) + number(kSide, 2, true) + "\1\1\x11" +
+                           std::string(1, '\0') + "\xff\xda" + number(8, 2, true) + "\1\1" +
+                           std::string("\0\0\x3f\0", 4);
+  for (const auto& bytes : {png, bmp, extended, lossless, lossy, jpeg, tiff(kSide, kSide),
+                            std::string("P6 30000 30000 255\n"), std::string("P1 30000 30000\n1"),
+                            std::string("P5 9999999999 9999999999 1\n")}) {
+    const auto message = refusal(bytes);
+    EXPECT_NE(message.find("the limit is 178956970"), std::string::npos) << message;
+  }
+}
+
+TEST(Decode, AFileShorterThanItsPixelsIsRefusedBeforeMemoryIsTaken) {
+  for (const char* header : {"P6 13000 13000 255\n", "P5 13000 13000 65535\n", "P4 13000 13000\n",
+                             "P3 13000 13000 255\n1 2 3", "P1 13000 13000\n1 0 1"}) {
+    const auto message = refusal(header);
+    EXPECT_NE(message.find("its pixels take at least"), std::string::npos) << message;
+  }
+  const auto tile =
+      refusal(tiff(8, 8,
+                   number(322, 2) + number(4, 2) + number(1, 4) + number(0xfffffff0, 4) +
+                       number(323, 2) + number(4, 2) + number(1, 4) + number(0xfffffff0, 4)));
+  EXPECT_NE(tile.find("TIFF: damaged"), std::string::npos) << tile;
+}
+
+TEST(Decode, SamplesOfPnmAreScaledAsPilScalesThem) {
+  using Pixels = std::vector<uint8_t>;
+  EXPECT_EQ(decode_image("P6 1 1 15 \x0\x7\xf"s, "ppm").pixels, (Pixels{0, 119, 255}));
+  EXPECT_EQ(decode_image("P3 1 1 1023 0 512 1023"s, "ppm").pixels, (Pixels{0, 128, 255}));
+  EXPECT_EQ(decode_image("P2 # width\n1 1 100 50"s, "pgm").pixels, (Pixels{128, 128, 128}))
+      << "127.5 to the even side";
+  EXPECT_EQ(decode_image("P5 1 1 1023 \x0\x1"s, "pgm").pixels, (Pixels{64, 64, 64}));
+  EXPECT_EQ(decode_image("P5 1 1 65535 \x1\x1"s, "pgm").pixels, (Pixels{255, 255, 255}));
+  EXPECT_EQ(decode_image("P1 2 1 01"s, "pbm").pixels, (Pixels{255, 255, 255, 0, 0, 0}));
+}
+
+TEST(Decode, WhatIsNotSupportedIsNamed) {
+  const auto animated = "RIFF" + number(22, 4) + "WEBPVP8X" + number(10, 4) + "\2" +
+                        std::string(3, '\0') + number(9, 3) + number(9, 3);
+  EXPECT_EQ(refusal(animated), "file: an animated WebP is not supported; store one frame of it");
+  auto lab = tiff(8, 8);
+  lab[16 + 2 + 12 * 4 + 8] = 8;
+  EXPECT_EQ(refusal(lab), "file: TIFF: CIE L*a*b* colours are not supported; store it as RGB");
+  EXPECT_NE(refusal("GIF89a").find("JPEG, PNG, WebP, BMP, TIFF, PNM"), std::string::npos);
 }
 
 TEST(Decode, AMissingFileAndAFolderAreUnreadable) {

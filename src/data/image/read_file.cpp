@@ -1,0 +1,48 @@
+#include "data/image/decode.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+
+namespace wf {
+namespace {
+
+struct Descriptor {
+  explicit Descriptor(const std::string& path)
+      : number(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {}
+  ~Descriptor() {
+    if (number >= 0) ::close(number);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  const int number;
+};
+
+[[noreturn]] void fail(const std::string& path, const std::string& why) {
+  throw UnreadableImage(str(path, ": cannot read: ", why));
+}
+
+}  // namespace
+
+Encoded read_file(const std::string& path) {
+  const Descriptor file(path);
+  struct stat status {};
+  if (file.number < 0 || ::fstat(file.number, &status) != 0) fail(path, std::strerror(errno));
+  const auto size = static_cast<size_t>(status.st_size);
+  const std::shared_ptr<char> bytes(new char[size + 1], std::default_delete<char[]>());
+  size_t have = 0;
+  while (have < size) {
+    const auto count = ::read(file.number, bytes.get() + have, size - have);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) fail(path, std::strerror(errno));
+    if (count == 0) break;
+    have += static_cast<size_t>(count);
+  }
+  return {{bytes.get(), have}, bytes};
+}
+
+}  // namespace wf
