@@ -12,8 +12,10 @@
 #include <deque>
 #include <exception>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <set>
+#include <system_error>
 #include <thread>
 
 namespace wf {
@@ -51,7 +53,7 @@ class Loader::Impl {
     next_sample_ = 0;
     waited_ = {};
     stopping_ = false;
-    for (int i = 0; i < options_.workers; ++i) threads_.emplace_back([this] { work(); });
+    start_workers();
   }
 
   bool next(Batch& batch) {
@@ -78,6 +80,14 @@ class Loader::Impl {
     Batch batch;            // once nothing remains
     std::exception_ptr problem;
   };
+
+  void start_workers() try {
+    for (int i = 0; i < options_.workers; ++i) threads_.emplace_back([this] { work(); });
+  } catch (const std::system_error& problem) {
+    throw Error(str("the loader cannot start ", options_.workers, " threads, only ",
+                    threads_.size(), ": ", problem.what(), "; lower DATA.NUM_WORKERS"),
+                Error::kUnexpected);
+  }
 
   bool begin_copy() {
     Batch host;
@@ -130,9 +140,24 @@ class Loader::Impl {
     pending_.push_back(std::move(pending));
   }
 
+  // False when there is no memory for it: next() throws in its turn.
+  bool try_open_batch() {
+    try {
+      open_batch();
+      return true;
+    } catch (...) {
+      Pending failed;
+      failed.problem = std::current_exception();
+      pending_.push_back(std::move(failed));
+      ++next_batch_;
+      changed_.notify_all();
+      return false;
+    }
+  }
+
   // Makes one sample; `lock` is open while it decodes.
   void make_one(std::unique_lock<std::mutex>& lock) {
-    if (next_sample_ == 0) open_batch();
+    if (next_sample_ == 0 && !try_open_batch()) return;
     Pending& target = pending_.back();  // a deque keeps its elements where they are
     const int64_t slot = next_sample_++;
     if (next_sample_ == static_cast<int64_t>(target.indices.size())) {
@@ -199,6 +224,10 @@ class Loader::Impl {
       }
       if (first) log::warning("unreadable sample: {}", problem.what());
       return false;
+    } catch (const std::bad_alloc&) {
+      throw Error(str(reader_->name(index), ": out of memory while it was read; lower ",
+                      "DATA.NUM_WORKERS (", options_.workers, "), as each worker holds a sample"),
+                  Error::kUnexpected);
     }
   }
 

@@ -190,6 +190,50 @@ TEST(Loader, AnExceptionOfAWorkerReachesTheCaller) {
   }
 }
 
+// The message of the wf::Error that the first batch ends in.
+std::string first_error(Loader& loader) {
+  try {
+    drain(loader, 0);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(Loader, ABatchThatNoMemoryHoldsIsAnErrorThatNamesTheSettings) {
+  for (int workers : {0, 3}) {
+    TransformOptions transform;
+    transform.size = 1 << 20;  // 50 images of 12 TiB
+    LoaderOptions options;
+    options.workers = workers;
+    options.batch_size = 50;
+    const auto data = std::make_shared<ToyDataset>(50, kSide);
+    Loader loader(make_image_reader(data, make_eval_transform(transform)), Sampler(50, false, 1),
+                  options);
+    const auto message = first_error(loader);
+    EXPECT_NE(message.find("[50, 3, 1048576, 1048576] takes 614400 GiB"), std::string::npos)
+        << message;
+    EXPECT_NE(message.find("lower DATA.BATCH_SIZE or DATA.IMG_SIZE"), std::string::npos) << message;
+  }
+}
+
+TEST(Loader, AnImageThatNoMemoryHoldsIsNamedWithTheSettingToLower) {
+  class Large : public ToyDataset {
+   public:
+    using ToyDataset::ToyDataset;
+    Encoded read(int64_t i) const override {
+      if (i == 30) throw std::bad_alloc();
+      return ToyDataset::read(i);
+    }
+  };
+  for (int workers : {0, 3}) {
+    const auto loader = make(workers, {}, std::make_shared<Large>(50, kSide));
+    EXPECT_EQ(first_error(*loader),
+              "toy 30: out of memory while it was read; lower DATA.NUM_WORKERS (" +
+                  std::to_string(workers) + "), as each worker holds a sample");
+  }
+}
+
 TEST(Loader, CanBeGivenUpAndStartedAgainAtAnyMoment) {
   const auto loader = make(3, training());
   const auto expected = drain(*loader, 1)[0];

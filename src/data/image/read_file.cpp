@@ -11,6 +11,8 @@
 namespace wf {
 namespace {
 
+constexpr int64_t kLargestFile = int64_t{1} << 30;  // no image has more bytes; as in archives
+
 struct Descriptor {
   explicit Descriptor(const std::string& path)
       : number(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {}
@@ -32,6 +34,10 @@ Encoded read_file(const std::string& path) {
   const Descriptor file(path);
   struct stat status {};
   if (file.number < 0 || ::fstat(file.number, &status) != 0) fail(path, std::strerror(errno));
+  if (status.st_size > kLargestFile) {
+    fail(path, str(status.st_size, " bytes, the limit for an image is ", kLargestFile,
+                   "; store it smaller, or remove it"));
+  }
   const auto size = static_cast<size_t>(status.st_size);
   const std::shared_ptr<char> bytes(new char[size + 1], std::default_delete<char[]>());
   size_t have = 0;

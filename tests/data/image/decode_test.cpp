@@ -1,6 +1,7 @@
 #include "data/image/decode.h"
 
 #include "support/picture.h"
+#include "support/temp_dir.h"
 
 #include <gtest/gtest.h>
 
@@ -149,6 +150,20 @@ TEST(Decode, WhatIsNotSupportedIsNamed) {
 TEST(Decode, AMissingFileAndAFolderAreUnreadable) {
   EXPECT_THROW(read_image(WF_GOLDEN_DIR "/images/none.jpg"), UnreadableImage);
   EXPECT_THROW(read_image(WF_GOLDEN_DIR "/images"), UnreadableImage);
+}
+
+TEST(Decode, AFileOfATebibyteIsNamedWithItsSize) {
+  const TempDir directory;
+  const auto path = directory / "huge.jpg";
+  std::ofstream(path) << "x";
+  std::filesystem::resize_file(path, uintmax_t{1} << 40);  // a hole
+  try {
+    read_image(path);
+    FAIL() << "read";
+  } catch (const UnreadableImage& problem) {
+    EXPECT_EQ(problem.what(), path + ": cannot read: 1099511627776 bytes, the limit for an image " +
+                                  "is 1073741824; store it smaller, or remove it");
+  }
 }
 
 TEST(Decode, APictureCutAnywhereIsNeverDecodedInSilence) {
