@@ -28,7 +28,8 @@ void check_pixels(uint64_t width, uint64_t height, const std::string& name);
 /// UnreadableImage.
 Image decode_image(std::string_view bytes, const std::string& name);
 
-/// The bytes of a file of at most 1 GiB. Throws UnreadableImage.
+/// The bytes of a regular file of at most 1 GiB. Throws UnreadableImage, and wf::Error when the
+/// process may open no more files.
 Encoded read_file(const std::string& path);
 
 /// `image` as a PPM file, which decode_image() reads back exactly.

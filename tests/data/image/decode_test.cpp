@@ -5,6 +5,12 @@
 
 #include <gtest/gtest.h>
 
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
 #include <filesystem>
 
 namespace wf::testing {
@@ -150,6 +156,47 @@ TEST(Decode, WhatIsNotSupportedIsNamed) {
 TEST(Decode, AMissingFileAndAFolderAreUnreadable) {
   EXPECT_THROW(read_image(WF_GOLDEN_DIR "/images/none.jpg"), UnreadableImage);
   EXPECT_THROW(read_image(WF_GOLDEN_DIR "/images"), UnreadableImage);
+}
+
+TEST(Decode, WhatIsNoRegularFileIsNamedAndNotWaitedFor) {
+  const TempDir directory;
+  const auto pipe = directory / "pipe.jpg", socket = directory / "socket.jpg";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  socket.copy(address.sun_path, sizeof address.sun_path - 1);
+  const int descriptor = ::socket(AF_UNIX, SOCK_STREAM, 0);
+  ASSERT_EQ(::bind(descriptor, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  for (const auto& path : {pipe, socket, std::string("/dev/zero"), directory.path()}) {
+    try {
+      read_image(path);
+      ADD_FAILURE() << path;
+    } catch (const UnreadableImage& problem) {
+      EXPECT_EQ(problem.what(), path + ": cannot read: not a regular file");
+    }
+  }
+  ::close(descriptor);
+}
+
+TEST(Decode, TooManyOpenFilesAreNoFaultOfTheImage) {
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  rlimit none = before;
+  none.rlim_cur = 0;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  std::string message = "decoded";
+  try {
+    read_image(WF_GOLDEN_DIR "/images/grey.jpg");
+  } catch (const UnreadableImage&) {
+    message = "counted as unreadable";
+  } catch (const Error& problem) {
+    message = problem.what();
+  }
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_EQ(
+      message, WF_GOLDEN_DIR
+      "/images/grey.jpg: cannot open: Too many open files; raise the limit (ulimit -n), or use "
+      "fewer workers (DATA.NUM_WORKERS)");
 }
 
 TEST(Decode, AFileOfATebibyteIsNamedWithItsSize) {
