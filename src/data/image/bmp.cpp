@@ -178,9 +178,20 @@ class Bmp {
 
   void show_colors(size_t at, uint8_t* to) const {
     const size_t size = bits_ / 8;
-    for (size_t i = 0; i < width_; ++i, at += size) {
-      uint32_t pixel = 0;
-      std::memcpy(&pixel, bytes_.data() + at, size);
+    if (size == 2) return show_narrow_colors(at, to);
+    const auto* from = reinterpret_cast<const uint8_t*>(bytes_.data()) + at;
+    const size_t red = masks_.shifts[0] / 8, green = masks_.shifts[1] / 8,
+                 blue = masks_.shifts[2] / 8;
+    for (size_t i = 0; i < width_; ++i, from += size, to += 3) {
+      to[0] = from[red];
+      to[1] = from[green];
+      to[2] = from[blue];
+    }
+  }
+
+  void show_narrow_colors(size_t at, uint8_t* to) const {
+    for (size_t i = 0; i < width_; ++i, at += 2) {
+      const uint32_t pixel = number<uint16_t>(at);
       for (size_t channel = 0; channel < 3; ++channel) {
         const uint32_t largest = masks_.largest[channel];
         *to++ = widen(pixel >> masks_.shifts[channel] & largest, largest);

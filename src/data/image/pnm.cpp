@@ -96,6 +96,8 @@ class Pnm {
   std::vector<uint8_t> numbers(std::string_view body) const {
     const size_t each = maximum_ > 255 ? 2 : 1;
     need_bytes(body.size(), samples_ * each);
+    if (maximum_ == 255)
+      return {body.begin(), body.begin() + static_cast<std::ptrdiff_t>(samples_)};
     std::vector<uint8_t> samples(samples_);
     const auto byte = [&](size_t at) {
       return static_cast<size_t>(static_cast<uint8_t>(body[at]));

@@ -184,6 +184,10 @@ class Decoder {
   // Samples of any depth as one byte each, `step` apart.
   void unpack(const uint8_t* packed, size_t count, size_t step, uint8_t* to) const {
     const std::string_view bytes(reinterpret_cast<const char*>(packed), count * layout_.bits / 8);
+    if (layout_.bits == 8 && step == 1) {
+      std::copy_n(packed, count, to);
+      return;
+    }
     const bool one = layout_.samples == 1;
     for (size_t i = 0; i < count; ++i, to += step) {
       if (layout_.bits == 8) {

@@ -203,10 +203,9 @@ void TiffFile::read_pieces() {
 bool TiffFile::little_endian() const { return !::TIFFIsBigEndian(file_.get()); }
 
 bool TiffFile::subsampled() const {
-  uint16_t across = 1, down = 1;
-  // Without the tag PIL takes the samples as complete, and so does every writer seen.
-  return ::TIFFGetField(file_.get(), TIFFTAG_YCBCRSUBSAMPLING, &across, &down) == 1 &&
-         (across != 1 || down != 1);
+  uint16_t across = 1, down = 1;  // 2 and 2 without the tag
+  ::TIFFGetFieldDefaulted(file_.get(), TIFFTAG_YCBCRSUBSAMPLING, &across, &down);
+  return across != 1 || down != 1;
 }
 
 const uint8_t* TiffFile::piece(uint32_t left, uint32_t top, uint16_t plane) {
