@@ -2,6 +2,7 @@
 
 find_package(OpenCV REQUIRED COMPONENTS core imgproc imgcodecs)
 find_package(JPEG REQUIRED)
+find_package(TIFF 4.5 REQUIRED)
 find_package(yaml-cpp REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(Threads REQUIRED)
@@ -33,6 +34,7 @@ set(wf_trainer_plain_sources
   src/data/image/affine.cpp
   src/data/augment/augment_ops.cpp
   src/data/augment/auto_augment.cpp
+  src/data/image/bmp.cpp
   src/data/image/decode.cpp
   src/data/sources/image_folder.cpp
   src/data/image/image_ops.cpp
@@ -44,6 +46,11 @@ set(wf_trainer_plain_sources
   src/data/sources/packed_file.cpp
   src/data/sources/real_labels.cpp
   src/data/image/picture.cpp
+  src/data/image/pnm.cpp
+  src/data/image/read_file.cpp
+  src/data/image/tiff.cpp
+  src/data/image/tiff_file.cpp
+  src/data/image/tiff_tags.cpp
   src/data/sources/read_ahead.cpp
   src/data/image/pixel_kernels.cpp
   src/data/image/pixel_kernels_avx2.cpp
@@ -136,7 +143,7 @@ target_include_directories(weightformer_trainer PRIVATE ${WF_INTERNAL_INCLUDES})
 target_include_directories(weightformer_trainer SYSTEM PRIVATE "${WF_NLOHMANN_INCLUDE}")
 target_link_libraries(weightformer_trainer
   PUBLIC weightformer_core Threads::Threads
-  PRIVATE ${OpenCV_LIBS} JPEG::JPEG ZLIB::ZLIB yaml-cpp spdlog::spdlog)
+  PRIVATE ${OpenCV_LIBS} JPEG::JPEG TIFF::TIFF ZLIB::ZLIB yaml-cpp spdlog::spdlog)
 wf_target_options(weightformer_trainer PCH REUSE)
 
 set(WF_PROGRAMS wf_train wf_infer wf_convert wf_prepare wf_report wf_pack wf_sample wf_scale)

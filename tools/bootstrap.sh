@@ -20,7 +20,7 @@ for argument in "$@"; do
 done
 
 packages=(g++ cmake ninja-build ccache mold git ca-certificates binutils clang-format
-  python3 python3-venv libopencv-dev libjpeg-dev libyaml-cpp-dev libspdlog-dev zlib1g-dev libgloo-dev
+  python3 python3-venv libopencv-dev libjpeg-dev libtiff-dev libyaml-cpp-dev libspdlog-dev zlib1g-dev libgloo-dev
   nlohmann-json3-dev libcli11-dev libgtest-dev)
 images=dataset-fashion-mnist # only for the demo; Ubuntu does not have it
 

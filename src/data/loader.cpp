@@ -5,6 +5,7 @@
 #include "data/image/decode.h"
 #include "data/image/picture.h"
 #include "runtime/log.h"
+#include "runtime/stop_signal.h"
 
 #include <algorithm>
 #include <chrono>
@@ -12,8 +13,10 @@
 #include <deque>
 #include <exception>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <set>
+#include <system_error>
 #include <thread>
 
 namespace wf {
@@ -21,11 +24,12 @@ namespace {
 
 // Streams that keep these draws apart from each other and from the sampler's.
 constexpr uint64_t kAugment = 0x617567, kReplace = 0x726570;
+constexpr std::chrono::milliseconds kLook{100};  // how often a wait looks for a stop
 constexpr int kReplacements = 100;  // give up after this many consecutive unreadable samples
 
 }  // namespace
 
-class Loader::Impl {
+class Loader::Impl : public std::enable_shared_from_this<Loader::Impl> {
  public:
   Impl(std::shared_ptr<const SampleReader> reader, Sampler sampler, LoaderOptions options)
       : reader_(std::move(reader)),
@@ -36,14 +40,13 @@ class Loader::Impl {
     WF_CHECK(options_.batch_size > 0 && options_.workers >= 0 && options_.prefetch > 0,
              "Loader: batch_size and prefetch must be positive and workers not negative");
   }
-  ~Impl() { stop(); }
-
   int64_t batches() const {
     const int64_t size = sampler_.size(), batch = options_.batch_size;
     return options_.drop_last ? size / batch : (size + batch - 1) / batch;
   }
 
   void start(int64_t epoch, int64_t first_batch) {
+    WF_CHECK(!given_up_, "Loader: it was stopped while a worker hung, and cannot be started again");
     stop();
     epoch_ = epoch;
     order_ = sampler_.epoch(epoch);
@@ -51,7 +54,7 @@ class Loader::Impl {
     next_sample_ = 0;
     waited_ = {};
     stopping_ = false;
-    for (int i = 0; i < options_.workers; ++i) threads_.emplace_back([this] { work(); });
+    start_workers();
   }
 
   bool next(Batch& batch) {
@@ -60,6 +63,20 @@ class Loader::Impl {
     batch = copy_->finish();
     if (next_is_ready()) begin_copy();
     return true;
+  }
+
+  // Ends the workers. Those that hang after a stop was asked for are left behind with their memory.
+  void stop() {
+    std::unique_lock lock(mutex_);
+    stopping_ = true;
+    changed_.notify_all();
+    if (!given_up_) given_up_ = !wait(lock, [this] { return running_ == 0; });
+    lock.unlock();
+    for (auto& thread : threads_) given_up_ ? thread.detach() : thread.join();
+    threads_.clear();
+    if (given_up_) return;
+    pending_.clear();
+    if (copy_) copy_->drop();
   }
 
   double wait_seconds() const { return std::chrono::duration<double>(waited_).count(); }
@@ -78,6 +95,18 @@ class Loader::Impl {
     Batch batch;            // once nothing remains
     std::exception_ptr problem;
   };
+
+  void start_workers() try {
+    for (int i = 0; i < options_.workers; ++i) {
+      threads_.emplace_back([self = shared_from_this()] { self->work(); });
+      const std::lock_guard lock(mutex_);
+      ++running_;
+    }
+  } catch (const std::system_error& problem) {
+    throw Error(str("the loader cannot start ", options_.workers, " threads, only ",
+                    threads_.size(), ": ", problem.what(), "; lower DATA.NUM_WORKERS"),
+                Error::kUnexpected);
+  }
 
   bool begin_copy() {
     Batch host;
@@ -98,7 +127,7 @@ class Loader::Impl {
     if (options_.workers == 0) {
       while (!front_ready()) make_one(lock);
     } else {
-      changed_.wait(lock, [this] { return front_ready(); });
+      if (!wait(lock, [this] { return front_ready(); })) give_up();
     }
     waited_ += std::chrono::steady_clock::now() - begin;
     Pending done = std::move(pending_.front());
@@ -112,6 +141,27 @@ class Loader::Impl {
   }
 
   // With `mutex_` held from here …
+
+  // Until `done`; false when the process is to stop and that did not come in time.
+  template <typename Done>
+  bool wait(std::unique_lock<std::mutex>& lock, Done done) {
+    std::optional<std::chrono::steady_clock::time_point> asked;
+    while (!changed_.wait_for(lock, kLook, done)) {
+      if (!stop_requested()) continue;
+      const auto now = std::chrono::steady_clock::now();
+      if (!asked) asked = now;
+      if (std::chrono::duration<double>(now - *asked).count() >= options_.stop_after) return false;
+    }
+    return true;
+  }
+
+  [[noreturn]] void give_up() {
+    given_up_ = true;
+    const auto what = reading_.empty() ? std::string("nothing") : reader_->name(*reading_.begin());
+    throw LoaderStopped(str("no batch came in ", options_.stop_after,
+                            " s after the run was asked to stop; still reading ", what));
+  }
+
   bool front_ready() const { return !pending_.empty() && pending_.front().remaining == 0; }
 
   bool has_work() const {
@@ -130,15 +180,31 @@ class Loader::Impl {
     pending_.push_back(std::move(pending));
   }
 
+  // False when there is no memory for it: next() throws in its turn.
+  bool try_open_batch() {
+    try {
+      open_batch();
+      return true;
+    } catch (...) {
+      Pending failed;
+      failed.problem = std::current_exception();
+      pending_.push_back(std::move(failed));
+      ++next_batch_;
+      changed_.notify_all();
+      return false;
+    }
+  }
+
   // Makes one sample; `lock` is open while it decodes.
   void make_one(std::unique_lock<std::mutex>& lock) {
-    if (next_sample_ == 0) open_batch();
+    if (next_sample_ == 0 && !try_open_batch()) return;
     Pending& target = pending_.back();  // a deque keeps its elements where they are
     const int64_t slot = next_sample_++;
     if (next_sample_ == static_cast<int64_t>(target.indices.size())) {
       ++next_batch_;
       next_sample_ = 0;
     }
+    const auto reading = reading_.insert(target.indices[slot]);
     lock.unlock();
     std::exception_ptr problem;
     try {
@@ -147,6 +213,7 @@ class Loader::Impl {
       problem = std::current_exception();
     }
     lock.lock();
+    reading_.erase(reading);
     if (problem && !target.problem) target.problem = problem;
     if (--target.remaining > 1) return;
     lock.unlock();
@@ -168,23 +235,13 @@ class Loader::Impl {
     std::unique_lock lock(mutex_);
     while (true) {
       changed_.wait(lock, [this] { return stopping_ || has_work(); });
-      if (stopping_) return;
+      if (stopping_) break;
       make_one(lock);
     }
+    --running_;
+    changed_.notify_all();
   }
   // … to here.
-
-  void stop() {
-    {
-      const std::lock_guard lock(mutex_);
-      stopping_ = true;
-    }
-    changed_.notify_all();
-    for (auto& thread : threads_) thread.join();
-    threads_.clear();
-    pending_.clear();
-    if (copy_) copy_->drop();
-  }
 
   // False for a sample that cannot be read, wherever that is noticed.
   bool try_read(BatchBuilder& builder, int64_t slot, int64_t index, const CounterRng& rng) {
@@ -199,6 +256,10 @@ class Loader::Impl {
       }
       if (first) log::warning("unreadable sample: {}", problem.what());
       return false;
+    } catch (const std::bad_alloc&) {
+      throw Error(str(reader_->name(index), ": out of memory while it was read; lower ",
+                      "DATA.NUM_WORKERS (", options_.workers, "), as each worker holds a sample"),
+                  Error::kUnexpected);
     }
   }
 
@@ -238,13 +299,15 @@ class Loader::Impl {
   std::deque<Pending> pending_;  // batches begun and not yet handed out; the first is front_
   int64_t front_ = 0;            // the batch that next() hands out
   int64_t next_batch_ = 0, next_sample_ = 0;  // what a worker makes next
-  bool stopping_ = false;
+  int running_ = 0;                           // workers that have not ended
+  bool stopping_ = false, given_up_ = false;
+  std::multiset<int64_t> reading_;  // the samples that workers are at
   std::set<int64_t> unreadable_;
 };
 
 Loader::Loader(std::shared_ptr<const SampleReader> reader, Sampler sampler, LoaderOptions options)
-    : impl_(std::make_unique<Impl>(std::move(reader), std::move(sampler), options)) {}
-Loader::~Loader() = default;
+    : impl_(std::make_shared<Impl>(std::move(reader), std::move(sampler), options)) {}
+Loader::~Loader() { impl_->stop(); }
 int64_t Loader::batches() const { return impl_->batches(); }
 void Loader::start(int64_t epoch, int64_t first_batch) { impl_->start(epoch, first_batch); }
 bool Loader::next(Batch& batch) { return impl_->next(batch); }

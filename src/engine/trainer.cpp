@@ -299,7 +299,7 @@ std::optional<Trainer::Step> Trainer::next_step() {
   std::vector<at::Tensor> losses;
   Batch batch;
   for (int64_t part = 0; part < parts; ++part) {
-    WF_CHECK(train_.next(batch), "the loader ended before the epoch did");
+    if (!next_batch(batch)) return std::nullopt;
     losses.push_back(backward(batch, first + part, part + 1 == parts));
     step.samples += batch.size();
   }
@@ -309,6 +309,24 @@ std::optional<Trainer::Step> Trainer::next_step() {
   options_.distributed->end_step();
   task_.after_step(*options_.distributed);
   return step;
+}
+
+// False when the run is to stop and no batch comes: what was done of the step is dropped, and the
+// state before it is saved.
+bool Trainer::next_batch(Batch& batch) {
+  try {
+    WF_CHECK(train_.next(batch), "the loader ended before the epoch did");
+    return true;
+  } catch (const LoaderStopped& stopped) {
+    accept_stop(stopped);
+    return false;
+  }
+}
+
+// Other ranks are in the step and wait for this one, so that there the run ends without a save.
+void Trainer::accept_stop(const LoaderStopped& stopped) const {
+  if (options_.distributed->world() > 1) throw stopped;
+  log::warning("{}", stopped.what());
 }
 
 // Adds the gradients of one micro-batch, `last` of its step; `micro_batch` counts over the run.
@@ -371,7 +389,12 @@ void Trainer::require_finite_weights() const {
 std::optional<Metrics> Trainer::validate_weights(const ValidationContext& context,
                                                  int64_t weights) {
   const EmaScope scope(weights == 0 ? nullptr : state_.emas[weights - 1].get());
-  return task_.validate(context);
+  try {
+    return task_.validate(context);
+  } catch (const LoaderStopped& stopped) {
+    accept_stop(stopped);
+    return std::nullopt;
+  }
 }
 
 bool Trainer::validate(ValidationReport& report) {

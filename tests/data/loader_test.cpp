@@ -3,13 +3,17 @@
 #include "weightformer/core/check.h"
 
 #include "data/image_reader.h"
+#include "runtime/stop_signal.h"
+#include "support/gate.h"
 #include "support/photo.h"
 #include "support/toy_data.h"
 
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <chrono>
 #include <set>
+#include <thread>
 
 namespace wf::testing {
 namespace {
@@ -190,6 +194,51 @@ TEST(Loader, AnExceptionOfAWorkerReachesTheCaller) {
   }
 }
 
+// The message of the wf::Error that the first batch ends in.
+std::string first_error(Loader& loader) {
+  try {
+    drain(loader, 0);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(Loader, ABatchThatNoMemoryHoldsIsAnErrorThatNamesTheSettings) {
+  for (int workers : {0, 3}) {
+    TransformOptions transform;
+    transform.size = 1 << 30;  // more bytes than 64 bits count, which no allocator is asked for
+    LoaderOptions options;
+    options.workers = workers;
+    options.batch_size = 50;
+    const auto data = std::make_shared<ToyDataset>(50, kSide);
+    Loader loader(make_image_reader(data, make_eval_transform(transform)), Sampler(50, false, 1),
+                  options);
+    const auto message = first_error(loader);
+    EXPECT_NE(message.find("[50, 3, 1073741824, 1073741824] takes 6.44245e+11 GiB"),
+              std::string::npos)
+        << message;
+    EXPECT_NE(message.find("lower DATA.BATCH_SIZE or DATA.IMG_SIZE"), std::string::npos) << message;
+  }
+}
+
+TEST(Loader, AnImageThatNoMemoryHoldsIsNamedWithTheSettingToLower) {
+  class Large : public ToyDataset {
+   public:
+    using ToyDataset::ToyDataset;
+    Encoded read(int64_t i) const override {
+      if (i == 30) throw std::bad_alloc();
+      return ToyDataset::read(i);
+    }
+  };
+  for (int workers : {0, 3}) {
+    const auto loader = make(workers, {}, std::make_shared<Large>(50, kSide));
+    EXPECT_EQ(first_error(*loader),
+              "toy 30: out of memory while it was read; lower DATA.NUM_WORKERS (" +
+                  std::to_string(workers) + "), as each worker holds a sample");
+  }
+}
+
 TEST(Loader, CanBeGivenUpAndStartedAgainAtAnyMoment) {
   const auto loader = make(3, training());
   const auto expected = drain(*loader, 1)[0];
@@ -200,6 +249,80 @@ TEST(Loader, CanBeGivenUpAndStartedAgainAtAnyMoment) {
   }
   expect_same(drain(*loader, 1)[0], expected);
   loader->start(0);  // the destructor meets working threads
+}
+
+// Sample 10, in the second batch of 8, does not come before the gate opens.
+class Hanging : public ToyDataset {
+ public:
+  explicit Hanging(std::shared_ptr<Gate> gate) : ToyDataset(50, kSide), gate_(std::move(gate)) {}
+  Encoded read(int64_t i) const override {
+    if (i == 10) gate_->pass();
+    return ToyDataset::read(i);
+  }
+
+ private:
+  std::shared_ptr<Gate> gate_;
+};
+
+class LoaderStop : public ::testing::Test {
+ protected:
+  void TearDown() override { clear_stop_request(); }
+  std::unique_ptr<Loader> hanging() {
+    LoaderOptions options;
+    options.stop_after = 0.3;
+    return make(2, options, data_);
+  }
+  // Whether the worker that hung has let go of the data, once it may go on.
+  bool released() {
+    gate_->open();
+    for (int i = 0; i < 1000 && data_.use_count() > 1; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return data_.use_count() == 1;
+  }
+
+  std::shared_ptr<Gate> gate_ = std::make_shared<Gate>();
+  std::shared_ptr<const Dataset> data_ = std::make_shared<Hanging>(gate_);
+};
+
+TEST_F(LoaderStop, EndsTheWaitForASampleThatDoesNotCome) {
+  auto loader = hanging();
+  loader->start(0);
+  Batch batch;
+  ASSERT_TRUE(loader->next(batch));
+  std::thread stopper([&] {
+    gate_->wait_until_reached();
+    request_stop();
+  });
+  try {
+    loader->next(batch);
+    ADD_FAILURE() << "no LoaderStopped";
+  } catch (const LoaderStopped& stopped) {
+    EXPECT_STREQ(stopped.what(),
+                 "no batch came in 0.3 s after the run was asked to stop; still reading toy 10");
+  }
+  stopper.join();
+  EXPECT_THROW(loader->start(1), Error);
+  loader.reset();  // does not wait for the worker
+  EXPECT_TRUE(released());
+}
+
+TEST_F(LoaderStop, EndsTheWaitOfTheDestructor) {
+  auto loader = hanging();
+  loader->start(0);
+  gate_->wait_until_reached();
+  request_stop();
+  loader.reset();
+  EXPECT_TRUE(released());
+}
+
+TEST_F(LoaderStop, LeavesBatchesThatComeAlone) {
+  const auto plain = make(2, training());
+  const auto expected = drain(*plain, 0);
+  request_stop();
+  const auto all = drain(*plain, 0);
+  ASSERT_EQ(all.size(), expected.size());
+  for (size_t i = 0; i < all.size(); ++i) expect_same(all[i], expected[i]);
 }
 
 }  // namespace

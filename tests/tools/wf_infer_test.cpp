@@ -11,6 +11,8 @@
 #include <nlohmann/json.hpp>
 #include <torch/torch.h>
 
+#include <sys/stat.h>
+
 #include <sstream>
 
 namespace wf::testing {
@@ -107,6 +109,31 @@ TEST_F(WfInfer, ADirectoryIsReadAsInTraining) {
     labels.push_back(nlohmann::json::parse(line)["label"]);
   }
   EXPECT_EQ(labels, (std::vector<nlohmann::json>{"bag", "bag", "bag", "bag", nullptr})) << end.out;
+}
+
+TEST_F(WfInfer, NamesThatCannotBeReadDoNotKeepTheOthersFromBeingAnswered) {
+  namespace fs = std::filesystem;
+  const auto directory = folder_ / "odd";
+  fs::create_directory(directory);
+  fs::create_symlink("loop.jpg", directory + "/loop.jpg");
+  fs::create_directory_symlink(".", directory + "/again");
+  ASSERT_EQ(::mkfifo((directory + "/pipe.jpg").c_str(), 0600), 0);
+  fs::copy(golden_path("images/grey.jpg"), directory + "/latin\xe9.jpg");
+  fs::copy(golden_path("images/grey.jpg"), directory + "/z.jpg");
+  const auto end = run({program("wf_infer"), "--cfg", folder_ / "c.yaml", "--resume",
+                        folder_ / "w.safetensors", "--json", "--images", directory});
+  EXPECT_EQ(end.code, 2);
+  EXPECT_NE(end.err.find("loop.jpg: cannot read: Too many levels of symbolic links"),
+            std::string::npos)
+      << end.err;
+  EXPECT_NE(end.err.find("pipe.jpg: cannot read: not a regular file"), std::string::npos)
+      << end.err;
+  std::istringstream lines(end.out);
+  std::vector<std::string> names;
+  for (std::string line; std::getline(lines, line);) {
+    names.push_back(fs::path(nlohmann::json::parse(line)["image"].get<std::string>()).filename());
+  }
+  EXPECT_EQ(names, (std::vector<std::string>{"latin\xef\xbf\xbd.jpg", "z.jpg"})) << end.out;
 }
 
 TEST_F(WfInfer, ADirectoryWithoutImagesIsAnError) {

@@ -57,6 +57,24 @@ TEST_F(WfTrainMessages, LogsTheSizesOfTheDataAndTakesTheTagLiterally) {
       << evaluation.err;
 }
 
+TEST_F(WfTrainMessages, ABatchThatNoMemoryHoldsIsOneLineThatNamesTheSettings) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "a sanitizer reserves more address space than the limit of this test";
+#endif
+  for (const char* workers : {"0", "2"}) {
+    const auto end = run({"bash", "-c", "ulimit -v 16000000; exec \"$@\"", "bash",
+                          program("wf_train"), "--cfg", folder_ / "run.yaml", "--data-path",
+                          folder_ / "data", "--output", folder_ / "out", "--opts", "DATA.IMG_SIZE",
+                          "16384", "DATA.BATCH_SIZE", "16", "DATA.NUM_WORKERS", workers});
+    EXPECT_EQ(end.code, 1) << end.err;
+    EXPECT_NE(end.err.find("error: out of memory: a batch of [16, 3, 16384, 16384] takes 48 GiB, "),
+              std::string::npos)
+        << end.err;
+    EXPECT_NE(end.err.find("lower DATA.BATCH_SIZE or DATA.IMG_SIZE\n"), std::string::npos)
+        << end.err;
+  }
+}
+
 TEST_F(WfTrainMessages, PixelsThatNoPatchCoversAreWarnedOf) {
   const auto end = train({"--opts", "DATA.IMG_SIZE", "18"});
   ASSERT_EQ(end.code, 0) << end.err;

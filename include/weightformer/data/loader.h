@@ -1,5 +1,6 @@
 #pragma once
 
+#include "weightformer/core/check.h"
 #include "weightformer/data/sample_reader.h"
 #include "weightformer/data/sampler.h"
 
@@ -21,6 +22,14 @@ struct LoaderOptions {
   /// Where batches are handed out. To a GPU they are copied while it computes on the one before.
   c10::Device device = c10::kCPU;
   bool pin_memory = true;  ///< for a GPU: page-locked batches, which can be copied meanwhile
+  double stop_after = 5;   ///< seconds that a wait may go on once the process is asked to stop
+};
+
+/// The process was asked to stop and a batch did not come in LoaderOptions::stop_after seconds: a
+/// worker hangs in a read, of a network file system for example. One line that names the sample.
+class LoaderStopped : public Error {
+ public:
+  explicit LoaderStopped(const std::string& message) : Error(message, kUnexpected) {}
 };
 
 /// Batches of samples in the sampler's order, prepared by threads ahead of their use.
@@ -40,8 +49,9 @@ class Loader {
   /// Begins an epoch at its batch `first_batch` and drops what was being prepared.
   void start(int64_t epoch, int64_t first_batch = 0);
 
-  /// The next batch; false at the end of the epoch. Rethrows the exception of a worker. The memory
-  /// of a batch is reused once no tensor of it is referenced any more.
+  /// The next batch; false at the end of the epoch. Rethrows the exception of a worker, and throws
+  /// LoaderStopped, after which the loader gives no more batches. The memory of a batch is reused
+  /// once no tensor of it is referenced any more.
   bool next(Batch& batch);
 
   /// Seconds that next() has waited for samples since start().
@@ -52,7 +62,7 @@ class Loader {
 
  private:
   class Impl;
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;  // shared with workers that hang when the loader is destroyed
 };
 
 }  // namespace wf

@@ -74,7 +74,9 @@ class Trainer {
   bool validate_inside_epoch();             // false: stopped
   std::optional<Metrics> validate_weights(const ValidationContext& context, int64_t weights);
   void select_best(ValidationReport& report);
-  std::optional<Step> next_step();  // none: the end of the epoch or of the run
+  std::optional<Step> next_step();  // none: the end of the epoch or of the run, or stopped
+  bool next_batch(Batch& batch);    // false: stopped
+  void accept_stop(const LoaderStopped& stopped) const;
   StepReport position_after_next_step() const;
   bool needs_loss(const StepReport& next) const;
   at::Tensor backward(const Batch& batch, int64_t micro_batch, bool last);

@@ -1,23 +1,19 @@
 #include "data/image/decode.h"
 
+#include "core/checksum.h"
 #include "core/little_endian.h"
+#include "data/image/bmp.h"
 #include "data/image/jpeg.h"
+#include "data/image/pnm.h"
 #include "data/image/scratch.h"
+#include "data/image/tiff.h"
 
 #include <opencv2/core/utils/logger.hpp>
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <cstdint>
-#include <cstdlib>
-#include <cstring>
 #include <memory>
-#include <optional>
 
 namespace wf {
 namespace {
@@ -28,38 +24,61 @@ uint32_t read_big(std::string_view bytes, size_t at) {
   return value;
 }
 
-// The pixel count that the header of a PNG, BMP or WebP claims, so that an absurd one is refused
-// before OpenCV allocates for it. Other formats are left to OpenCV's own limit of 2^30 pixels.
-std::optional<uint64_t> claimed_pixels(std::string_view bytes) {
-  const auto starts = [&](const char* magic, size_t at = 0) {
-    return bytes.size() >= 30 && bytes.compare(at, std::strlen(magic), magic) == 0;
-  };
-  if (starts("\x89PNG")) return uint64_t{read_big(bytes, 16)} * read_big(bytes, 20);
-  if (starts("BM")) {
-    const auto side = [&](size_t at) {
-      return static_cast<uint64_t>(std::abs(int64_t{load_number<int32_t>(bytes, at)}));
-    };
-    return side(18) * side(22);
-  }
-  if (starts("WEBPVP8X", 8)) {
-    const auto side = [&](size_t at) {  // of 24 bits; 30 bytes are there
-      return (uint64_t{load_number<uint32_t>(bytes, at - 1)} >> 8) + 1;
-    };
-    return side(24) * side(27);
-  }
-  return std::nullopt;  // plain WebP holds at most 16384 x 16384
+bool is_png(std::string_view bytes) { return bytes.substr(0, 8) == "\x89PNG\r\n\x1a\n"; }
+bool is_webp(std::string_view bytes) {
+  return bytes.substr(0, 4) == "RIFF" && bytes.size() >= 12 && bytes.substr(8, 4) == "WEBP";
 }
 
-struct Descriptor {
-  explicit Descriptor(const std::string& path)
-      : number(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {}
-  ~Descriptor() {
-    if (number >= 0) ::close(number);
+// OpenCV allocates by what the header says, so that is checked first.
+void check_png(std::string_view bytes, const std::string& name) {
+  if (bytes.size() < 33) throw UnreadableImage(name + ": damaged PNG: cut off in its header");
+  check_pixels(read_big(bytes, 16), read_big(bytes, 20), name);
+  // OpenCV leaves out what is damaged before the pixels, a palette's transparency or a gamma.
+  for (size_t at = 8; bytes.size() - at >= 12 && bytes.substr(at + 4, 4) != "IDAT";) {
+    const size_t size = read_big(bytes, at);
+    if (bytes.size() - at - 12 < size) break;
+    if (checksum(bytes.substr(at + 4, 4 + size)) != read_big(bytes, at + 8 + size)) {
+      throw UnreadableImage(
+          str(name, ": damaged PNG: the checksum of the chunk at byte ", at, " is wrong"));
+    }
+    at += 12 + size;
   }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  const int number;
-};
+}
+
+// The chunks must fill the file as its header says; libwebp looks at that of the pixels alone.
+void check_webp_chunks(std::string_view bytes, const std::string& name) {
+  const uint64_t end = uint64_t{load_number<uint32_t>(bytes, 4)} + 8;
+  uint64_t at = 12;
+  while (end <= bytes.size() && at + 8 <= end) {
+    const uint64_t size = load_number<uint32_t>(bytes, at + 4);
+    at += 8 + size + size % 2;
+  }
+  if (at != end && at != end + 1) {  // the last byte of padding may be missing
+    throw UnreadableImage(name + ": damaged WebP: its chunks do not fill it as its header says");
+  }
+}
+
+void check_webp(std::string_view bytes, const std::string& name) {
+  if (bytes.size() < 30) throw UnreadableImage(name + ": damaged WebP: cut off in its header");
+  check_webp_chunks(bytes, name);
+  const auto kind = bytes.substr(12, 4);
+  if (kind == "VP8X") {
+    const auto side = [&](size_t at) {  // of 24 bits
+      return (uint64_t{load_number<uint32_t>(bytes, at - 1)} >> 8) + 1;
+    };
+    check_pixels(side(24), side(27), name);
+    constexpr uint8_t kAnimated = 2;
+    if (static_cast<uint8_t>(bytes[20]) & kAnimated) {
+      throw UnreadableImage(name + ": an animated WebP is not supported; store one frame of it");
+    }
+  } else if (kind == "VP8L") {
+    const auto sides = load_number<uint32_t>(bytes, 21);
+    check_pixels((sides & 0x3fff) + 1, (sides >> 14 & 0x3fff) + 1, name);
+  } else {
+    const auto sides = load_number<uint32_t>(bytes, 26);
+    check_pixels(sides & 0x3fff, sides >> 16 & 0x3fff, name);
+  }
+}
 
 // OpenCV's own warnings about broken files would go to the terminal, past our log.
 void silence_opencv() {
@@ -70,7 +89,7 @@ void silence_opencv() {
   (void)once;
 }
 
-cv::Mat decode_other(std::string_view bytes) try {
+cv::Mat decode_by_opencv(std::string_view bytes) try {
   silence_opencv();
   const cv::Mat raw(1, static_cast<int>(bytes.size()), CV_8UC1, const_cast<char*>(bytes.data()));
   return cv::imdecode(raw, cv::IMREAD_UNCHANGED);
@@ -78,28 +97,45 @@ cv::Mat decode_other(std::string_view bytes) try {
   return {};
 }
 
-cv::Mat to_rgb(cv::Mat picture) {
-  // Deep images: PIL clips 16-bit grey at 255, and shows the high byte of 16-bit colour.
-  if (picture.depth() == CV_16U) {
-    picture.convertTo(picture, CV_8U, picture.channels() == 1 ? 1.0 : 1.0 / 256, 0);
-  } else if (picture.depth() != CV_8U) {
-    picture.convertTo(picture, CV_8U);
+// 16 bits as PIL shows them: grey is clipped at 255, a colour keeps its high byte.
+cv::Mat to_bytes(const cv::Mat& deep) {
+  cv::Mat bytes(deep.size(), CV_8UC(deep.channels()));
+  const bool gray = deep.channels() == 1;
+  for (int row = 0; row < deep.rows; ++row) {
+    const auto* from = deep.ptr<uint16_t>(row);
+    auto* to = bytes.ptr<uint8_t>(row);
+    for (int i = 0; i < deep.cols * deep.channels(); ++i) {
+      to[i] = static_cast<uint8_t>(gray ? std::min<int>(from[i], 255) : from[i] >> 8);
+    }
   }
+  return bytes;
+}
+
+cv::Mat to_rgb(const cv::Mat& image) {
   cv::Mat rgb;
-  switch (picture.channels()) {
+  switch (image.channels()) {
     case 1:
-      cv::cvtColor(picture, rgb, cv::COLOR_GRAY2RGB);
+      cv::cvtColor(image, rgb, cv::COLOR_GRAY2RGB);
       break;
     case 3:
-      cv::cvtColor(picture, rgb, cv::COLOR_BGR2RGB);
-      break;
-    case 4:
-      cv::cvtColor(picture, rgb, cv::COLOR_BGRA2RGB);
+      cv::cvtColor(image, rgb, cv::COLOR_BGR2RGB);
       break;
     default:
+      cv::cvtColor(image, rgb, cv::COLOR_BGRA2RGB);
       break;
   }
   return rgb;
+}
+
+// A PNG or WebP file, whose header has been checked.
+Image decode_other(std::string_view bytes, const std::string& name) {
+  cv::Mat image = decode_by_opencv(bytes);
+  if (image.empty() || (image.depth() != CV_8U && image.depth() != CV_16U)) {
+    throw UnreadableImage(str(name, is_png(bytes) ? ": damaged PNG" : ": damaged WebP"));
+  }
+  if (image.depth() == CV_16U) image = to_bytes(image);
+  const cv::Mat rgb = to_rgb(image);
+  return {rgb.rows, rgb.cols, {rgb.datastart, rgb.dataend}};
 }
 
 Image decode_jpeg(std::string_view bytes, const std::string& name) {
@@ -113,46 +149,29 @@ Image decode_jpeg(std::string_view bytes, const std::string& name) {
 
 }  // namespace
 
+void check_pixels(uint64_t width, uint64_t height, const std::string& name) {
+  constexpr uint64_t kMost = kMaxPixels;
+  if (width == 0 || height <= kMost / width) return;
+  throw UnreadableImage(str(name, ": claims ", width, " x ", height, " pixels, the limit is ",
+                            kMaxPixels, "; store it smaller, or remove it"));
+}
+
 Image decode_image(std::string_view bytes, const std::string& name) {
   if (bytes.empty()) throw UnreadableImage(str(name, ": the file is empty"));
   if (is_jpeg(bytes)) return decode_jpeg(bytes, name);
-  const auto claimed = claimed_pixels(bytes);
-  if (claimed && *claimed > static_cast<uint64_t>(kMaxPixels)) {
-    throw UnreadableImage(str(name, ": claims ", *claimed, " pixels, the limit is ", kMaxPixels));
+  if (is_bmp(bytes)) return decode_bmp(bytes, name);
+  if (is_pnm(bytes)) return decode_pnm(bytes, name);
+  if (is_tiff(bytes)) return decode_tiff(bytes, name);
+  if (is_png(bytes)) {
+    check_png(bytes, name);
+  } else if (is_webp(bytes)) {
+    check_webp(bytes, name);
+  } else {
+    throw UnreadableImage(str(name,
+                              ": damaged, or not an image of a known format (JPEG, PNG, "
+                              "WebP, BMP, TIFF, PNM)"));
   }
-  const cv::Mat picture = decode_other(bytes);
-  if (picture.empty()) {
-    throw UnreadableImage(str(name, ": damaged, or not an image of a known format"));
-  }
-  const cv::Mat rgb = to_rgb(picture);
-  if (rgb.empty()) {
-    throw UnreadableImage(str(name, ": ", picture.channels(), " channels, expected 1, 3 or 4"));
-  }
-  Image image;
-  image.height = rgb.rows;
-  image.width = rgb.cols;
-  image.pixels.assign(rgb.datastart, rgb.dataend);
-  return image;
-}
-
-Encoded read_file(const std::string& path) {
-  const auto fail = [&](const char* why) {
-    return UnreadableImage(str(path, ": cannot read: ", why));
-  };
-  const Descriptor file(path);
-  struct stat status {};
-  if (file.number < 0 || ::fstat(file.number, &status) != 0) throw fail(std::strerror(errno));
-  const auto size = static_cast<size_t>(status.st_size);
-  const std::shared_ptr<char> bytes(new char[size + 1], std::default_delete<char[]>());
-  size_t have = 0;
-  while (have < size) {
-    const auto count = ::read(file.number, bytes.get() + have, size - have);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) throw fail(std::strerror(errno));
-    if (count == 0) break;
-    have += static_cast<size_t>(count);
-  }
-  return {{bytes.get(), have}, bytes};
+  return decode_other(bytes, name);
 }
 
 Encoded as_ppm(const Image& image) {

@@ -19,12 +19,17 @@ class UnreadableImage : public UnreadableSample {
 /// More pixels than this are refused before any memory is taken (PIL's limit for an error).
 constexpr int64_t kMaxPixels = 178'956'970;
 
-/// Decodes JPEG (libjpeg-turbo, as PIL does), PNG, WebP, BMP, TIFF, PNM (OpenCV) to RGB: alpha is
-/// dropped, grey repeated, CMYK converted as PIL's convert("RGB"), the EXIF orientation not
-/// applied. `name` is for messages. Throws UnreadableImage.
+/// Throws UnreadableImage for more than kMaxPixels.
+void check_pixels(uint64_t width, uint64_t height, const std::string& name);
+
+/// Decodes JPEG (libjpeg-turbo), TIFF (libtiff), PNG, WebP (OpenCV), BMP and PNM to RGB as PIL's
+/// Image.open(file).convert("RGB") does: alpha is dropped, grey repeated, CMYK converted, the EXIF
+/// orientation not applied. What PIL shows otherwise is refused. `name` is for messages. Throws
+/// UnreadableImage.
 Image decode_image(std::string_view bytes, const std::string& name);
 
-/// The bytes of a file. Throws UnreadableImage.
+/// The bytes of a regular file of at most 1 GiB. Throws UnreadableImage, and wf::Error when the
+/// process may open no more files.
 Encoded read_file(const std::string& path);
 
 /// `image` as a PPM file, which decode_image() reads back exactly.

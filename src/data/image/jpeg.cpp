@@ -1,5 +1,6 @@
 #include "data/image/jpeg.h"
 
+#include "data/image/color.h"
 #include "data/image/decode.h"
 
 #include <jerror.h>
@@ -39,17 +40,13 @@ struct ErrorManager {
 // pixels at the cut would differ from those of a full decode.
 constexpr int kContext = 2;
 
-// PIL's CMYK → RGB: 255 - C - K + C*K/255 with its rounding. Adobe writes the complement.
-void from_cmyk(const uint8_t* cmyk, size_t count, bool inverted, uint8_t* rgb) {
-  for (size_t i = 0; i < count; ++i) {
-    const int black = inverted ? 255 - cmyk[4 * i + 3] : cmyk[4 * i + 3];
-    const int white = 255 - black;
-    for (size_t channel = 0; channel < 3; ++channel) {
-      const int ink = inverted ? 255 - cmyk[4 * i + channel] : cmyk[4 * i + channel];
-      const int product = ink * white + 128;
-      const int covered = (product + (product >> 8)) >> 8;  // product / 255, rounded
-      rgb[3 * i + channel] = static_cast<uint8_t>(std::max(0, white - covered));
-    }
+// Adobe's programs store the complement of CMYK, and PIL takes every file as theirs, with or
+// without their marker.
+void from_inverted_cmyk(const uint8_t* stored, size_t count, uint8_t* rgb) {
+  for (size_t i = 0; i < count; ++i, stored += 4, rgb += 3) {
+    uint8_t cmyk[4];
+    std::transform(stored, stored + 4, cmyk, [](uint8_t ink) { return 255 - ink; });
+    cmyk_to_rgb(cmyk, rgb);
   }
 }
 
@@ -178,7 +175,7 @@ ImageView Jpeg::decode(int eighths, Box box, Scratch& pixels) {
   const size_t stride = static_cast<size_t>(cut.width) * 3;
   if (cmyk) {
     out = pixels.take(rows * stride);
-    from_cmyk(inks.take(0), rows * cut.width, decoder_->info.saw_Adobe_marker, out);
+    from_inverted_cmyk(inks.take(0), rows * cut.width, out);
   }
   const size_t first = (box.top - cut.top) * stride + (box.left - cut.left) * 3;
   return {out + first, stride, box.height, box.width};
