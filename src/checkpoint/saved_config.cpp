@@ -1,12 +1,14 @@
 #include "checkpoint/saved_config.h"
 
 #include "weightformer/core/check.h"
+#include "weightformer/models/dit.h"
 #include "weightformer/models/load.h"
 
 #include "config/describe.h"
 #include "config/load.h"
 #include "core/registry.h"
 #include "core/text.h"
+#include "engine/tasks.h"
 #include "runtime/log.h"
 
 #include <algorithm>
@@ -39,20 +41,31 @@ void set_from_file(Config& config, const std::string& key, const std::string& va
   }
 }
 
-// Bare weights tell their number of classes, and by their shapes which network they are of.
+// The original trainer saves names that are not of this project's models.
+bool is_known(const std::string& key, const std::string& value) {
+  if (key != "MODEL.TYPE" && key != "MODEL.NAME") return true;
+  auto known = key == "MODEL.TYPE" ? tasks().names() : classifier_names();
+  if (key == "MODEL.NAME") {
+    for (auto& name : dit_names()) known.push_back(std::move(name));
+  }
+  return std::find(known.begin(), known.end(), value) != known.end();
+}
+
+// Weights tell their number of classes, and by their shapes which network they are of.
 void recognize(Config& config, const Weights& weights, const std::string& source) {
   const auto given = [&](const char* key) { return config.origins.count(key) > 0; };
   const auto head = weights.tensors.find("head.weight");
   if (head == weights.tensors.end() || head->second.dim() != 2) return;
   if (!given("MODEL.NUM_CLASSES")) config.model.num_classes = head->second.size(0);
-  if (given("MODEL.NAME")) return;
+  const auto name = weights.settings.find("MODEL.NAME");
+  const bool named = name != weights.settings.end() && is_known(name->first, name->second);
+  if (named || given("MODEL.NAME")) return;
   const auto options = classifier_options(weights, source);
   config.model.name = options.name();
   if (!given("DATA.IMG_SIZE")) config.data.img_size = options.image_size();
-  log::warning(
-      "{}: has no configuration with it; its shapes are those of {}, which is given images of {} "
-      "pixels, prepared as in the reference implementation (--cfg and --opts change that)",
-      source, options.name(), config.data.img_size);
+  log::warning("{}: does not name its model; by its shapes it is {}, and images of {} pixels are used "
+               "(--cfg and --opts change that)",
+               source, options.name(), config.data.img_size);
 }
 
 }  // namespace
@@ -63,13 +76,9 @@ Config config_in(const Settings& saved, Config otherwise) {
 }
 
 Config evaluation_config(Config config, const Weights& weights, const std::string& source) {
-  if (weights.settings.empty()) {
-    recognize(config, weights, source);
-    return config;
-  }
   auto trained = config;
   for (const auto& [key, value] : weights.settings) {
-    if (!matters_in_evaluation(key)) continue;
+    if (!matters_in_evaluation(key) || !is_known(key, value)) continue;
     set_from_file(trained, key, value);
     if (!config.origins.count(key)) set_from_file(config, key, value);
   }
@@ -78,6 +87,7 @@ Config evaluation_config(Config config, const Weights& weights, const std::strin
     log::warning("{}: was trained with other settings; using those given: {}", source,
                  join(other, ", "));
   }
+  recognize(config, weights, source);
   return config;
 }
 

@@ -92,7 +92,7 @@ TEST_F(SavedModel, OfBareWeightsIsRecognizedByItsShapes) {
   ASSERT_EQ(run({program("wf_convert"), published, bare, "--weights-only"}).code, 0);
   const auto end = infer({bare, image_});
   ASSERT_EQ(end.code, 0) << end.err;
-  EXPECT_NE(end.err.find("bare.pth: has no configuration with it; its shapes are those of wfm_nano"),
+  EXPECT_NE(end.err.find("bare.pth: does not name its model; by its shapes it is wfm_nano"),
             std::string::npos)
       << end.err;
 }
