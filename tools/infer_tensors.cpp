@@ -2,8 +2,8 @@
 #include "weightformer/models/dit.h"
 #include "weightformer/serialization/weights.h"
 
-#include "engine/build.h"
 #include "core/registry.h"
+#include "engine/build.h"
 #include "engine/classification/build.h"
 #include "engine/diffusion/build.h"
 #include "infer.h"
@@ -47,10 +47,10 @@ int classify(const InferArguments& a, Weights weights, const Config& config) {
 int denoise(const InferArguments& a, Weights weights, const Config& config) {
   const auto device = build_device(config);
   // Bare weights tell their own classes, channels, size and learned variance.
-  const auto model = weights.settings.count("MODEL.TYPE")
-                         ? build_dit(config, device)
-                         : std::make_shared<DiTImpl>(
-                               dit_options(config.model.name, weights.tensors));
+  const auto model =
+      weights.settings.count("MODEL.TYPE")
+          ? build_dit(config, device)
+          : std::make_shared<DiTImpl>(dit_options(config.model.name, weights.tensors));
   load_weights(*model, std::move(weights), a.weights, {a.allow_missing, false});
   model->to(device);
   model->eval();

@@ -77,8 +77,8 @@ void forget_best_of_others(const std::string& directory, const MetricSpec& metri
 void warn_of_other_classes(const Task& task, const Metadata& loaded, const std::string& file) {
   const auto now = task.metadata();
   if (const auto other = first_other_class(loaded, now); !other.empty()) {
-    log::warning("{}: trained on other classes: {}; the head is loaded with the other weights", file,
-                 other);
+    log::warning("{}: trained on other classes: {}; the head is loaded with the other weights",
+                 file, other);
   }
 }
 

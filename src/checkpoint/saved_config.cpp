@@ -18,12 +18,12 @@ namespace {
 
 // What decides the outputs of a trained model: the network, and how an image becomes its input.
 bool matters_in_evaluation(const std::string& key) {
-  static const std::vector<std::string> never{"MODEL.RESUME", "MODEL.PRETRAINED",
+  static const std::vector<std::string> never{"MODEL.RESUME",        "MODEL.PRETRAINED",
                                               "MODEL.ALLOW_MISSING", "MODEL.LABEL_SMOOTHING",
-                                              "MODEL.DROP_RATE", "MODEL.DROP_PATH_RATE"};
+                                              "MODEL.DROP_RATE",     "MODEL.DROP_PATH_RATE"};
   static const std::vector<std::string> sections{"MODEL.", "DIFFUSION."};
-  static const std::vector<std::string> keys{"DATA.IMG_SIZE", "DATA.INTERPOLATION", "TEST.CROP",
-                                             "AUG.CROP_PADDING", "AMP", "AMP_DTYPE"};
+  static const std::vector<std::string> keys{
+      "DATA.IMG_SIZE", "DATA.INTERPOLATION", "TEST.CROP", "AUG.CROP_PADDING", "AMP", "AMP_DTYPE"};
   const auto contains = [&](const auto& list) {
     return std::find(list.begin(), list.end(), key) != list.end();
   };
@@ -63,9 +63,10 @@ void recognize(Config& config, const Weights& weights, const std::string& source
   const auto options = classifier_options(weights, source);
   config.model.name = options.name();
   if (!given("DATA.IMG_SIZE")) config.data.img_size = options.image_size();
-  log::warning("{}: does not name its model; by its shapes it is {}, and images of {} pixels are used "
-               "(--cfg and --opts change that)",
-               source, options.name(), config.data.img_size);
+  log::warning(
+      "{}: does not name its model; by its shapes it is {}, and images of {} pixels are used "
+      "(--cfg and --opts change that)",
+      source, options.name(), config.data.img_size);
 }
 
 }  // namespace

@@ -12,9 +12,9 @@ namespace wf {
 Config config_in(const Settings& saved, Config otherwise);
 
 /// `config` with the model and the preprocessing of images that `weights` were trained with, for
-/// each key that neither a configuration file nor the command line set. Logs, naming `source`, which
-/// of the keys that were set differ from the file. Weights without a configuration are recognized
-/// by their shapes.
+/// each key that neither a configuration file nor the command line set. Logs, naming `source`,
+/// which of the keys that were set differ from the file. Weights without a configuration are
+/// recognized by their shapes.
 Config evaluation_config(Config config, const Weights& weights, const std::string& source);
 
 /// For --eval and --throughput the same with the weights that `config` names, MODEL.RESUME or

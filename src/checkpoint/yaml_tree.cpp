@@ -1,6 +1,5 @@
 #include "checkpoint/yaml_tree.h"
 
-
 #include <yaml-cpp/yaml.h>
 
 namespace wf {

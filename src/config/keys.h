@@ -65,7 +65,8 @@ void visit_data(C& c, V&& v) {
      "read train.zip with train_map.txt and val.zip with val_map.txt instead of directories"});
   v(c.data.val_split, 0,
     {"DATA.VAL_SPLIT",
-     "part of the images of each class in the training set that is held out for validation, instead "
+     "part of the images of each class in the training set that is held out for validation, "
+     "instead "
      "of a validation set; 0: none",
      from_to_below(0, 1)});
   v(c.data.cache_mode, CacheMode::part,
@@ -349,7 +350,8 @@ void visit_run(C& c, V&& v) {
   v(c.eval_mode, false, {"EVAL_MODE", "evaluate the model and exit", {}, Scope::run});
   v(c.throughput_mode, false,
     {"THROUGHPUT_MODE",
-     "measure inference throughput on the validation set and exit; wf_bench needs no data", {},
+     "measure inference throughput on the validation set and exit; wf_bench needs no data",
+     {},
      Scope::run});
   v(c.device, DeviceChoice::automatic,
     {"DEVICE", "auto uses CUDA when available", {}, Scope::machine});

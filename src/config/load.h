@@ -8,8 +8,9 @@
 namespace wf {
 
 /// The defaults, overlaid by a YAML file (those it names under BASE first, relative to it; "": no
-/// file), overlaid by `opts`, KEY VALUE pairs. Throws wf::Error in one line, "file:line: key …", naming
-/// the nearest known key, for anything that is not right. Contradictions are validate()'s business.
+/// file), overlaid by `opts`, KEY VALUE pairs. Throws wf::Error in one line, "file:line: key …",
+/// naming the nearest known key, for anything that is not right. Contradictions are validate()'s
+/// business.
 Config load_config(const std::string& path, const std::vector<std::string>& opts = {});
 
 /// Sets one key from a command line. A string key gets `value` literally, including blanks,

@@ -56,8 +56,8 @@ static bool has_bfloat16_instructions() {
 }
 
 AmpMode resolve_amp(const Config& config, c10::Device device) {
-  const bool fast = !device.is_cpu() ||
-                    (config.amp_dtype == AmpDtype::bfloat16 && has_bfloat16_instructions());
+  const bool fast =
+      !device.is_cpu() || (config.amp_dtype == AmpDtype::bfloat16 && has_bfloat16_instructions());
   if (config.amp == AmpMode::on && !fast) {
     log::warning(
         "AMP true: this CPU has no instructions for {}, in which it is about ten times slower than "

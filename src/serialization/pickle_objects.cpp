@@ -87,7 +87,8 @@ Value* Machine::opaque(const Value& callee, bool called) {
   if (called && callee.is(Kind::global) && document_.calls.size() < kMaxCalls) {
     document_.calls.push_back(str(name.substr(0, 100), " at byte ", opcode_at_));
   }
-  if (!callee.is(Kind::global)) return make(Kind::opaque, "a call of a value that is not a function");
+  if (!callee.is(Kind::global))
+    return make(Kind::opaque, "a call of a value that is not a function");
   return copy_text(Kind::opaque, name);
 }
 
@@ -173,7 +174,8 @@ Value* Machine::persistent(const Value& id) {
   return copy_text(Kind::opaque, type);
 }
 
-// The last argument may hold attributes; with this one the values are those of the storage, negated.
+// The last argument may hold attributes; with this one the values are those of the storage,
+// negated.
 static bool has_negative_bit(const std::vector<Value*>& given) {
   const auto* negative = given.back()->find("neg");
   return negative && negative->is(Kind::boolean) && negative->integer != 0;

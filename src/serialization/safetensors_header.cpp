@@ -38,8 +38,8 @@ struct Outline {
   size_t keys = 0;  // of the outermost object
 };
 
-// What the parser does not tell: it keeps the last of two equal keys, and asking it about each level
-// by a callback takes time that grows with the square of the number of tensors.
+// What the parser does not tell: it keeps the last of two equal keys, and asking it about each
+// level by a callback takes time that grows with the square of the number of tensors.
 Outline outline_of(std::string_view text) {
   Outline out;
   bool quoted = false;
@@ -68,8 +68,8 @@ json parse_header(std::string_view file, const std::string& path, uint64_t& data
   data_start = sizeof(length) + length;
   const auto text = file.substr(sizeof(length), length);
   const auto outline = outline_of(text);
-  WF_CHECK(outline.depth <= kDepth, path, ": not a safetensors file: its header is nested deeper than ",
-           kDepth, " levels");
+  WF_CHECK(outline.depth <= kDepth, path,
+           ": not a safetensors file: its header is nested deeper than ", kDepth, " levels");
   json header = json::parse(text, nullptr, /*allow_exceptions=*/false);
   WF_CHECK(header.is_object(), path,
            ": not a safetensors file: its header is not a JSON object of tensors");

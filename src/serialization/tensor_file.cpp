@@ -138,7 +138,8 @@ TensorMap TensorFile::tensors(const Value& dict) {
     const bool special = value.text.find("._rebuild_") != std::string::npos;
     WF_CHECK(!value.is(Kind::opaque) || !(special || starts_with(value.text, "tensor in ")),
              file_->path(), ": ", key.text.substr(0, 200), ": a ",
-             special ? "tensor that is sparse, quantized or nested (" : "", value.text.substr(0, 200),
+             special ? "tensor that is sparse, quantized or nested (" : "",
+             value.text.substr(0, 200),
              special ? "): save it as a dense tensor" : ", which is not supported");
     if (value.is(Kind::tensor)) out[key.text] = tensor(value);
   }

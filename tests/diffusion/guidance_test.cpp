@@ -1,6 +1,6 @@
 #include "diffusion/guidance.h"
-#include "diffusion/process.h"
 
+#include "diffusion/process.h"
 #include "support/fill.h"
 
 #include <gtest/gtest.h>

@@ -32,9 +32,11 @@ TEST(LoadClassifier, BuildsTheModelOfBareWeights) {
 
 TEST(LoadClassifier, TakesNameAndImageSizeFromTheSettings) {
   Weights weights;
-  weights.tensors = state_dict(*filled_model(classifier_options("wfm_nano").depth(3).patch_size(4)));
-  EXPECT_NE(error_of([&] { classifier_options(weights, "w.pth"); })
-                .find("w.pth: weights of dimension 32, depth 3 and patch size 4, as none of "),
+  weights.tensors =
+      state_dict(*filled_model(classifier_options("wfm_nano").depth(3).patch_size(4)));
+  EXPECT_NE(error_of([&] {
+              classifier_options(weights, "w.pth");
+            }).find("w.pth: weights of dimension 32, depth 3 and patch size 4, as none of "),
             std::string::npos);
   weights.settings = {{"MODEL.NAME", "wfm_nano"}, {"DATA.IMG_SIZE", "96"}};
   const auto options = classifier_options(weights, "w.pth");

@@ -10,7 +10,8 @@ TEST(OperatorDocs, HaveTheSchemaOfEveryOperator) {
   const auto page = read_file(WF_SOURCE_DIR "/docs/operators.md");
   int count = 0;
   for (const auto& name : c10::Dispatcher::singleton().getAllOpNames()) {
-    if (name.name.rfind("wf::", 0) != 0 || name.name.find("_backward") != std::string::npos) continue;
+    if (name.name.rfind("wf::", 0) != 0 || name.name.find("_backward") != std::string::npos)
+      continue;
     const auto schema = c10::Dispatcher::singleton().findSchema(name);
     ASSERT_TRUE(schema) << name.name;
     EXPECT_NE(page.find("`" + c10::toString(schema->schema()) + "`"), std::string::npos)

@@ -1,7 +1,7 @@
 // Dependencies point left only:
-//   core ← {serialization, config} · core ← ops ← nn · {nn, serialization} ← models · ops ← kernels · core ← runtime
-//   {core, config} ← diffusion
-//   {runtime, config, models, data, optim, dist, diffusion} ← engine ← checkpoint ← tools
+//   core ← {serialization, config} · core ← ops ← nn · {nn, serialization} ← models · ops ← kernels
+//   · core ← runtime {core, config} ← diffusion {runtime, config, models, data, optim, dist,
+//   diffusion} ← engine ← checkpoint ← tools
 
 #include "support/sources.h"
 

@@ -31,7 +31,8 @@ AUG: {MIXUP: 0, CUTMIX: 0, AUTO_AUGMENT: none, COLOR_JITTER: 0, REPROB: 0}
   }
   Finished train(Words words) const {
     words.insert(words.begin(), program("wf_train"));
-    for (const auto& word : {"--data-path", data_.c_str(), "--output", out_.c_str(), "--device", "cpu"}) {
+    for (const auto& word :
+         {"--data-path", data_.c_str(), "--output", out_.c_str(), "--device", "cpu"}) {
       words.push_back(word);
     }
     return run(words);
@@ -88,7 +89,8 @@ TEST_F(SavedModel, OfTheReferenceImplementationToo) {
 }
 
 TEST_F(SavedModel, OfBareWeightsIsRecognizedByItsShapes) {
-  const auto bare = folder_ / "bare.pth", published = golden_path("checkpoints/published_trainer.pth");
+  const auto bare = folder_ / "bare.pth",
+             published = golden_path("checkpoints/published_trainer.pth");
   ASSERT_EQ(run({program("wf_convert"), published, bare, "--weights-only"}).code, 0);
   const auto end = infer({bare, image_});
   ASSERT_EQ(end.code, 0) << end.err;
@@ -102,9 +104,10 @@ TEST_F(SavedModel, OfOtherClassesIsWarnedOfWhenItIsFineTuned) {
   std::filesystem::rename(data_ + "/val/level", data_ + "/val/oblique");
   const auto end = train({"--cfg", cfg_, "--tag", "second", "--pretrained", checkpoint_});
   ASSERT_EQ(end.code, 0) << end.err;
-  EXPECT_NE(end.err.find("ckpt_epoch_1.pth: trained on other classes: class 0 was 'level' and is now "
-                         "'oblique'; the head is loaded with the other weights"),
-            std::string::npos)
+  EXPECT_NE(
+      end.err.find("ckpt_epoch_1.pth: trained on other classes: class 0 was 'level' and is now "
+                   "'oblique'; the head is loaded with the other weights"),
+      std::string::npos)
       << end.err;
 }
 

@@ -140,7 +140,8 @@ TEST_F(WfTrainMessages, ACommandThatIsRefusedLeavesNoRunDirectory) {
 TEST(Programs, ListTheModels) {
   const auto end = run({program("wf_train"), "--list-models"});
   EXPECT_EQ(end.code, 0) << end.err;
-  EXPECT_NE(end.out.find("\nwfm_tiny    wfm            192    17    16     224\n"), std::string::npos)
+  EXPECT_NE(end.out.find("\nwfm_tiny    wfm            192    17    16     224\n"),
+            std::string::npos)
       << end.out;
   EXPECT_NE(end.out.find("\ndit_b_8 "), std::string::npos) << end.out;
 }

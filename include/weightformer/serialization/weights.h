@@ -22,7 +22,7 @@ struct Weights {
   TensorMap tensors;
   std::vector<std::string> classes;  ///< names of the outputs; empty when the file has none
   std::string source_key;  ///< key in the file: "model", "model_ema"; empty: at the top level
-  Settings settings;  ///< what they were trained with: "MODEL.NAME", "DATA.IMG_SIZE"
+  Settings settings;       ///< what they were trained with: "MODEL.NAME", "DATA.IMG_SIZE"
   std::shared_ptr<MappedFile> file;
   std::vector<ChecksummedRange> checksums = {};  ///< in the file, not verified yet
   bool has_ema = false;                          ///< the file has trained weights and EMA weights

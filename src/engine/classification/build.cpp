@@ -151,8 +151,8 @@ TaskSetup build_classification(const Config& config, const TaskRequest& request)
   if (request.train) augmentation = build_train_transform(config);  // a bad one costs no listing
   const auto [train_set, dataset] = open_sets(config, request, options.classes);
   const auto count = static_cast<int64_t>(dataset->classes().size());
-  const auto images = train_set ? str(train_set->size(), " training and ", dataset->size())
-                                : str(dataset->size());
+  const auto images =
+      train_set ? str(train_set->size(), " training and ", dataset->size()) : str(dataset->size());
   log::info("{}: {} classes, {} validation images", source.path, count, images);
   WF_CHECK(count == config.model.num_classes, source.path, " has ", count,
            " classes and MODEL.NUM_CLASSES is ", config.model.num_classes,

@@ -42,7 +42,8 @@ TEST(SplitDataset, IsAFunctionOfTheSeed) {
 TEST(SplitDataset, LeavesNoClassWithoutTrainingImages) {
   const auto small = split_dataset(std::make_shared<ToyDataset>(4, 8), 0.9, 0);
   EXPECT_EQ(small.train->size(), 2);
-  const auto single = split_dataset(std::make_shared<ToyDataset>(2, 8), 0.5, 0);  // one of each class
+  const auto single =
+      split_dataset(std::make_shared<ToyDataset>(2, 8), 0.5, 0);  // one of each class
   EXPECT_EQ(single.train->size(), 2);
   EXPECT_EQ(single.held_out->size(), 0);
 }
