@@ -30,7 +30,7 @@ TEST_F(WfPack, KeepsAllBytesUnlessASideIsGiven) {
   ASSERT_EQ(end.code, 0) << end.err;
   EXPECT_TRUE(has(end.out, "7 images in 2 classes, 0 of them reduced")) << end.out;
   const auto listed = run({program("wf_pack"), "--list", packed_});
-  EXPECT_TRUE(has(listed.out, "level/broken.jpg\tlevel\t13\n")) << listed.out;
+  EXPECT_TRUE(has(listed.out, "level/broken.jpg\tlevel\t12\n")) << listed.out;
   EXPECT_TRUE(has(listed.out, "upright/0.png\tupright\t")) << listed.out;
 }
 

@@ -101,7 +101,7 @@ std::pair<double, int> cost_of_reducing(const Encoded& file, int share) {
 
 TEST(Picture, AReducedDecodeKeepsTheToleranceThatItsHeaderStates) {
   std::vector<Encoded> photos;
-  for (const char* name : {"rgb_420.jpg", "rgb_444_progressive.jpg", "gray.jpg", "cmyk.jpg"}) {
+  for (const char* name : {"rgb_420.jpg", "rgb_444_progressive.jpg", "grey.jpg", "cmyk.jpg"}) {
     photos.push_back(read_file(WF_GOLDEN_DIR "/images/" + std::string(name)));
   }
   photos.push_back(as_jpeg(made_photo(611, 803, 4)));
