@@ -13,7 +13,7 @@ namespace wf {
 
 struct InferArguments {
   std::string weights;              ///< .pth, .safetensors or a checkpoint
-  std::string model, cfg;           ///< what says otherwise than the weights; may be empty
+  std::string model, cfg;           ///< override the settings in the weights; may be empty
   std::string input, output;        ///< a tensor in, a tensor out
   std::vector<std::string> images;  ///< or images and directories of them
   std::vector<std::string> opts;

@@ -7,7 +7,7 @@
 
 namespace wf {
 
-/// `otherwise` with what `saved` says. Keys and values that are unknown here, as in a file of the
+/// `otherwise`, overlaid by `saved`. Keys and values that are unknown here, as in a file of the
 /// reference implementation, are left out.
 Config config_in(const Settings& saved, Config otherwise);
 

@@ -7,7 +7,8 @@
 namespace wf {
 
 /// The configuration in a checkpoint, nested dicts (also yacs' CfgNode) of plain values, by dotted
-/// keys. What lies deeper or is longer than any configuration is left out: a file decides both.
+/// keys. Levels, keys and text beyond those of any real configuration are dropped,
+/// since the file may be malicious.
 Settings flat_settings(const pickle::Value& tree);
 
 }  // namespace wf

@@ -293,7 +293,7 @@ LoadReport load_weights(torch::nn::Module& module, Weights&& weights, const std:
              head_mismatch ? str(": the weights are of ", tensor.size(0),
                                  " classes; set that number (MODEL.NUM_CLASSES, num_classes()), "
                                  "or fine-tune with wf_train --pretrained")
-                           : "; is it of the model that was asked for (MODEL.NAME, --model)?");
+                           : "; are they the weights of this model (MODEL.NAME, --model)?");
     copies.push_back({own->second, tensor});
   }
   WF_CHECK(!copies.empty(), source, ": contains no tensor of this model");

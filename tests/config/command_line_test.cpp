@@ -74,7 +74,7 @@ TEST_F(CommandLineTest, AFlagThatIsAKeyIsAnsweredWithTheKey) {
       {"--drop_path=0.1", "did you mean --opts MODEL.DROP_PATH_RATE VALUE?"},
       {"--batch", "did you mean --batch-size?"},
       {"--bacth-size", "did you mean --batch-size?"},
-      {"--list-models", "--help lists the flags"},
+      {"--no-such-thing", "--help lists the flags"},
   };
   for (const auto& [flag, answer] : cases) {
     const auto message = error({flag, "5"});

@@ -272,7 +272,7 @@ class LoaderStop : public ::testing::Test {
     options.stop_after = 0.3;
     return make(2, options, data_);
   }
-  // Whether the worker that hung has let go of the data, once it may go on.
+  // Whether the worker that hung has let go of the data, once it may continue.
   bool released() {
     gate_->open();
     for (int i = 0; i < 1000 && data_.use_count() > 1; ++i) {
@@ -316,7 +316,7 @@ TEST_F(LoaderStop, EndsTheWaitOfTheDestructor) {
   EXPECT_TRUE(released());
 }
 
-TEST_F(LoaderStop, LeavesBatchesThatComeAlone) {
+TEST_F(LoaderStop, DoesNotTouchBatchesThatArrive) {
   const auto plain = make(2, training());
   const auto expected = drain(*plain, 0);
   request_stop();

@@ -81,7 +81,7 @@ TEST_F(TrainerStop, SavesTheStateBeforeTheStepWhoseDataDoesNotCome) {
   }
   gate->open();
   clear_stop_request();
-  // Going on from there ends as an unbroken run does.
+  // Resuming from there ends as an unbroken run does.
   Trainer rest(run.state, run.task, *run.train, options);
   EXPECT_EQ(rest.run(), Outcome::finished);
   EXPECT_EQ(unbroken.trainer->run(), Outcome::finished);

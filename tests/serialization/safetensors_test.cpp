@@ -75,7 +75,7 @@ TEST(Safetensors, ADamagedFileGivesOneClearLine) {
       {std::string("\xff\xff\xff\xff\xff\xff\xff\x3f") + "{}", "claims a header of"},
       {with_header("[1]"), "not a JSON object"},
       {with_header("{\"x\": "), "not a JSON object"},
-      {with_header(std::string(100000, '[')), "not a JSON object"},
+      {with_header(std::string(100000, '[')), "nested deeper than 4 levels"},
       {with_header(R"({"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", "1234"),
        "tensor 'x': its data [0, 8) is outside"},
       {with_header(R"({"x":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}})", "12345678"),
@@ -88,6 +88,18 @@ TEST(Safetensors, ADamagedFileGivesOneClearLine) {
        "the shape is too large"},
       {with_header(R"({"x":{"dtype":"F32","shape":[2]}})", "12345678"), "data_offsets"},
       {with_header(R"({"x":7})"), "tensor 'x'"},
+      {with_header(R"({"x":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},)"
+                   R"("x":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})",
+                   "1"),
+       "a name is in its header twice"},
+      {with_header(R"({"x":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},)"
+                   R"("y":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}})",
+                   "123"),
+       "the data of its tensors overlap at byte 1"},
+      {with_header(R"({"x":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}})", "12"),
+       "the data of its tensors have a gap at byte 0"},
+      {with_header(R"({"x":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", "12"),
+       "1 bytes of no tensor at its end"},
       {with_header(R"({"__metadata__":{"a":1}})"), "metadata 'a' must be a string"},
   };
   for (const auto& [bytes, expected] : cases) {

@@ -20,7 +20,7 @@ class Gate {
     open_ = true;
     changed_.notify_all();
   }
-  /// Waits until somebody is held.
+  /// Waits until a thread is held.
   void wait_until_reached() {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return reached_; });

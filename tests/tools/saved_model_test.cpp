@@ -50,7 +50,8 @@ AUG: {MIXUP: 0, CUTMIX: 0, AUTO_AUGMENT: none, COLOR_JITTER: 0, REPROB: 0}
 
 TEST_F(SavedModel, IsEvaluatedWithoutAConfiguration) {
   const auto with = train({"--eval", "--resume", checkpoint_, "--cfg", cfg_, "--tag", "a"});
-  const auto without = train({"--eval", "--resume", checkpoint_, "--tag", "b"});
+  const auto without =
+      train({"--eval", "--resume", checkpoint_, "--batch-size", "8", "--tag", "b"});
   ASSERT_EQ(without.code, 0) << without.err;
   EXPECT_NE(with.out, "");
   EXPECT_EQ(without.out, with.out);

@@ -287,8 +287,10 @@ TEST_F(WfTrain, PublishedWeightsOfAnotherClassCountNeedPretrained) {
   };
   const auto refused = with("--resume");
   EXPECT_EQ(refused.code, 2) << refused.err;
-  EXPECT_NE(refused.err.find("[10] in the file and [2] in the model; wf_train --pretrained"),
-            std::string::npos)
+  EXPECT_NE(
+      refused.err.find(
+          "[10] in the file and [2] in the model: the weights are of 10 classes; set that number"),
+      std::string::npos)
       << refused.err;
   const auto taken = with("--pretrained");
   EXPECT_EQ(taken.code, 0) << taken.err;

@@ -22,7 +22,7 @@ struct LoaderOptions {
   /// Where batches are handed out. To a GPU they are copied while it computes on the one before.
   c10::Device device = c10::kCPU;
   bool pin_memory = true;  ///< for a GPU: page-locked batches, which can be copied meanwhile
-  double stop_after = 5;   ///< seconds that a wait may go on once the process is asked to stop
+  double stop_after = 5;   ///< seconds that a wait may last once the process is asked to stop
 };
 
 /// The process was asked to stop and a batch did not come in LoaderOptions::stop_after seconds: a

@@ -148,7 +148,7 @@ class Bmp {
     need(colors_ <= 256, "a palette of more than 256 colours");
     const size_t begin = after_header_, size = entry * colors_;
     need(bytes_.size() - begin >= size, "cut off in its palette");
-    // A file that says the pixels begin where the palette does means: after the palette.
+    // In a file whose pixels begin where its palette does, they follow the palette.
     if (begin_ == begin) begin_ += size;
     after_header_ += size;
     bool identity = true;

@@ -29,7 +29,7 @@ bool is_webp(std::string_view bytes) {
   return bytes.substr(0, 4) == "RIFF" && bytes.size() >= 12 && bytes.substr(8, 4) == "WEBP";
 }
 
-// OpenCV allocates by what the header says, so that is checked first.
+// OpenCV allocates what the header claims, so that is checked first.
 void check_png(std::string_view bytes, const std::string& name) {
   if (bytes.size() < 33) throw UnreadableImage(name + ": damaged PNG: cut off in its header");
   check_pixels(read_big(bytes, 16), read_big(bytes, 20), name);
@@ -45,7 +45,7 @@ void check_png(std::string_view bytes, const std::string& name) {
   }
 }
 
-// The chunks must fill the file as its header says; libwebp looks at that of the pixels alone.
+// The chunks must fill the file as its header claims; libwebp checks only the chunk of the pixels.
 void check_webp_chunks(std::string_view bytes, const std::string& name) {
   const uint64_t end = uint64_t{load_number<uint32_t>(bytes, 4)} + 8;
   uint64_t at = 12;
@@ -54,7 +54,8 @@ void check_webp_chunks(std::string_view bytes, const std::string& name) {
     at += 8 + size + size % 2;
   }
   if (at != end && at != end + 1) {  // the last byte of padding may be missing
-    throw UnreadableImage(name + ": damaged WebP: its chunks do not fill it as its header says");
+    throw UnreadableImage(name +
+                          ": damaged WebP: its chunks do not add up to the size in its header");
   }
 }
 

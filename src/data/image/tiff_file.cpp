@@ -157,7 +157,7 @@ void TiffFile::check_tags(std::string_view bytes) const {
   count(TIFFTAG_BITSPERSAMPLE, {1, l.samples});
   count(TIFFTAG_SAMPLEFORMAT, {1, l.samples});
   for (uint16_t tag : {TIFFTAG_PREDICTOR, TIFFTAG_ROWSPERSTRIP}) count(tag, {1});
-  // Samples that nothing is said of: PIL knows RGB with one of them.
+  // Extra samples of an unspecified kind: PIL knows RGB with one of them.
   const bool three = l.photometric == PHOTOMETRIC_RGB || l.photometric == PHOTOMETRIC_YCBCR ||
                      l.photometric == PHOTOMETRIC_CIELAB;
   const uint16_t colors = l.photometric == PHOTOMETRIC_SEPARATED ? 4 : three ? 3 : 1;

@@ -7,7 +7,8 @@
 namespace wf {
 
 struct SplitDataset {
-  std::shared_ptr<const Dataset> train, held_out;  ///< with the classes of the whole, in its order
+  std::shared_ptr<const Dataset> train,
+      held_out;  ///< with all classes, in the order of the data set
 };
 
 /// Holds out the part `fraction`, in (0, 1), of the images of each class, rounded, and of a class

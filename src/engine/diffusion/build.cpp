@@ -181,6 +181,9 @@ SamplingOptions sampling_options(const Config& config, c10::Device device) {
 }
 
 void check_diffusion(const Config& config) {
+  WF_CHECK(config.data.val_split == 0,
+           "DATA.VAL_SPLIT is for classification; without a validation set the validation loss of "
+           "image generation is that of training images");
   const auto& model = config.model;
   const auto patch = model.patch_size ? model.patch_size : dit_options(model.name).patch_size();
   const bool images = config.data.dataset != DatasetKind::latents;
@@ -189,9 +192,6 @@ void check_diffusion(const Config& config) {
   WF_CHECK(!images || config.diffusion.channels == 1 || config.diffusion.channels == 3,
            "DIFFUSION.CHANNELS ", config.diffusion.channels,
            ": images have 1 or 3; latents are named by DATA.DATASET latents");
-  WF_CHECK(config.data.val_split == 0,
-           "DATA.VAL_SPLIT is for classification; without a validation set the validation loss of "
-           "image generation is that of training images");
   make_process(process_options(config.diffusion));  // throws for settings that do not fit
   if (config.sample.every > 0) {
     make_solver(process_options(config.diffusion), sampling_options(config, c10::kCPU).solver);

@@ -56,7 +56,7 @@ def by_pillow(path):
         try:
             with Image.open(path) as image:
                 return np.asarray(image.convert("RGB"))
-        except Exception:  # whatever Pillow says of damaged files, of many types
+        except Exception:  # Pillow raises many types for damaged files
             return None
 
 
@@ -157,7 +157,7 @@ def main():
         valid = Comparison(arguments.probe, directory, damaged=False)
         valid.add(images, lambda name: by_pillow(directory / SAME[name]))
         valid.report("valid images")
-        # Raw pixels have no checksum: of files that Pillow cannot read, nobody knows what is right.
+        # Raw pixels have no checksum: for files that Pillow cannot read there is no reference.
         sources = [image for image in images if image[0] not in SAME]
         damaged = Comparison(arguments.probe, directory, damaged=True)
         mutants = image_corpus.mutants(sources, arguments.seed)

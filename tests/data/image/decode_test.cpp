@@ -213,7 +213,7 @@ TEST(Decode, AFileOfATebibyteIsNamedWithItsSize) {
   }
 }
 
-TEST(Decode, APictureCutAnywhereIsNeverDecodedInSilence) {
+TEST(Decode, AnImageTruncatedAnywhereIsNeverDecodedSilently) {
   std::string bytes;
   {
     std::ifstream in(WF_GOLDEN_DIR "/images/odd_size_422.jpg", std::ios::binary);
