@@ -116,6 +116,11 @@ add_library(weightformer_trainer STATIC
   src/engine/diffusion/sampling.cpp
   src/engine/metadata.cpp
   src/engine/throughput.cpp
+  src/metrics/feature_statistics.cpp
+  src/metrics/frechet_distance.cpp
+  src/metrics/inception_score.cpp
+  src/metrics/kernel_distance.cpp
+  src/metrics/precision_recall.cpp
   src/runtime/stop_signal.cpp
   src/engine/distributed.cpp
   src/engine/console_observer.cpp
