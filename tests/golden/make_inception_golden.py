@@ -17,6 +17,10 @@ import torch
 from safetensors.torch import save_file
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
+from PIL import Image
+from pytorch_fid.fid_score import calculate_fid_given_paths
+from torch_fidelity import calculate_metrics
+
 SIZES = [(64, 64), (299, 299), (310, 256)]
 
 
@@ -73,9 +77,32 @@ with tempfile.TemporaryDirectory() as directory, torch.no_grad():
         out[f"tensorflow.{key}.spatial"] = spatial.pop()[:, :7].permute(0, 2, 3, 1).reshape(1, -1).contiguous()
         out[f"pytorch.{key}.pooled"] = reference(x.float() / 255)[0][:, :, 0, 0].contiguous()
 
+    # Whole programs on image files: 12 samples and 10 references: most of the same kind, the last
+    # samples dark, the last references bright.
+    for side, count, (height, width) in (("a", 12, (48, 48)), ("b", 10, (40, 64))):
+        os.mkdir(os.path.join(directory, side))
+        for i in range(count):
+            v = uniform_signed(f"{side}.{i}", (height, width, 3))
+            shift = 0 if i < count - 4 else -0.7 if side == "a" else 0.7
+            v = v * (1 - i / 16 if shift == 0 else 0.2) + shift
+            pixels = np.floor((v + 1) * 128).astype(np.uint8)
+            Image.fromarray(pixels).save(os.path.join(directory, side, f"{i:02}.png"))
+    paths = [os.path.join(directory, side) for side in "ab"]
+    figures = {"pytorch": {"fid": float(calculate_fid_given_paths(paths, 5, "cpu", 2048, 0))}}
+    found = calculate_metrics(input1=paths[0], input2=paths[1], cuda=False, cache=False, verbose=False,
+                              feature_extractor="inception-v3-compat",
+                              feature_extractor_weights_path=path, fid=True, isc=True, isc_splits=1,
+                              prc=True)
+    figures["tensorflow"] = {
+        "fid": found["frechet_inception_distance"], "inception_score": found["inception_score_mean"],
+        "precision": found["precision"], "recall": found["recall"]}
+
 here = os.path.join(os.path.dirname(os.path.abspath(__file__)), "inception")
 os.makedirs(here, exist_ok=True)
 about = {"sizes": SIZES, "shapes": {name: list(weights[name].shape) for name in names}}
 save_file(out, os.path.join(here, "features.safetensors"), {"about": json.dumps(about)})
+with open(os.path.join(here, "figures.json"), "w") as file:
+    json.dump(figures, file, indent=1)
+    file.write("\n")
 for name, t in out.items():
     print(name, tuple(t.shape), float(t.std()))
