@@ -27,6 +27,7 @@ set(wf_trainer_plain_sources
   src/config/key_search.cpp
   src/config/load.cpp
   src/config/values.cpp
+  src/core/inflate.cpp
   src/runtime/folder_lock.cpp
   src/data/sources/cifar.cpp
   src/data/sources/class_names.cpp
@@ -84,6 +85,7 @@ add_library(weightformer_trainer STATIC
   src/checkpoint/resume.cpp
   src/checkpoint/saved_checkpoints.cpp
   src/checkpoint/saved_config.cpp
+  src/core/npz.cpp
   src/data/batch_memory.cpp
   src/data/device_copy.cpp
   src/data/device_batch.cpp
@@ -122,8 +124,18 @@ add_library(weightformer_trainer STATIC
   src/engine/diffusion/sample_grid.cpp
   src/engine/diffusion/sample_run.cpp
   src/engine/diffusion/sampling.cpp
+  src/engine/fidelity/feature_set.cpp
+  src/engine/fidelity/figures.cpp
+  src/engine/fidelity/image_set.cpp
+  src/engine/fidelity/inception_network.cpp
   src/engine/metadata.cpp
   src/engine/throughput.cpp
+  src/metrics/feature_statistics.cpp
+  src/metrics/frechet_distance.cpp
+  src/metrics/inception_score.cpp
+  src/metrics/kernel_distance.cpp
+  src/metrics/precision_recall.cpp
+  src/metrics/statistics_file.cpp
   src/runtime/stop_signal.cpp
   src/engine/distributed.cpp
   src/engine/console_observer.cpp
@@ -146,7 +158,8 @@ target_link_libraries(weightformer_trainer
   PRIVATE ${OpenCV_LIBS} JPEG::JPEG TIFF::TIFF ZLIB::ZLIB yaml-cpp spdlog::spdlog)
 wf_target_options(weightformer_trainer PCH REUSE)
 
-set(WF_PROGRAMS wf_train wf_infer wf_convert wf_prepare wf_report wf_pack wf_sample wf_scale)
+set(WF_PROGRAMS wf_train wf_infer wf_convert wf_prepare wf_report wf_pack wf_sample wf_scale
+  wf_fid)
 foreach(tool ${WF_PROGRAMS})
   add_executable(${tool} tools/${tool}.cpp)
   target_include_directories(${tool} PRIVATE ${WF_INTERNAL_INCLUDES})
@@ -155,6 +168,8 @@ foreach(tool ${WF_PROGRAMS})
   wf_target_options(${tool} PCH REUSE)
 endforeach()
 target_sources(wf_convert PRIVATE tools/convert_listing.cpp tools/convert_warning.cpp)
+target_sources(wf_fid PRIVATE tools/fid_compare.cpp tools/fid_explain.cpp tools/fid_inputs.cpp
+  tools/fid_network.cpp tools/image_files.cpp)
 target_sources(wf_infer PRIVATE tools/image_files.cpp tools/infer_images.cpp tools/infer_tensors.cpp)
 target_sources(wf_pack PRIVATE tools/pack_contents.cpp)
 target_sources(wf_prepare PRIVATE tools/fashion_mnist.cpp)

@@ -3,13 +3,12 @@
 #include "weightformer/core/check.h"
 
 #include "core/checksum.h"
+#include "core/inflate.h"
 #include "core/zip_archive.h"
 #include "data/image/decode.h"
 #include "data/sources/class_names.h"
 #include "data/sources/listing.h"
 #include "runtime/log.h"
-
-#include <zlib.h>
 
 #include <algorithm>
 #include <charconv>
@@ -28,7 +27,6 @@ namespace {
 
 constexpr int32_t kMostClasses = 1'000'000;       // more means that the file is not a map
 constexpr uint64_t kLargest = uint64_t{1} << 30;  // larger than any image
-constexpr uint64_t kMostDeflate = 1032;           // maximum expansion of deflate
 
 // The path and the label of a line.
 std::pair<std::string_view, int32_t> parse_line(std::string_view line, const std::string& where) {
@@ -50,22 +48,6 @@ std::string_view folder_of(std::string_view path) {
   return slash == std::string_view::npos ? std::string_view() : path.substr(0, slash);
 }
 
-struct EndInflate {
-  void operator()(z_stream* stream) const { ::inflateEnd(stream); }
-};
-
-// Whether `in` unpacks to exactly out.size() bytes.
-bool inflate_to(std::string_view in, std::string& out) {
-  z_stream stream{};
-  if (::inflateInit2(&stream, -MAX_WBITS) != Z_OK) return false;  // negative: no zlib header
-  const std::unique_ptr<z_stream, EndInflate> cleanup(&stream);
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(in.data()));
-  stream.avail_in = static_cast<uInt>(in.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  return ::inflate(&stream, Z_FINISH) == Z_STREAM_END && stream.avail_out == 0;
-}
-
 // The checks that need no unpacking.
 std::string_view stored_bytes(std::string_view zip, const ZipEntry& entry,
                               const std::string& name) {
@@ -77,7 +59,7 @@ std::string_view stored_bytes(std::string_view zip, const ZipEntry& entry,
   const auto data = zip_data(zip, entry);
   need(data.has_value(), "its location in the archive is invalid");
   need(entry.stored <= kLargest && entry.size <= kLargest, "larger than 1 GiB");
-  need(entry.method == 8 ? entry.size / kMostDeflate <= entry.stored : entry.size == entry.stored,
+  need(entry.method == 8 ? entry.size / kMostDeflated <= entry.stored : entry.size == entry.stored,
        "the two sizes in the archive's directory contradict each other");
   return *data;
 }
@@ -93,7 +75,7 @@ Encoded read_entry(const std::shared_ptr<const MappedFile>& archive, const ZipEn
   std::shared_ptr<const void> owner = archive;
   if (entry.method == 8) {
     const auto unpacked = std::make_shared<std::string>(entry.size, '\0');
-    if (!inflate_to(bytes, *unpacked)) {
+    if (!inflate_to(bytes, unpacked->data(), unpacked->size())) {
       throw UnreadableImage(name + ": damaged in the archive (it does not unpack)");
     }
     bytes = *unpacked;

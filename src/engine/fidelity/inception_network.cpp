@@ -1,0 +1,61 @@
+#include "engine/fidelity/feature_network.h"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+
+namespace wf {
+namespace {
+
+class InceptionNetwork : public FeatureNetwork {
+ public:
+  InceptionNetwork(Inception model, InceptionInput input, const std::string& weights,
+                   c10::Device device)
+      : model_(std::move(model)),
+        input_(input),
+        device_(device),
+        settings_{{"network", "inception-v3-2015-12-05"},
+                  {"weights", weights},
+                  {"input", to_string(input)}} {
+    model_->eval();
+    model_->fold_norms();
+  }
+
+  ImageFeatures features(const std::vector<at::Tensor>& images) override {
+    const torch::InferenceMode inference;
+    const auto out = model_->forward(batch(images));
+    const auto logits = model_->logits(out.pooled);
+    return {out.pooled.cpu(), out.spatial.cpu(), logits.cpu()};
+  }
+  int64_t dim() const override { return 2048; }
+  int64_t spatial_dim() const override { return 2023; }
+  std::string distance() const override { return "FID"; }
+  const Settings& settings() const override { return settings_; }
+
+ private:
+  at::Tensor batch(const std::vector<at::Tensor>& images) const {
+    const bool same = std::all_of(images.begin(), images.end(), [&](const at::Tensor& image) {
+      return image.sizes() == images.front().sizes();
+    });
+    if (same) return inception_input(torch::stack(images).to(device_), input_);
+    std::vector<at::Tensor> inputs;
+    for (const auto& image : images) {
+      inputs.push_back(inception_input(image.unsqueeze(0).to(device_), input_));
+    }
+    return torch::cat(inputs);
+  }
+
+  Inception model_;
+  InceptionInput input_;
+  c10::Device device_;
+  Settings settings_;
+};
+
+}  // namespace
+
+std::unique_ptr<FeatureNetwork> inception_network(Inception model, InceptionInput input,
+                                                  const std::string& weights, c10::Device device) {
+  return std::make_unique<InceptionNetwork>(std::move(model), input, weights, device);
+}
+
+}  // namespace wf

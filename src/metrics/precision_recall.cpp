@@ -1,0 +1,71 @@
+#include "metrics/precision_recall.h"
+
+#include "weightformer/core/check.h"
+
+#include <torch/torch.h>
+
+#include <vector>
+
+namespace wf {
+namespace {
+
+constexpr int64_t kRows = 1000;  // of a tile of distances
+
+// Features with what their distances are made of.
+struct Points {
+  at::Tensor x;        // [N, D]
+  at::Tensor squares;  // [N]
+};
+
+// Moved by `origin`, since |a|² + |b|² - 2ab loses digits where the features lie far from 0.
+Points points(const at::Tensor& features, const at::Tensor& origin) {
+  const auto x = features - origin;
+  return {x, x.square().sum(1)};
+}
+
+// Squared distances of rows [begin, begin + kRows) of `a` to all of `b`.
+at::Tensor tile(const Points& a, int64_t begin, const Points& b) {
+  const auto rows = a.x.slice(0, begin, begin + kRows);
+  const auto own = a.squares.slice(0, begin, begin + kRows).unsqueeze(1);
+  return at::addmm(own + b.squares, rows, b.x.t(), 1, -2).clamp_min_(0);
+}
+
+at::Tensor radii(const Points& set, int64_t neighbors) {
+  std::vector<at::Tensor> found;
+  for (int64_t i = 0; i < set.x.size(0); i += kRows) {
+    auto distances = tile(set, i, set);
+    // The nearest is the point itself, at 0 but for rounding.
+    distances.diagonal(i).zero_();
+    found.push_back(std::get<0>(distances.kthvalue(neighbors + 1, 1)));
+  }
+  return torch::cat(found);
+}
+
+// The share of `points` in the manifold of `set`.
+double share_inside(const Points& points, const Points& set, const at::Tensor& radii) {
+  int64_t inside = 0;
+  for (int64_t i = 0; i < points.x.size(0); i += kRows) {
+    inside += (tile(points, i, set) <= radii).any(1).sum().item<int64_t>();
+  }
+  return static_cast<double>(inside) / static_cast<double>(points.x.size(0));
+}
+
+}  // namespace
+
+PrecisionRecall precision_recall(const at::Tensor& samples, const at::Tensor& reference,
+                                 int64_t neighbors) {
+  WF_CHECK(samples.dim() == 2 && reference.dim() == 2 && samples.size(1) == reference.size(1) &&
+               samples.scalar_type() == reference.scalar_type(),
+           "precision and recall: expected [M, D] and [N, D] of one dtype, got ", samples.sizes(),
+           " and ", reference.sizes());
+  WF_CHECK(neighbors > 0 && samples.size(0) > neighbors && reference.size(0) > neighbors,
+           "precision and recall: ", neighbors, " neighbors need at least ", neighbors + 1,
+           " images on each side, got ", samples.size(0), " and ", reference.size(0));
+  const at::NoGradGuard no_grad;
+  const auto origin = reference.mean(0);
+  const auto ours = points(samples, origin), theirs = points(reference, origin);
+  return {share_inside(ours, theirs, radii(theirs, neighbors)),
+          share_inside(theirs, ours, radii(ours, neighbors))};
+}
+
+}  // namespace wf

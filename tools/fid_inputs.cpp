@@ -1,0 +1,97 @@
+#include "fid_inputs.h"
+
+#include "weightformer/core/check.h"
+
+#include "core/npz.h"
+#include "core/registry.h"
+#include "core/text.h"
+#include "image_files.h"
+#include "runtime/log.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <thread>
+
+namespace wf {
+namespace {
+
+std::unique_ptr<ImageSet> open_images(const std::string& path) {
+  if (ends_with(path, ".npz")) return image_array(path);
+  std::vector<std::string> files;
+  for (auto& file : image_files({path})) files.push_back(std::move(file.path));
+  return image_set(std::move(files));
+}
+
+FeatureSet extract(const std::string& role, const ImageSet& images, const FidRequest& request,
+                   const FigureSelection& selection, FeatureNetwork& network) {
+  FeatureSetOptions options;
+  options.batch_size = request.batch_size;
+  options.threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  options.keep_features = selection.needs_features();
+  options.keep_logits = selection.inception_score && role == "samples";
+  options.progress = [&](int64_t done, int64_t all) {
+    log::status(fmt::format("{}: {} of {} images", role, done, all));
+  };
+  auto set = extract_features(images, network, options);
+  log::status("");
+  log::info("{}: {} images, {:.1f} images/s", role, images.size(), set.images_per_s);
+  if (set.gray) {
+    log::warning("{}: all images are gray, repeated over R, G and B; compare them with gray ones",
+                 role);
+  }
+  return set;
+}
+
+// Of those that write_statistics() was given.
+Settings network_settings(const Settings& all) {
+  Settings out;
+  for (const auto& setting : all) {
+    if (setting.first == "network" || setting.first == "weights" || setting.first == "input") {
+      out.push_back(setting);
+    }
+  }
+  return out;
+}
+
+// Of images that were seen now.
+void compute(FidSide& side, const std::string& role, const std::string& path,
+             const FidRequest& request, const FigureSelection& selection, FeatureNetwork& network) {
+  const auto images = open_images(path);
+  auto set = extract(role, *images, request, selection, network);
+  side.count = images->size();
+  side.settings.emplace_back(str(role, " size"), str(set.width, "x", set.height));
+  if (!side.set.pooled.mean.defined()) {
+    side.made_with = network.settings();
+    side.set.pooled = set.pooled.whole().statistics();
+    if (set.spatial) side.set.spatial = set.spatial->whole().statistics();
+  }
+  side.set.features = std::move(set);
+}
+
+}  // namespace
+
+FidSide open_side(const std::string& role, const std::string& path, const FidRequest& request,
+                  const FigureSelection& selection,
+                  const std::function<FeatureNetwork&()>& network) {
+  FidSide side;
+  side.settings = {{role, path}};
+  const bool archive = ends_with(path, ".npz");
+  const bool statistics = archive && has_statistics(path);
+  if (statistics) {
+    auto file = read_statistics(path);
+    side.set.pooled = file.pooled;
+    side.set.spatial = file.spatial;
+    side.count = file.pooled.count;
+    side.made_with = network_settings(file.settings);
+  }
+  const bool images = !statistics || NpzFile(path).has("arr_0");
+  if (!statistics || (images && selection.needs_features() && !request.weights.empty())) {
+    compute(side, role, path, request, selection, network());
+  }
+  side.settings.emplace_back(str(role, " images"), side.count ? str(side.count) : "unknown");
+  return side;
+}
+
+}  // namespace wf
