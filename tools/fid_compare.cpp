@@ -29,7 +29,7 @@ void print(const std::vector<Figure>& figures) {
 }
 
 void write_result(const std::string& path, const std::vector<Figure>& figures,
-                  const Settings& settings) {
+                  const FidelitySettings& settings) {
   nlohmann::ordered_json json{{"figures", nlohmann::ordered_json::object()}, {"settings", {}}};
   for (const auto& figure : figures) json["figures"][figure.key] = figure.value;
   for (const auto& [name, value] : settings) json["settings"][name] = value;

@@ -16,7 +16,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 struct Result {
-  Settings settings;
+  FidelitySettings settings;
   std::vector<std::pair<std::string, double>> figures;
 };
 

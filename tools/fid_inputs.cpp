@@ -45,8 +45,8 @@ FeatureSet extract(const std::string& role, const ImageSet& images, const FidReq
 }
 
 // Of those that write_statistics() was given.
-Settings network_settings(const Settings& all) {
-  Settings out;
+FidelitySettings network_settings(const FidelitySettings& all) {
+  FidelitySettings out;
   for (const auto& setting : all) {
     if (setting.first == "network" || setting.first == "weights" || setting.first == "input") {
       out.push_back(setting);

@@ -24,9 +24,9 @@ std::unique_ptr<FeatureNetwork> load_feature_network(const FidRequest& request);
 /// One side of the comparison, with what is in force there.
 struct FidSide {
   ComparedSet set;
-  Settings settings;   ///< "samples": …, for the result
-  Settings made_with;  ///< FeatureNetwork::settings() behind `set`; empty: not known
-  int64_t count = 0;   ///< images; 0: not known
+  FidelitySettings settings;   ///< "samples": …, for the result
+  FidelitySettings made_with;  ///< FeatureNetwork::settings() behind `set`; empty: not known
+  int64_t count = 0;           ///< images; 0: not known
 };
 
 /// Reads the statistics at `path`, or computes the features of its images in `network`, or both

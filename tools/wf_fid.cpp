@@ -37,7 +37,7 @@ int main(int argc, char** argv) {
     if (!explained.empty()) return explain_results(explained[0], explained[1]);
     WF_CHECK(
         !request.samples.empty() && (!request.reference.empty() || !request.statistics.empty()),
-        "give two sets of images, or one and --save-stats FILE; --help says more");
+        "give two sets of images, or one and --save-stats FILE; see --help");
     return compare_sets(request);
   });
 }

@@ -75,7 +75,7 @@ NpzFile::Bytes NpzFile::unpack(const std::string& name) const {
   need(entry->method == 0 || entry->method == 8,
        "is packed by a method other than store and deflate");
   const auto stored = zip_data(file_->bytes(), *entry);
-  need(stored.has_value(), "is not where the archive's directory says; copy the file again");
+  need(stored.has_value(), "has an invalid location in the archive; copy the file again");
   need(entry->method == 8 ? entry->size / kMostDeflated <= entry->stored
                           : entry->size == entry->stored,
        "has two sizes in the archive's directory that contradict each other");

@@ -17,7 +17,7 @@ struct FeatureStatistics {
 };
 
 /// Sums over feature vectors: the count, the vectors, their outer products. Sums of parts add up to
-/// the sums of the whole, so that any number of ranks can share the work and memory does not grow
+/// the sums of all, so that any number of ranks can share the work and memory does not grow
 /// with the number of images (34 MB for 2,048 features).
 class FeatureSums {
  public:

@@ -15,7 +15,7 @@ namespace {
 
 constexpr const char* kSettings = "settings.txt";
 
-const std::string* value_of(const Settings& settings, const std::string& name) {
+const std::string* value_of(const FidelitySettings& settings, const std::string& name) {
   for (const auto& [key, value] : settings) {
     if (key == name) return &value;
   }
@@ -35,8 +35,8 @@ FeatureStatistics read_gaussian(const NpzFile& file, const std::string& suffix) 
   return out;
 }
 
-Settings parse_settings(const std::string& text) {
-  Settings out;
+FidelitySettings parse_settings(const std::string& text) {
+  FidelitySettings out;
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
     const auto colon = line.find(": ");
@@ -47,7 +47,7 @@ Settings parse_settings(const std::string& text) {
 
 }  // namespace
 
-std::vector<std::string> differences(const Settings& a, const Settings& b) {
+std::vector<std::string> differences(const FidelitySettings& a, const FidelitySettings& b) {
   std::vector<std::string> out;
   for (const auto& [name, value] : a) {
     const auto* other = value_of(b, name);

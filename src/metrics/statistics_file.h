@@ -11,16 +11,16 @@
 namespace wf {
 
 /// What decides a figure, by name, in the order in which it is shown.
-using Settings = std::vector<std::pair<std::string, std::string>>;
+using FidelitySettings = std::vector<std::pair<std::string, std::string>>;
 
 /// One line of each name on which the two differ: "input: tensorflow / pytorch"; "-" where one has
 /// no such setting.
-std::vector<std::string> differences(const Settings& a, const Settings& b);
+std::vector<std::string> differences(const FidelitySettings& a, const FidelitySettings& b);
 
 struct StatisticsFile {
   FeatureStatistics pooled;                  ///< arrays mu, sigma
   std::optional<FeatureStatistics> spatial;  ///< arrays mu_s, sigma_s, for sFID
-  Settings settings;                         ///< empty in files of other programs
+  FidelitySettings settings;                 ///< empty in files of other programs
 };
 
 /// Whether the archive at `path` holds statistics (mu) and not only images.

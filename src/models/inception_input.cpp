@@ -23,7 +23,7 @@ struct Taps {
 };
 
 // Source: tensorflow/core/kernels/image_resizer_state.h and resize_bilinear_op.cc of TensorFlow 1:
-// position i of the result lies at i * in / out, computed in float32.
+// position i of the result is at i * in / out, computed in float32.
 Taps taps(int64_t in, const at::TensorOptions& options) {
   const float scale = static_cast<float>(in) / static_cast<float>(kSide);
   const auto at = torch::arange(kSide, options.dtype(torch::kFloat)) * scale;

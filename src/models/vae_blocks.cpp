@@ -84,7 +84,7 @@ VaeStageImpl::VaeStageImpl(int64_t in, int64_t out, int64_t layers, int64_t grou
 at::Tensor VaeStageImpl::forward(at::Tensor x) {
   for (const auto& resnet : *resnets_) x = resnet->as<VaeResnetImpl>()->forward(x);
   if (resampling_ == VaeResampling::none) return x;
-  // Padding on the right and below alone, as in the original implementation.
+  // Padding only on the right and below, as in the original implementation.
   if (resampling_ == VaeResampling::down)
     return resample_->forward(at::constant_pad_nd(x, {0, 1, 0, 1}));
   return resample_->forward(at::upsample_nearest2d(x, {2 * x.size(2), 2 * x.size(3)}));

@@ -87,8 +87,7 @@ TEST_F(Npz, RefusesWhatIsTruncatedOrDamagedInOneLine) {
   auto stored = zip_bytes({{"mu.npy", npy(mu_)}});
   stored[stored.find("NUMPY") + 130] ^= 1;
   EXPECT_TRUE(has(says(stored), "CRC-32 does not match")) << says(stored);
-  EXPECT_TRUE(
-      has(says(zip_bytes({{"mu.npy", npy(mu_).substr(0, 100)}})), "mu: .npy file cut short"));
+  EXPECT_TRUE(has(says(zip_bytes({{"mu.npy", npy(mu_).substr(0, 100)}})), "truncated .npy file"));
 }
 
 TEST(Inflate, WantsExactlyTheSize) {

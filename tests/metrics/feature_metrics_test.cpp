@@ -80,7 +80,7 @@ TEST(KernelDistance, IsThatOfTorchFidelity) {
   EXPECT_EQ(whole.std, 0);
 }
 
-TEST(KernelDistance, OfSubsetsEstimatesThatOfTheWhole) {
+TEST(KernelDistance, OfSubsetsEstimatesThatOfAll) {
   const Sets sets;
   const auto subsets = kernel_distance(sets.a, sets.b, {400, 60, 1});
   EXPECT_NEAR(subsets.mean, polynomial_mmd2(sets.a, sets.b), 5 * subsets.std / 20);

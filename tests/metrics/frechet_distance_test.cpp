@@ -80,7 +80,7 @@ TEST(FrechetDistance, RefusesWhatIsNoGaussianInOneLine) {
   EXPECT_TRUE(has(says({a.mean, a.covariance[0]}), "expected a mean [D] and a covariance [D, D]"));
 }
 
-TEST(FeatureSums, OfPartsAddUpToThoseOfTheWhole) {
+TEST(FeatureSums, OfPartsAddUpToThoseOfAll) {
   const auto x = metric_features("a", 101, 12, 1.0);
   const auto whole = statistics_of(x);
   EXPECT_EQ(whole.count, 101);

@@ -72,7 +72,7 @@ TEST(Vae, InTilesComputesWhatDiffusersComputes) {
   const auto z = filled("input.tiled.z", {1, 4, 20, 11});
   const auto decoded = vae->decode(z, tiling);
   expect_close(decoded, file.tensors.at("tiled.decoded"), kTolerance, "decoded");
-  // Alone or in a batch, and not cut where one tile does.
+  // As a single image or in a batch, and not cut where one tile does.
   const auto batch = vae->decode(torch::cat({-z, z}), tiling);
   expect_close(batch[1], decoded[0], 1e-6, "in a batch");
   const auto small = filled("input.z", {1, 4, 8, 7});

@@ -47,8 +47,8 @@ struct VaePosterior {
 };
 
 /// How large images are cut, as diffusers does it: into tiles whose neighbors overlap by a quarter
-/// and are blended linearly. The tiles are a function of the size of the image alone. GroupNorm
-/// sees a tile and not the whole, so the result differs from that without tiles.
+/// and are blended linearly. The tiles are a function of the image size only. GroupNorm
+/// sees one tile instead of the image, so the result differs from that without tiles.
 struct VaeTiling {
   int64_t image_size = 512;  ///< side of a tile, pixels; a multiple of 4 * VaeImpl::reduction()
 };

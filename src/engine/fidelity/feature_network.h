@@ -31,7 +31,7 @@ class FeatureNetwork {
   /// What the Fréchet distance in these features is called: "FID".
   virtual std::string distance() const = 0;
   /// What two figures of it must agree on: network, weights, preprocessing.
-  virtual const Settings& settings() const = 0;
+  virtual const FidelitySettings& settings() const = 0;
 };
 
 /// The network of the FID. `weights` identifies the weights in the settings; `model` has them and

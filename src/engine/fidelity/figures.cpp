@@ -84,7 +84,7 @@ std::vector<Figure> compute_figures(const ComparedSet& samples, const ComparedSe
   return out;
 }
 
-Settings figure_settings() {
+FidelitySettings figure_settings() {
   const KernelDistanceOptions kid;
   return {{"inception score", str("chunks of ", kChunk, ", logits without bias")},
           {"precision and recall", str(kNeighbors, " neighbors, float32")},

@@ -40,6 +40,6 @@ std::vector<Figure> compute_figures(const ComparedSet& samples, const ComparedSe
                                     const FigureSelection& selection, const std::string& distance);
 
 /// How the figures were computed: chunks, neighbors, subsets.
-Settings figure_settings();
+FidelitySettings figure_settings();
 
 }  // namespace wf

@@ -30,7 +30,7 @@ class InceptionNetwork : public FeatureNetwork {
   int64_t dim() const override { return 2048; }
   int64_t spatial_dim() const override { return 2023; }
   std::string distance() const override { return "FID"; }
-  const Settings& settings() const override { return settings_; }
+  const FidelitySettings& settings() const override { return settings_; }
 
  private:
   at::Tensor batch(const std::vector<at::Tensor>& images) const {
@@ -48,7 +48,7 @@ class InceptionNetwork : public FeatureNetwork {
   Inception model_;
   InceptionInput input_;
   c10::Device device_;
-  Settings settings_;
+  FidelitySettings settings_;
 };
 
 }  // namespace
