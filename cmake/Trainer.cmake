@@ -46,7 +46,7 @@ set(wf_trainer_plain_sources
   src/data/sources/pack.cpp
   src/data/sources/packed_file.cpp
   src/data/sources/real_labels.cpp
-  src/data/image/picture.cpp
+  src/data/image/image_decoder.cpp
   src/data/image/pnm.cpp
   src/data/image/read_file.cpp
   src/data/image/tiff.cpp

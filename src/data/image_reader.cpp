@@ -1,7 +1,7 @@
 #include "data/image_reader.h"
 
 #include "data/batch_memory.h"
-#include "data/image/picture.h"
+#include "data/image/image_decoder.h"
 
 #include <ATen/ops/empty.h>
 
@@ -23,8 +23,8 @@ class ImageBatchBuilder : public BatchBuilder {
   }
 
   void read(int64_t slot, int64_t index, CounterRng rng) override {
-    Picture picture(dataset_.read(index), dataset_.name(index));
-    auto sample = transform_.sample(picture, rng);
+    ImageDecoder decoder(dataset_.read(index), dataset_.name(index));
+    auto sample = transform_.sample(decoder, rng);
     const int64_t at = slot * batch_.inputs.stride(0);
     if (bytes_) {
       write_planes(sample.image, batch_.inputs.data_ptr<uint8_t>() + at);

@@ -3,7 +3,7 @@
 #include "data/batch_memory.h"
 #include "data/device_copy.h"
 #include "data/image/decode.h"
-#include "data/image/picture.h"
+#include "data/image/image_decoder.h"
 #include "runtime/log.h"
 #include "runtime/stop_signal.h"
 

@@ -58,13 +58,13 @@ Image to_square(const ImageView& image, int side, Interpolation interpolation) {
 
 // The box resized to the side of the result; the filter does not read outside it, as in
 // torchvision.
-Image crop_and_resize(Picture& picture, const Box& box, const TransformOptions& options,
+Image crop_and_resize(ImageDecoder& decoder, const Box& box, const TransformOptions& options,
                       Interpolation interpolation) {
-  Picture::Part part;
+  ImageDecoder::Part part;
   if (options.fast_decode) {
-    part = picture.part(box, options.size, options.size);
+    part = decoder.part(box, options.size, options.size);
   } else {
-    const auto whole = picture.whole();
+    const auto whole = decoder.full();
     part.pixels = {whole.data + box.top * whole.stride + static_cast<size_t>(box.left) * 3,
                    whole.stride, box.height, box.width};
     part.box = whole_box(box.height, box.width);
@@ -77,16 +77,16 @@ Image crop_and_resize(Picture& picture, const Box& box, const TransformOptions& 
 }
 
 // The crop of a training image, size x size: the only step that reads the full image.
-Image random_crop(Picture& picture, const TransformOptions& options, Interpolation interpolation,
-                  CounterRng& rng) {
+Image random_crop(ImageDecoder& decoder, const TransformOptions& options,
+                  Interpolation interpolation, CounterRng& rng) {
   const int side = options.size, pad = options.crop_padding;
   if (side > kSmallSide) {
-    const Box box = random_resized_box(picture.height(), picture.width(), rng);
-    return crop_and_resize(picture, box, options, interpolation);
+    const Box box = random_resized_box(decoder.height(), decoder.width(), rng);
+    return crop_and_resize(decoder, box, options, interpolation);
   }
   const int top = static_cast<int>(rng.below(2 * pad + 1)) - pad;
   const int left = static_cast<int>(rng.below(2 * pad + 1)) - pad;
-  const auto image = picture.whole();
+  const auto image = decoder.full();
   if (image.height == side && image.width == side) return window(image, top, left, side);
   return window(to_square(image, side, interpolation), top, left, side);
 }
@@ -120,12 +120,12 @@ class Training : public Transform {
     if (policy_ && options.auto_augment.find("3a") == std::string::npos) options_.color_jitter = 0;
   }
   int size() const override { return options_.size; }
-  Sample sample(Picture& picture, CounterRng& rng) const override {
+  Sample sample(ImageDecoder& decoder, CounterRng& rng) const override {
     auto interpolation = options_.interpolation;
     if (options_.random_interpolation) {
       interpolation = rng.uniform() < 0.5 ? Interpolation::bilinear : Interpolation::bicubic;
     }
-    Sample out{random_crop(picture, options_, interpolation, rng), {}};
+    Sample out{random_crop(decoder, options_, interpolation, rng), {}};
     if (rng.uniform() < options_.hflip) flip_horizontally(out.image);
     if (policy_) (*policy_)(out.image, rng);
     if (options_.color_jitter > 0) jitter_colors(out.image, options_.color_jitter, rng);
@@ -142,8 +142,8 @@ class Evaluation : public Transform {
  public:
   explicit Evaluation(const TransformOptions& options) : options_(options) {}
   int size() const override { return options_.size; }
-  Sample sample(Picture& picture, CounterRng&) const override {
-    return {eval_crop(picture.whole(), options_), {}};
+  Sample sample(ImageDecoder& decoder, CounterRng&) const override {
+    return {eval_crop(decoder.full(), options_), {}};
   }
 
  private:
@@ -154,8 +154,8 @@ class CenterCrop : public Transform {
  public:
   explicit CenterCrop(const TransformOptions& options) : options_(options) {}
   int size() const override { return options_.size; }
-  Sample sample(Picture& picture, CounterRng& rng) const override {
-    Sample out{center_crop(picture.whole(), options_.size), {}};
+  Sample sample(ImageDecoder& decoder, CounterRng& rng) const override {
+    Sample out{center_crop(decoder.full(), options_.size), {}};
     if (rng.uniform() < options_.hflip) flip_horizontally(out.image);
     return out;
   }
@@ -167,8 +167,8 @@ class CenterCrop : public Transform {
 }  // namespace
 
 void Transform::operator()(const Image& image, CounterRng& rng, float* out) const {
-  Picture picture{ImageView(image)};
-  write_normalised(sample(picture, rng), out);
+  ImageDecoder decoder{ImageView(image)};
+  write_normalised(sample(decoder, rng), out);
 }
 
 void write_normalised(const Sample& sample, float* out) {

@@ -4,7 +4,7 @@
 
 #include "data/augment/random_erasing.h"
 #include "data/image/image.h"
-#include "data/image/picture.h"
+#include "data/image/image_decoder.h"
 #include "data/image/resize.h"
 
 #include <memory>
@@ -26,7 +26,7 @@ struct TransformOptions {
   bool crop = true;      ///< evaluation: resize to size * 256/224 and crop the center
   int crop_padding = 4;  ///< training on small images: zero padding before a random crop
   double hflip = 0.5;    ///< training: probability of a horizontal flip
-  /// Training: Picture::part() instead of a full decode. Evaluation always decodes in full.
+  /// Training: ImageDecoder::part() instead of a full decode. Evaluation always decodes in full.
   bool fast_decode = true;
   /// Training: bilinear or bicubic, drawn for each image, instead of `interpolation`.
   bool random_interpolation = false;
@@ -49,7 +49,7 @@ class Transform {
   virtual ~Transform() = default;
   virtual int size() const = 0;
   /// The size x size image. Thread-safe; random choices come only from `rng`.
-  virtual Sample sample(Picture& picture, CounterRng& rng) const = 0;
+  virtual Sample sample(ImageDecoder& decoder, CounterRng& rng) const = 0;
   /// Transforms a decoded image and writes its values: see write_normalized().
   void operator()(const Image& image, CounterRng& rng, float* out) const;
 };

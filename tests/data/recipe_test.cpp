@@ -214,7 +214,7 @@ TEST(RecipeFromConfig, NoneOfItChangesNothing) {
   config.aug.color_jitter = config.aug.reprob = config.aug.hflip = 0;
   config.aug.crop_padding = 0;
   const auto image = toy_picture(3, 16);
-  Picture picture{ImageView(image)};
+  ImageDecoder picture{ImageView(image)};
   CounterRng rng{1};
   const auto sample = build_train_transform(config)->sample(picture, rng);
   EXPECT_EQ(sample.image.pixels, image.pixels);
@@ -230,7 +230,7 @@ TEST(RecipeFromConfig, ColorJitterIsForNoPolicyAndForThreeAugment) {
     config.aug.reprob = config.aug.hflip = 0;
     config.aug.crop_padding = 0;
     const auto image = toy_picture(3, 16);
-    Picture picture{ImageView(image)};
+    ImageDecoder picture{ImageView(image)};
     CounterRng rng{1};
     return build_train_transform(config)->sample(picture, rng).image.pixels != image.pixels;
   };

@@ -36,7 +36,6 @@ const std::vector<std::pair<std::string, std::string>> kExceptions{
     {"CONTRIBUTING.md", "the demo's pictures"},
     {"tools/demo.sh", "pictures of its predictions"},
     {"src/engine/classification/evaluation_report.cpp", "class,pictures,right"},  // a file format
-    {"tests/fuzz/CMakeLists.txt", "wf_fuzz(picture"},                             // a class
 };
 
 const std::regex& unused_words() {
@@ -128,7 +127,7 @@ TEST(Vocabulary, PlantedWordsAreFound) {
   EXPECT_EQ(planted("// noise of deviation 2"), 1u);
   EXPECT_EQ(planted("// noise of standard deviation 2, drawn when the run resumes"), 0u);
   EXPECT_EQ(planted("const auto folder = picture.whole();  // a directory"), 0u);
-  EXPECT_EQ(planted("#include \"data/image/picture.h\""), 0u);
+  EXPECT_EQ(planted("#include \"data/image/image_decoder.h\""), 0u);
   EXPECT_EQ(found_in({split_lines("docs/a.md", "a file of its own\nNobody says it.")}).size(), 1u);
 }
 

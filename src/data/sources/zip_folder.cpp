@@ -17,7 +17,7 @@
 
 namespace wf {
 
-struct ZipFolder::Picture {
+struct ZipFolder::Item {
   ZipEntry entry;  // named as in the map; an invalid method when the archive lacks it
   int32_t label = 0;
   bool missing = false;
@@ -109,7 +109,7 @@ void ZipFolder::read_map(const std::string& map) {
     if (line.empty()) continue;
     auto [path, label] = parse_line(line, str(map, ":", number));
     if (path.front() == '/') path.remove_prefix(1);
-    Picture picture;
+    Item picture;
     picture.entry.name = path;
     picture.label = label;
     pictures_.push_back(picture);

@@ -36,14 +36,14 @@ class ZipFolder : public Dataset {
   Encoded read(int64_t i) const override;
 
  private:
-  struct Picture;
+  struct Item;
   void read_map(const std::string& map);
   void find_pictures(const std::string& map);
   void name_classes(std::vector<std::string> known, const std::string& map);
 
   std::shared_ptr<const MappedFile> archive_;
   std::string map_text_;  // contains the names of the images
-  std::vector<Picture> pictures_;
+  std::vector<Item> pictures_;
   std::unique_ptr<ReadAhead> read_ahead_;
 };
 

@@ -13,20 +13,20 @@ namespace wf {
 ///
 /// For a JPEG only the header is read at first. Every other format is decoded immediately, and a
 /// PPM of as_ppm() is used in place. All of this throws UnreadableImage, as decode_image() does.
-class Picture {
+class ImageDecoder {
  public:
   /// `name` is for messages.
-  Picture(Encoded encoded, std::string name);
+  ImageDecoder(Encoded encoded, std::string name);
   /// A decoded image, which must outlive this object.
-  explicit Picture(ImageView image);
-  ~Picture();
+  explicit ImageDecoder(ImageView image);
+  ~ImageDecoder();
 
   int height() const;
   int width() const;
 
   /// All pixels, exactly as from decode_image(). Valid until the next call, as is the result of
   /// part().
-  ImageView whole();
+  ImageView full();
 
   /// Some pixels of the image, possibly at reduced size, and the requested box in their
   /// coordinates.

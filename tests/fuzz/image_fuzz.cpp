@@ -1,5 +1,5 @@
 #include "data/image/decode.h"
-#include "data/image/picture.h"
+#include "data/image/image_decoder.h"
 #include "fuzz.h"
 
 #include <algorithm>
@@ -10,7 +10,7 @@ namespace {
 constexpr int64_t kSmall = 1 << 20;
 
 void decode(std::string_view bytes) {
-  wf::Picture picture({bytes, nullptr}, "fuzz");
+  wf::ImageDecoder picture({bytes, nullptr}, "fuzz");
   const int height = picture.height(), width = picture.width();
   if (int64_t{height} * width > kSmall) return;
   const wf::Box middle{height / 4, width / 4, std::max(1, height / 2), std::max(1, width / 2)};
@@ -21,7 +21,7 @@ void decode(std::string_view bytes) {
     }
   };
   read(picture.part(middle, std::max(1, height / 8), std::max(1, width / 8)).pixels);
-  read(picture.whole());
+  read(picture.full());
   volatile uint64_t seen = sum;
   (void)seen;
 }

@@ -1,4 +1,4 @@
-#include "data/image/picture.h"
+#include "data/image/image_decoder.h"
 
 #include "weightformer/core/random.h"
 
@@ -45,16 +45,16 @@ std::vector<std::pair<std::string, Encoded>> pictures() {
   return out;
 }
 
-TEST(Picture, KnowsItsSizeBeforeItIsDecoded) {
-  Picture picture(as_jpeg(made_photo(150, 173, 1)), "x");
+TEST(ImageDecoder, KnowsItsSizeBeforeItIsDecoded) {
+  ImageDecoder picture(as_jpeg(made_photo(150, 173, 1)), "x");
   EXPECT_EQ(picture.height(), 150);
   EXPECT_EQ(picture.width(), 173);
 }
 
-TEST(Picture, APartAtFullSizeHasThePixelsOfAFullDecode) {
+TEST(ImageDecoder, APartAtFullSizeHasThePixelsOfAFullDecode) {
   for (const auto& [name, file] : pictures()) {
-    Picture all(file, name), some(file, name);
-    const auto whole = copy_of(all.whole());
+    ImageDecoder all(file, name), some(file, name);
+    const auto whole = copy_of(all.full());
     EXPECT_EQ(whole.pixels, decode_image(file.bytes, name).pixels) << name;
     for (uint64_t i = 0; i < 40; ++i) {
       CounterRng rng{i};
@@ -70,8 +70,8 @@ TEST(Picture, APartAtFullSizeHasThePixelsOfAFullDecode) {
 
 // Mean and largest difference, in steps of 255, between a reduced and a full decode of `file`.
 std::pair<double, int> cost_of_reducing(const Encoded& file, int share) {
-  Picture all(file, "x"), some(file, "x");
-  const auto whole = all.whole();
+  ImageDecoder all(file, "x"), some(file, "x");
+  const auto whole = all.full();
   double mean = 0;
   int most = 0;
   constexpr int kBoxes = 6;
@@ -99,7 +99,7 @@ std::pair<double, int> cost_of_reducing(const Encoded& file, int share) {
   return {mean, most};
 }
 
-TEST(Picture, AReducedDecodeKeepsTheToleranceThatItsHeaderStates) {
+TEST(ImageDecoder, AReducedDecodeKeepsTheToleranceThatItsHeaderStates) {
   std::vector<Encoded> photos;
   for (const char* name : {"rgb_420.jpg", "rgb_444_progressive.jpg", "grey.jpg", "cmyk.jpg"}) {
     photos.push_back(read_file(WF_GOLDEN_DIR "/images/" + std::string(name)));
@@ -115,8 +115,8 @@ TEST(Picture, AReducedDecodeKeepsTheToleranceThatItsHeaderStates) {
   }
 }
 
-TEST(Picture, IsReducedOnlyWhenTheBoxIsLargeEnough) {
-  Picture picture(as_jpeg(made_photo(640, 640, 6)), "x");
+TEST(ImageDecoder, IsReducedOnlyWhenTheBoxIsLargeEnough) {
+  ImageDecoder picture(as_jpeg(made_photo(640, 640, 6)), "x");
   const auto rows = [&](int side) { return picture.part({0, 0, 640, 640}, side, 40).box.height; };
   EXPECT_EQ(rows(161), 640);
   EXPECT_EQ(rows(160), 320);
@@ -124,31 +124,31 @@ TEST(Picture, IsReducedOnlyWhenTheBoxIsLargeEnough) {
   EXPECT_EQ(rows(20), 160);
 }
 
-TEST(Picture, AFileThatWasCutOffIsFoundFromAnyPart) {
+TEST(ImageDecoder, AFileThatWasCutOffIsFoundFromAnyPart) {
   const auto file = as_jpeg(made_photo(200, 160, 7));
   for (size_t length = 0; length + 1 < file.bytes.size(); length += 61) {
     const std::string cut(file.bytes.substr(0, length));
-    EXPECT_THROW(Picture({cut, nullptr}, "cut").part({0, 0, 20, 20}, 20, 20), UnreadableImage)
+    EXPECT_THROW(ImageDecoder({cut, nullptr}, "cut").part({0, 0, 20, 20}, 20, 20), UnreadableImage)
         << length;
-    EXPECT_THROW(Picture({cut, nullptr}, "cut").whole(), UnreadableImage) << length;
+    EXPECT_THROW(ImageDecoder({cut, nullptr}, "cut").full(), UnreadableImage) << length;
   }
 }
 
-TEST(Picture, BytesAfterTheEndDoNoHarm) {
+TEST(ImageDecoder, BytesAfterTheEndDoNoHarm) {
   const auto file = as_jpeg(made_photo(100, 100, 8));
   const std::string longer = std::string(file.bytes) + std::string(5, '\0');
-  Picture picture({longer, nullptr}, "longer"), plain(file, "plain");
+  ImageDecoder picture({longer, nullptr}, "longer"), plain(file, "plain");
   const Box box{10, 10, 30, 30};
   EXPECT_EQ(copy_of(picture.part(box, 30, 30).pixels).pixels,
             copy_of(plain.part(box, 30, 30).pixels).pixels);
 }
 
-TEST(Picture, EveryDamagedImageIsNamedInOneLine) {
+TEST(ImageDecoder, EveryDamagedImageIsNamedInOneLine) {
   for (const auto& entry : std::filesystem::directory_iterator(WF_GOLDEN_DIR "/images_bad")) {
     const auto path = entry.path().string();
     try {
-      Picture picture(read_file(path), path);
-      picture.whole();
+      ImageDecoder picture(read_file(path), path);
+      picture.full();
       ADD_FAILURE() << path << " was decoded";
     } catch (const UnreadableImage& problem) {
       EXPECT_EQ(std::string(problem.what()).rfind(path + ": ", 0), 0u) << problem.what();
@@ -156,20 +156,20 @@ TEST(Picture, EveryDamagedImageIsNamedInOneLine) {
   }
 }
 
-TEST(Picture, APpmIsUsedInPlaceAndATruncatedOneIsDamaged) {
+TEST(ImageDecoder, APpmIsUsedInPlaceAndATruncatedOneIsDamaged) {
   const auto image = made_photo(11, 7, 9);
   const auto file = as_ppm(image);
-  Picture picture(file, "x");
-  const auto view = picture.whole();
+  ImageDecoder picture(file, "x");
+  const auto view = picture.full();
   EXPECT_EQ(reinterpret_cast<const char*>(view.data) + image.pixels.size(),
             file.bytes.data() + file.bytes.size());
   EXPECT_EQ(copy_of(view).pixels, image.pixels);
-  EXPECT_THROW(Picture({file.bytes.substr(0, file.bytes.size() - 1), nullptr}, "cut").whole(),
+  EXPECT_THROW(ImageDecoder({file.bytes.substr(0, file.bytes.size() - 1), nullptr}, "cut").full(),
                UnreadableImage);
 }
 
-TEST(Picture, ABoxOutsideIsAnError) {
-  Picture picture(as_jpeg(made_photo(20, 20, 1)), "x");
+TEST(ImageDecoder, ABoxOutsideIsAnError) {
+  ImageDecoder picture(as_jpeg(made_photo(20, 20, 1)), "x");
   EXPECT_THROW(picture.part({0, 0, 21, 20}, 4, 4), Error);
 }
 

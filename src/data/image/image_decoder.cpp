@@ -1,4 +1,4 @@
-#include "data/image/picture.h"
+#include "data/image/image_decoder.h"
 
 #include "weightformer/core/check.h"
 
@@ -37,8 +37,8 @@ std::optional<ImageView> plain_ppm(std::string_view bytes) {
 // mean of each block, would differ by another half.
 int eighths(const Box& box, int height, int width) {
   for (int n : {2, 4}) {
-    if (box.height * n >= 8 * Picture::kReduced * height &&
-        box.width * n >= 8 * Picture::kReduced * width) {
+    if (box.height * n >= 8 * ImageDecoder::kReduced * height &&
+        box.width * n >= 8 * ImageDecoder::kReduced * width) {
       return n;
     }
   }
@@ -47,12 +47,12 @@ int eighths(const Box& box, int height, int width) {
 
 }  // namespace
 
-struct Picture::Jpeg {
+struct ImageDecoder::Jpeg {
   wf::Jpeg file;
   Scratch pixels;
 };
 
-Picture::Picture(Encoded encoded, std::string name) : encoded_(std::move(encoded)) {
+ImageDecoder::ImageDecoder(Encoded encoded, std::string name) : encoded_(std::move(encoded)) {
   if (is_jpeg(encoded_.bytes)) {
     jpeg_.reset(new Jpeg{{encoded_.bytes, std::move(name)}, {}});
   } else if (const auto ppm = plain_ppm(encoded_.bytes)) {
@@ -63,18 +63,18 @@ Picture::Picture(Encoded encoded, std::string name) : encoded_(std::move(encoded
   }
 }
 
-Picture::Picture(ImageView image) : view_(image) {}
-Picture::~Picture() = default;
+ImageDecoder::ImageDecoder(ImageView image) : view_(image) {}
+ImageDecoder::~ImageDecoder() = default;
 
-int Picture::height() const { return jpeg_ ? jpeg_->file.height() : view_.height; }
-int Picture::width() const { return jpeg_ ? jpeg_->file.width() : view_.width; }
+int ImageDecoder::height() const { return jpeg_ ? jpeg_->file.height() : view_.height; }
+int ImageDecoder::width() const { return jpeg_ ? jpeg_->file.width() : view_.width; }
 
-ImageView Picture::whole() {
+ImageView ImageDecoder::full() {
   if (!jpeg_) return view_;
   return jpeg_->file.decode(8, {0, 0, height(), width()}, jpeg_->pixels);
 }
 
-Picture::Part Picture::part(Box box, int height, int width) {
+ImageDecoder::Part ImageDecoder::part(Box box, int height, int width) {
   check_box(box, this->height(), this->width());
   if (!jpeg_) {
     const auto* first = view_.data + box.top * view_.stride + static_cast<size_t>(box.left) * 3;
