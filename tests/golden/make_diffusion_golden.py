@@ -16,22 +16,16 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
+from fill import uniform_signed
+
 SHAPE = (4, 4, 8, 8)
 out = {}
 
 
 def filled(name, shape=SHAPE):
     """fill.h's tensors for inputs, sqrt(3) v."""
-    h = 0xCBF29CE484222325
-    for byte in name.encode():
-        h = ((h ^ byte) * 0x100000001B3) & (2**64 - 1)
-    with np.errstate(over="ignore"):
-        z = np.uint64(h) + np.arange(1, np.prod(shape) + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        z ^= z >> np.uint64(31)
-    v = (z >> np.uint64(11)).astype(np.float64) * 2.0**-53 * 2 - 1
-    return torch.from_numpy(np.sqrt(3) * v).reshape(shape).float()
+    v = uniform_signed(name, shape)
+    return torch.from_numpy(np.sqrt(3) * v).float()
 
 
 def epsilon(x, t):

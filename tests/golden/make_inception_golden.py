@@ -21,20 +21,9 @@ from PIL import Image
 from pytorch_fid.fid_score import calculate_fid_given_paths
 from torch_fidelity import calculate_metrics
 
+from fill import uniform_signed
+
 SIZES = [(64, 64), (299, 299), (310, 256)]
-
-
-def uniform_signed(name, shape):
-    """As in fill.h."""
-    h = 0xCBF29CE484222325
-    for byte in name.encode():
-        h = ((h ^ byte) * 0x100000001B3) & (2**64 - 1)
-    with np.errstate(over="ignore"):
-        z = np.uint64(h) + np.arange(1, np.prod(shape) + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        z ^= z >> np.uint64(31)
-    return ((z >> np.uint64(11)).astype(np.float64) * 2.0**-52 - 1).reshape(shape)
 
 
 def weight(name, shape):

@@ -14,25 +14,18 @@ import torch
 from diffusers import AutoencoderKL, AutoencoderTiny
 from safetensors.torch import save_file
 
+from fill import uniform_signed
+
 
 def filled(name, shape):
     """As in fill.h."""
-    h = 0xCBF29CE484222325
-    for byte in name.encode():
-        h = ((h ^ byte) * 0x100000001B3) & (2**64 - 1)
-    count = int(np.prod(shape))
-    with np.errstate(over="ignore"):
-        z = np.uint64(h) + np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        z ^= z >> np.uint64(31)
-    v = (z >> np.uint64(11)).astype(np.float64) * 2.0**-52 - 1
+    v = uniform_signed(name, shape)
     if name.startswith("input"):
         v = np.sqrt(3) * v
     elif len(shape) == 1:
         v = 1 + 0.1 * v if "norm" in name and name.endswith(".weight") else 0.1 * v
     else:
-        v = np.sqrt(3 * shape[0] / count) * v
+        v = np.sqrt(3 * shape[0] / v.size) * v
     return torch.from_numpy(v).float().double().reshape(shape)
 
 
