@@ -28,10 +28,6 @@ class TinyBlockImpl : public torch::nn::Module {
   torch::nn::Conv2d first_, second_, third_;
 };
 
-at::Tensor doubled(const at::Tensor& x) {
-  return at::upsample_nearest2d(x, {2 * x.size(2), 2 * x.size(3)});
-}
-
 }  // namespace
 
 TinyDecoderImpl::TinyDecoderImpl(const TinyDecoderOptions& options) : options(options) {

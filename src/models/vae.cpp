@@ -22,10 +22,7 @@ class VaeEncoderImpl : public torch::nn::Module {
     }
     middle_ = register_module(
         "mid_block", std::make_shared<VaeMiddleImpl>(widths.back(), o.groups(), o.attention()));
-    norm_ = register_module(
-        "conv_norm_out",
-        torch::nn::GroupNorm(
-            torch::nn::GroupNormOptions(o.groups(), widths.back()).eps(kVaeNormEpsilon)));
+    norm_ = register_module("conv_norm_out", group_norm(o.groups(), widths.back()));
     conv_out_ = register_module("conv_out", conv3(widths.back(), 2 * o.latent_channels()));
   }
 
@@ -55,10 +52,7 @@ class VaeDecoderImpl : public torch::nn::Module {
           widths[i == 0 ? 0 : i - 1], widths[i], o.layers_per_block() + 1, o.groups(),
           i + 1 < widths.size() ? VaeResampling::up : VaeResampling::none));
     }
-    norm_ = register_module(
-        "conv_norm_out",
-        torch::nn::GroupNorm(
-            torch::nn::GroupNormOptions(o.groups(), widths.back()).eps(kVaeNormEpsilon)));
+    norm_ = register_module("conv_norm_out", group_norm(o.groups(), widths.back()));
     conv_out_ = register_module("conv_out", conv3(widths.back(), o.image_channels()));
   }
 

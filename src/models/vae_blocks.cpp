@@ -3,16 +3,17 @@
 #include <torch/torch.h>
 
 namespace wf {
-namespace {
-
-torch::nn::GroupNorm group_norm(int64_t groups, int64_t channels) {
-  return torch::nn::GroupNorm(torch::nn::GroupNormOptions(groups, channels).eps(kVaeNormEpsilon));
-}
-
-}  // namespace
 
 torch::nn::Conv2d conv3(int64_t in, int64_t out) {
   return torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, 3).padding(1));
+}
+
+torch::nn::GroupNorm group_norm(int64_t groups, int64_t channels) {
+  return torch::nn::GroupNorm(torch::nn::GroupNormOptions(groups, channels).eps(1e-6));
+}
+
+at::Tensor doubled(const at::Tensor& x) {
+  return at::upsample_nearest2d(x, {2 * x.size(2), 2 * x.size(3)});
 }
 
 VaeResnetImpl::VaeResnetImpl(int64_t in, int64_t out, int64_t groups)
@@ -87,7 +88,7 @@ at::Tensor VaeStageImpl::forward(at::Tensor x) {
   // Padding only on the right and below, as in the original implementation.
   if (resampling_ == VaeResampling::down)
     return resample_->forward(at::constant_pad_nd(x, {0, 1, 0, 1}));
-  return resample_->forward(at::upsample_nearest2d(x, {2 * x.size(2), 2 * x.size(3)}));
+  return resample_->forward(doubled(x));
 }
 
 }  // namespace wf

@@ -9,10 +9,14 @@
 
 namespace wf {
 
-constexpr double kVaeNormEpsilon = 1e-6;
-
 /// 3 x 3, the size stays.
 torch::nn::Conv2d conv3(int64_t in, int64_t out);
+
+/// With the epsilon of diffusers' autoencoders.
+torch::nn::GroupNorm group_norm(int64_t groups, int64_t channels);
+
+/// Every value twice along both sides.
+at::Tensor doubled(const at::Tensor& x);
 
 /// x + conv(silu(norm(conv(silu(norm(x)))))), with a 1 x 1 convolution of x where the width
 /// changes.
