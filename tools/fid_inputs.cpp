@@ -64,8 +64,8 @@ void compute(FidSide& side, const std::string& role, const std::string& path,
   side.settings.emplace_back(str(role, " size"), str(set.width, "x", set.height));
   if (!side.set.pooled.mean.defined()) {
     side.made_with = network.settings();
-    side.set.pooled = set.pooled.whole().statistics();
-    if (set.spatial) side.set.spatial = set.spatial->whole().statistics();
+    side.set.pooled = set.pooled.total().statistics();
+    if (set.spatial) side.set.spatial = set.spatial->total().statistics();
   }
   side.set.features = std::move(set);
 }

@@ -12,7 +12,6 @@ namespace wf {
 struct FidRequest {
   std::string samples, reference;  ///< directory, image, .npz
   std::string weights;             ///< of Inception-v3
-  std::string checkpoint;          ///< of the project's own classifier, in place of it
   std::string input = "tensorflow", figures = "fid,sfid,is,pr,kid", device = "auto";
   std::string statistics, output;  ///< files to write; may be empty
   int64_t batch_size = 50;

@@ -3,25 +3,13 @@
 #include "weightformer/serialization/weights.h"
 
 #include "config/load.h"
-#include "core/checksum.h"
 #include "core/text.h"
 #include "engine/build.h"
 #include "fid_inputs.h"
-
-#include <fmt/format.h>
+#include "weights_checksum.h"
 
 namespace wf {
 namespace {
-
-std::string weights_checksum(const torch::nn::Module& model) {
-  uint32_t crc = 0;
-  for (const auto& [name, tensor] : state_dict(model)) {
-    const auto bytes = tensor.detach().cpu().contiguous();
-    crc = checksum({static_cast<const char*>(bytes.const_data_ptr()), bytes.nbytes()},
-                   checksum(name, crc));
-  }
-  return fmt::format("{:08x}", crc);
-}
 
 Inception load_inception(const std::string& path) {
   auto weights = read_weights(path);

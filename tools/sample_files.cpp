@@ -4,7 +4,6 @@
 #include "weightformer/serialization/weights.h"
 
 #include "config/describe.h"
-#include "core/checksum.h"
 #include "dist/launch_env.h"
 #include "engine/build.h"
 #include "engine/diffusion/build.h"
@@ -12,23 +11,14 @@
 #include "engine/distributed.h"
 #include "runtime/log.h"
 #include "runtime/stop_signal.h"
+#include "weights_checksum.h"
 
 #include <filesystem>
 
 namespace wf {
 namespace {
 
-// Part of what determines the samples.
-std::string weights_checksum(const DiTImpl& model) {
-  uint32_t crc = 0;
-  for (const auto& [name, tensor] : state_dict(model)) {
-    const auto bytes = tensor.detach().cpu().contiguous();
-    crc =
-        checksum({static_cast<const char*>(bytes.data_ptr()), bytes.nbytes()}, checksum(name, crc));
-  }
-  return fmt::format("{:08x}", crc);
-}
-
+// What determines the samples.
 std::string decisive_settings(const SampleModel& model) {
   const auto& config = model.config;
   return str("model: ", config.model.name, "\nweights: ", weights_checksum(*model.model),

@@ -44,28 +44,42 @@ at::Tensor factor(const at::Tensor& covariance) {
   return vectors.narrow(1, first, rank) * values.narrow(0, first, rank).sqrt();
 }
 
+// A side of a comparison. Its eigendecomposition is most of the cost of a distance.
+struct Gaussian {
+  explicit Gaussian(const FeatureStatistics& of) : statistics(of) {
+    require_valid(of);
+    root = factor(of.covariance);
+  }
+  FeatureStatistics statistics;
+  at::Tensor root;
+};
+
+double distance(const Gaussian& a, const Gaussian& b) {
+  const auto &x = a.statistics, &y = b.statistics;
+  WF_CHECK(x.dim() == y.dim(), "Fréchet distance: ", x.dim(), " features against ", y.dim(),
+           "; are both of the same network and layer?");
+  const auto product = a.root.t().mm(b.root);
+  const double roots = product.numel() ? at::linalg_svdvals(product).sum().item<double>() : 0;
+  const double traces = (x.covariance.trace() + y.covariance.trace()).item<double>();
+  return (x.mean - y.mean).square().sum().item<double>() + traces - 2 * roots;
+}
+
 }  // namespace
 
 double frechet_distance(const FeatureStatistics& a, const FeatureStatistics& b) {
-  require_valid(a);
-  require_valid(b);
-  WF_CHECK(a.dim() == b.dim(), "Fréchet distance: ", a.dim(), " features against ", b.dim(),
-           "; are both of the same network and layer?");
-  const auto product = factor(a.covariance).t().mm(factor(b.covariance));
-  const double roots = product.numel() ? at::linalg_svdvals(product).sum().item<double>() : 0;
-  const double traces = (a.covariance.trace() + b.covariance.trace()).item<double>();
-  return (a.mean - b.mean).square().sum().item<double>() + traces - 2 * roots;
+  return distance(Gaussian(a), Gaussian(b));
 }
 
 FrechetByCount frechet_by_count(const FeatureSums& first, const FeatureSums& second,
                                 const FeatureStatistics& reference) {
-  FeatureSums whole(first.dim());
-  whole.add(first);
-  whole.add(second);
-  const auto distance = [&](const FeatureSums& sums) {
-    return frechet_distance(sums.statistics(), reference);
+  FeatureSums total(first.dim());
+  total.add(first);
+  total.add(second);
+  const Gaussian to(reference);
+  const auto from = [&](const FeatureSums& sums) {
+    return distance(Gaussian(sums.statistics()), to);
   };
-  return {distance(whole), (distance(first) + distance(second)) / 2};
+  return {from(total), (from(first) + from(second)) / 2};
 }
 
 }  // namespace wf

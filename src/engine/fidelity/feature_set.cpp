@@ -26,7 +26,7 @@ void HalvedSums::add(const at::Tensor& features, int64_t first) {
   odd.add(every_second(1 - first % 2));
 }
 
-FeatureSums HalvedSums::whole() const {
+FeatureSums HalvedSums::total() const {
   FeatureSums sums(even.dim());
   sums.add(even);
   sums.add(odd);

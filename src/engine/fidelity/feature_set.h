@@ -19,14 +19,14 @@ struct HalvedSums {
   explicit HalvedSums(int64_t dim) : even(dim), odd(dim) {}
   /// features: [N, dim] of images first, first + 1, …
   void add(const at::Tensor& features, int64_t first);
-  FeatureSums whole() const;
+  FeatureSums total() const;
 };
 
 struct FeatureSet {
   HalvedSums pooled;
   std::optional<HalvedSums> spatial;
-  at::Tensor features;            ///< [N, D] float32, when asked for
-  at::Tensor logits;              ///< [N, classes] float32, when asked for
+  at::Tensor features = {};       ///< [N, D] float32, when asked for
+  at::Tensor logits = {};         ///< [N, classes] float32, when asked for
   bool gray = true;               ///< no image has a color
   int64_t height = 0, width = 0;  ///< of the first image
   double images_per_s = 0;

@@ -38,7 +38,7 @@ class ImageArray : public ImageSet {
              ": arr_0 is an array ", at::IntArrayRef(shape), " of ", type,
              ", expected images [N, H, W, 3] of uint8",
              shape.size() == 4 && type == torch::kFloat
-                 ? "; of latents, draw images (wf_sample --vae)"
+                 ? "; if these are latents, decode them first"
                  : "");
   }
   int64_t size() const override { return array_.header.shape[0]; }
