@@ -16,8 +16,13 @@ using pickle::Value;
 class Listing {
  public:
   void show(const Value& value, const std::string& path) {
-    constexpr int64_t kMaxLines = 100'000;
-    if (lines_ > kMaxLines || ++visits_ > kMaxLines) return;
+    // Not lines: containers without anything in them print none, and may be nested without end.
+    constexpr int64_t kMaxVisits = 100'000;
+    if (visits_ > kMaxVisits) return;
+    if (++visits_ > kMaxVisits) {
+      std::cout << "…\n";
+      return;
+    }
     const bool container = value.is(Kind::list) || value.is(Kind::tuple) || value.is(Kind::set);
     if (value.is(Kind::dict) || (container && !all_plain(value))) {
       const size_t step = value.is(Kind::dict) ? 2 : 1;
@@ -27,8 +32,7 @@ class Listing {
       }
       return;
     }
-    lines_ += 1;
-    std::cout << (lines_ > kMaxLines ? "…" : path + ": " + text(value)) << "\n";
+    std::cout << path << ": " << text(value) << "\n";
   }
 
  private:
@@ -68,7 +72,7 @@ class Listing {
         return "not read: " + value.text;
     }
   }
-  int64_t lines_ = 0, visits_ = 0;
+  int64_t visits_ = 0;
 };
 
 }  // namespace

@@ -112,6 +112,9 @@ TEST(WfConvert, AValueInManyPlacesIsLookedAtOnce) {
   const auto end = convert({folder / "many.pth", folder / "x.pth"});
   EXPECT_EQ(end.code, 2);
   EXPECT_NE(end.err.find("contains no tensor"), std::string::npos) << end.err;
+  const auto listed = convert({folder / "many.pth", "--list"});
+  EXPECT_EQ(listed.code, 0) << listed.err;
+  EXPECT_NE(listed.out.find("…\nPyTorch file"), std::string::npos) << listed.out.substr(0, 200);
 }
 
 TEST(WfConvert, ABadFileIsOneLineAndExitCodeTwo) {
