@@ -72,10 +72,6 @@ YAML::Node as_list(const YAML::Node& node) {
   return list;
 }
 
-}  // namespace
-
-namespace {
-
 // As YAML 1.1 and Python's yaml read it; nothing for other words.
 std::optional<bool> truth(const std::string& text) {
   if (text == "true" || text == "yes" || text == "on") return true;

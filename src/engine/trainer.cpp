@@ -253,13 +253,13 @@ void Trainer::report_step(const Step& step, StepReport at) {
     at.window_loss = (progress.loss_sum - progress.window_sum) /
                      static_cast<double>(progress.loss_count - progress.window_count);
     at.grad_norm = step.grad_norm.item<double>();
-    at.memory_mib = peak_memory_mib(options_.device);
     at.metrics = task_.step_metrics();
     progress.window_sum = progress.loss_sum;
     progress.window_count = progress.loss_count;
     log_straggler();
   }
   if (!options_.distributed->is_root()) return;
+  if (at.has_loss) at.memory_mib = peak_memory_mib(options_.device);
   for (const auto& observer : observers_) observer->on_step(state_, at);
 }
 

@@ -55,12 +55,12 @@ std::unique_ptr<Loader> make(const Set& set) {
 // An image's copies, in the order in which they came.
 using Pictures = std::map<int64_t, std::vector<at::Tensor>>;
 
-void collect(Pictures& pictures, Loader& loader, int64_t epoch, int64_t first = 0) {
+void collect(Pictures& found, Loader& loader, int64_t epoch, int64_t first = 0) {
   loader.start(epoch, first);
   for (Batch batch; loader.next(batch);) {
     const auto images = model_input(batch, c10::kCPU);
     for (size_t i = 0; i < batch.indices.size(); ++i) {
-      pictures[batch.indices[i]].push_back(images[static_cast<int64_t>(i)].clone());
+      found[batch.indices[i]].push_back(images[static_cast<int64_t>(i)].clone());
     }
   }
 }
@@ -122,9 +122,9 @@ INSTANTIATE_TEST_SUITE_P(LargeAndSmall, Recipe, ::testing::Values(40, 24));
 TEST(RepeatedAugmentation, EachImageComesThreeTimesEachTimeAnotherOne) {
   Set set;
   set.repeats = 3;
-  const auto pictures = all(set);
-  EXPECT_EQ(pictures.size(), static_cast<size_t>(kPictures / 3));
-  for (const auto& [index, copies] : pictures) {
+  const auto images = all(set);
+  EXPECT_EQ(images.size(), static_cast<size_t>(kPictures / 3));
+  for (const auto& [index, copies] : images) {
     ASSERT_EQ(copies.size(), 3u) << index;
     EXPECT_FALSE(torch::equal(copies[0], copies[1])) << index;
     EXPECT_FALSE(torch::equal(copies[1], copies[2])) << index;
@@ -132,17 +132,17 @@ TEST(RepeatedAugmentation, EachImageComesThreeTimesEachTimeAnotherOne) {
   }
   const auto other = all(set, 4);
   std::set<int64_t> both;
-  for (const auto& [index, copies] : pictures) both.insert(index);
+  for (const auto& [index, copies] : images) both.insert(index);
   for (const auto& [index, copies] : other) both.insert(index);
-  EXPECT_GT(both.size(), pictures.size()) << "another epoch, other images";
+  EXPECT_GT(both.size(), images.size()) << "another epoch, other images";
 
   // Over two processes the copies go to different ones, and are the same.
   Pictures together;
   set.world = 2;
   set.workers = 2;
   for (set.rank = 0; set.rank < 2; ++set.rank) collect(together, *make(set), 3);
-  ASSERT_EQ(together.size(), pictures.size());
-  for (const auto& [index, copies] : pictures) {
+  ASSERT_EQ(together.size(), images.size());
+  for (const auto& [index, copies] : images) {
     for (const auto& copy : together.at(index)) {
       const bool known = torch::equal(copy, copies[0]) || torch::equal(copy, copies[1]) ||
                          torch::equal(copy, copies[2]);

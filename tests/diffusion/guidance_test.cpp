@@ -32,6 +32,14 @@ GuidanceOptions options(double scale) {
   return out;
 }
 
+// On in the middle half of the process.
+GuidanceOptions middle_half() {
+  auto out = options(2);
+  out.low = 0.25;
+  out.high = 0.75;
+  return out;
+}
+
 struct Inputs {
   at::Tensor x = filled("input.x", {3, 4, 8, 8});
   at::Tensor t = torch::full({3}, 500.0);
@@ -67,9 +75,7 @@ TEST(Guidance, OfScaleOneComputesOnlyTheConditionalHalf) {
 TEST(Guidance, ComputesOnlyTheConditionalHalfOutsideItsInterval) {
   Inputs in;
   Toy toy;
-  auto interval = options(2);
-  interval.low = 0.25;
-  interval.high = 0.75;
+  const auto interval = middle_half();
   const auto denoise = guided(std::ref(toy), interval);
   for (const double t : {900.0, 750.0, 500.0, 250.0, 100.0}) {
     in.t.fill_(t);
@@ -82,9 +88,7 @@ TEST(Guidance, ComputesOnlyTheConditionalHalfOutsideItsInterval) {
 TEST(Guidance, MeasuresItsIntervalInFractionsOfTheProcess) {
   Inputs in;
   Toy toy;
-  auto interval = options(2);
-  interval.low = 0.25;
-  interval.high = 0.75;
+  auto interval = middle_half();
   ProcessOptions process;
   process.steps = 200;
   interval.noise_time = noise_time(process);

@@ -33,7 +33,6 @@ const std::vector<std::pair<std::string, std::string>> kWords{
 
 // Lines that may use such a word: their file and a part of them.
 const std::vector<std::pair<std::string, std::string>> kExceptions{
-    {"CONTRIBUTING.md", "the demo's pictures"},
     {"tools/demo.sh", "pictures of its predictions"},
     {"src/engine/classification/evaluation_report.cpp", "class,pictures,right"},  // a file format
 };
