@@ -129,6 +129,7 @@ add_library(weightformer_trainer STATIC
   src/engine/fidelity/image_set.cpp
   src/engine/fidelity/inception_network.cpp
   src/engine/metadata.cpp
+  src/engine/model_cost.cpp
   src/engine/throughput.cpp
   src/metrics/feature_statistics.cpp
   src/metrics/frechet_distance.cpp
@@ -136,6 +137,7 @@ add_library(weightformer_trainer STATIC
   src/metrics/kernel_distance.cpp
   src/metrics/precision_recall.cpp
   src/metrics/statistics_file.cpp
+  src/runtime/cpu_threads.cpp
   src/runtime/stop_signal.cpp
   src/engine/distributed.cpp
   src/engine/console_observer.cpp

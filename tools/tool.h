@@ -2,9 +2,11 @@
 #pragma once
 
 #include "weightformer/core/check.h"
+#include "weightformer/core/memory.h"
 
 #include "checkpoint/git_version.h"
 #include "config/parse_error.h"
+#include "runtime/cpu_threads.h"
 #include "runtime/log.h"
 
 #include <CLI/CLI.hpp>
@@ -15,6 +17,13 @@
 #include <string>
 
 namespace wf {
+
+/// What a program that computes does first in main().
+inline void prepare_process(char** argv) {
+  choose_waiting_policy(argv);
+  keep_freed_memory();
+  set_threads(0, /*processes=*/1);
+}
 
 /// Runs `work`, which may parse the command line by `app`, and turns exceptions into one line on
 /// standard error and an exit code: 2 for bad input and bad commands, 3 for a training that

@@ -1,10 +1,13 @@
 #include "checkpoint/pretrained.h"
 #include "engine/build.h"
 #include "engine/metrics_observer.h"
+#include "engine/model_cost.h"
 #include "engine/tasks.h"
+#include "engine/throughput.h"
 #include "runtime/log.h"
 #include "train.h"
 
+#include <c10/core/InferenceMode.h>
 #include <fmt/format.h>
 
 #include <iostream>
@@ -12,29 +15,48 @@
 
 namespace wf {
 
-int evaluate_or_time(const Run& run) {
-  const auto& config = run.config;
+static std::optional<PretrainedWeights> weights_of(const Config& config) {
   const auto& file = config.model.resume.empty() ? config.model.pretrained : config.model.resume;
+  if (file.empty()) return std::nullopt;
+  return PretrainedWeights(config, file, LoadPurpose::evaluation);
+}
+
+static int time_forward(const Run& run) {
+  const auto& config = run.config;
+  const auto& task = tasks().at(config.model.type);
+  const auto model = task.model(config, run.device);
+  if (auto weights = weights_of(config)) weights->load_into(*model);
+  model->eval();
+  const auto cost = model_cost(*model, task.forward(config, *model, 1));
+  const int64_t batch = config.data.batch_size;
+  const c10::InferenceMode inference;
+  const double speed =
+      samples_per_second(task.forward(config, *model, batch), batch, run.device, build_amp(config));
+  log::info("throughput: {:.1f} images/s at batch {}; {}", speed, batch, cost.show());
+  std::cout << fmt::format(
+      "{{\"images_per_s\": {}, \"batch\": {}, \"parameters\": {}, \"macs_per_sample\": {}}}\n",
+      speed, batch, cost.parameters, cost.macs);
+  return 0;
+}
+
+static int evaluate(const Run& run) {
+  const auto& config = run.config;
   // The weights come first: they know what the outputs of the model mean.
-  std::optional<PretrainedWeights> weights;
-  if (!file.empty()) weights.emplace(config, file, LoadPurpose::evaluation);
+  auto weights = weights_of(config);
   const auto saved = weights ? weights->metadata() : Metadata{};
   const TaskRequest request{run.env, run.device, run.ranks.get(), /*train=*/false, saved};
   const auto task = tasks().at(config.model.type).build(config, request).task;
   if (weights) weights->load_into(*task->model());
-  const auto context = run.validation_context();
-  if (config.throughput_mode) {
-    const auto [speed, batch] = task->throughput(context);
-    log::info("throughput: {:.1f} images/s at batch {}", speed, batch);
-    std::cout << fmt::format("{{\"images_per_s\": {}, \"batch\": {}}}\n", speed, batch);
-    return 0;
-  }
-  const auto metrics = task->evaluate(context, run.directory);
+  const auto metrics = task->evaluate(run.validation_context(), run.directory);
   run.ranks->on_root("report", [&] {
     log::info("evaluation: {}", metrics.show());
     std::cout << evaluation_json(metrics) << std::endl;
   });
   return 0;
+}
+
+int evaluate_or_time(const Run& run) {
+  return run.config.throughput_mode ? time_forward(run) : evaluate(run);
 }
 
 }  // namespace wf

@@ -1,7 +1,6 @@
 // Compares sets of images by the figures that papers quote. See --help and docs/fid.md.
 
 #include "weightformer/core/check.h"
-#include "weightformer/core/memory.h"
 
 #include "fid_inputs.h"
 #include "tool.h"
@@ -9,7 +8,7 @@
 using namespace wf;
 
 int main(int argc, char** argv) {
-  keep_freed_memory();
+  prepare_process(argv);
   CLI::App app(
       "Compares images with reference images: FID, sFID, inception score, precision, recall, KID.",
       "wf_fid");

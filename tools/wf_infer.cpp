@@ -1,7 +1,6 @@
 // Runs a trained classifier on images or on a tensor, or a diffusion model on tensors. See --help.
 
 #include "weightformer/core/check.h"
-#include "weightformer/core/memory.h"
 
 #include "checkpoint/saved_config.h"
 #include "config/load.h"
@@ -20,7 +19,7 @@ Config infer_config(const InferArguments& a, const Weights& weights) {
 }  // namespace wf
 
 int main(int argc, char** argv) {
-  wf::keep_freed_memory();
+  wf::prepare_process(argv);
   CLI::App app(
       "Classifies images (wf_infer weights.pth cat.jpg photos/) or a tensor (wf_infer weights.pth "
       "--input x.safetensors --output y.safetensors); runs a diffusion model on tensors. The model "

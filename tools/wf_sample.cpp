@@ -1,7 +1,6 @@
 // Draws images from a trained diffusion model. See --help and docs/diffusion.md.
 
 #include "weightformer/core/check.h"
-#include "weightformer/core/memory.h"
 
 #include "config/key_search.h"
 #include "engine/build.h"
@@ -31,7 +30,7 @@ constexpr KeyFlag kKeyFlags[] = {
 }  // namespace
 
 int main(int argc, char** argv) {
-  keep_freed_memory();
+  prepare_process(argv);
   CLI::App app("Draws images from a trained diffusion model.", "wf_sample");
   return run_tool(&app, [&] {
     SampleModelRequest model;

@@ -1,7 +1,5 @@
 // Trains, evaluates or times a model: wf_train --cfg FILE. See --help and docs/config.md.
 
-#include "weightformer/core/memory.h"
-
 #include "checkpoint/checkpoint_observer.h"
 #include "checkpoint/resume.h"
 #include "checkpoint/saved_config.h"
@@ -12,6 +10,7 @@
 #include "engine/build.h"
 #include "engine/console_observer.h"
 #include "engine/metrics_observer.h"
+#include "engine/model_cost.h"
 #include "engine/run.h"
 #include "engine/tasks.h"
 #include "runtime/folder_lock.h"
@@ -28,6 +27,11 @@ static int train(const Run& run) {
   const auto& config = run.config;
   const TaskRequest request{run.env, run.device, run.ranks.get()};
   const auto setup = tasks().at(config.model.type).build(config, request);
+  auto& model = *setup.task->model();
+  run.ranks->on_root("cost of the model", [&] {
+    const auto forward = tasks().at(config.model.type).forward(config, model, 1);
+    log::info("{}: {}", config.model.name, model_cost(model, forward).show());
+  });
   auto state = build_train_state(config, *setup.task, setup.train->batches(), run.env.world);
   std::shared_ptr<FolderLock> lock;
   std::vector<SavedCheckpoint> saved;
@@ -62,7 +66,7 @@ static int train(const Run& run) {
 }
 
 int main(int argc, char** argv) {
-  keep_freed_memory();
+  prepare_process(argv);
   return run_tool(nullptr, [&] {
     const auto arguments = parse_train_arguments(argc, argv);
     if (!arguments.help.empty()) return std::cout << arguments.help, 0;

@@ -350,14 +350,14 @@ void visit_run(C& c, V&& v) {
   v(c.eval_mode, false, {"EVAL_MODE", "evaluate the model and exit", {}, Scope::run});
   v(c.throughput_mode, false,
     {"THROUGHPUT_MODE",
-     "measure inference throughput on the validation set and exit; wf_bench needs no data",
+     "measure inference throughput on images of zeros, which needs no data, and exit",
      {},
      Scope::run});
   v(c.device, DeviceChoice::automatic,
     {"DEVICE", "auto uses CUDA when available", {}, Scope::machine});
   v(c.threads, 0,
-    {"THREADS", "CPU threads per operator; 0: LibTorch's default", between(0, 1024),
-     Scope::machine});
+    {"THREADS", "CPU threads per operator; 0: OMP_NUM_THREADS, or the CPUs of this process",
+     between(0, 1024), Scope::machine});
   v(c.local_rank, 0,
     {"LOCAL_RANK",
      "accepted and ignored: each process has it from torchrun's environment",

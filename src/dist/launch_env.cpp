@@ -60,6 +60,7 @@ uint16_t read_port(int fallback) {
 LaunchEnv from_torchrun() {
   auto env = read_ranks(Launcher::torchrun,
                         {"RANK", "WORLD_SIZE", "LOCAL_RANK", "TORCHELASTIC_RESTART_COUNT"});
+  env.local_world = read_int("LOCAL_WORLD_SIZE", 1);
   if (env.world == 1) return env;
   WF_CHECK(all_set({"MASTER_ADDR", "MASTER_PORT"}, "torchrun sets both"), "WORLD_SIZE=", env.world,
            " needs MASTER_ADDR and MASTER_PORT, the address of rank 0; torchrun sets them");

@@ -9,9 +9,10 @@ enum class Launcher { none, torchrun, slurm };
 
 /// Rank of this process, world size and rendezvous address.
 struct LaunchEnv {
-  int rank = 0;        ///< among all processes
-  int world = 1;       ///< number of processes
-  int local_rank = 0;  ///< on this machine; selects the GPU
+  int rank = 0;         ///< among all processes
+  int world = 1;        ///< number of processes
+  int local_rank = 0;   ///< on this machine; selects the GPU
+  int local_world = 1;  ///< number of processes on this machine; 1 if the launcher does not tell
   Launcher launcher = Launcher::none;
 
   std::string master_addr;   ///< host of rank 0; empty for a single process

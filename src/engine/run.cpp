@@ -3,6 +3,7 @@
 #include "weightformer/core/check.h"
 
 #include "engine/build.h"
+#include "runtime/cpu_threads.h"
 #include "runtime/log.h"
 
 #include <torch/torch.h>
@@ -39,7 +40,7 @@ Run start_run(const Config& config, const LaunchEnv& env) {
   run.env = env;
   run.directory = run_folder(config);
   open_directory(run.directory, env.rank);
-  if (config.threads > 0) at::set_num_threads(static_cast<int>(config.threads));
+  set_threads(static_cast<int>(config.threads), env.local_world);
   torch::manual_seed(static_cast<uint64_t>(config.seed));
   run.device = build_device(config, env);
   // Before the ranks compare their settings: all must compute in the same precision.
@@ -47,8 +48,9 @@ Run start_run(const Config& config, const LaunchEnv& env) {
   run.ranks = build_distributed(run.config, env, run.device);
   // Not before the ranks have met: that a rank waits for rank 0 must be seen.
   if (env.rank > 0) log::only_errors_on_terminal();
-  log::info("{} on {}, {} threads, rank {} of {}, run directory {}", config.model.name,
-            run.device.str(), at::get_num_threads(), env.rank, env.world, run.directory);
+  log::info("{} on {}, {} threads ({}), rank {} of {}, run directory {}", config.model.name,
+            run.device.str(), at::get_num_threads(), waiting_policy(), env.rank, env.world,
+            run.directory);
   if (config.amp == AmpMode::off && config.origins.count("AMP_DTYPE")) {
     log::warning("AMP_DTYPE {} has no effect without --amp", name_of(config.amp_dtype));
   }

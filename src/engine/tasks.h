@@ -7,6 +7,7 @@
 #include "core/registry.h"
 #include "dist/launch_env.h"
 
+#include <functional>
 #include <memory>
 
 namespace wf {
@@ -29,6 +30,10 @@ struct TaskEntry {
   /// Throws wf::Error for settings that the task refuses, before a run directory is made.
   void (*check)(const Config&);
   TaskSetup (*build)(const Config&, const TaskRequest&);
+  /// MODEL.* as a network with random weights on a device.
+  std::shared_ptr<Model> (*model)(const Config&, c10::Device);
+  /// A forward pass of such a network over as many samples of zeros, on the device of its weights.
+  std::function<void()> (*forward)(const Config&, Model&, int64_t samples);
 };
 
 /// All tasks by MODEL.TYPE.

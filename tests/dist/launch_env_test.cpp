@@ -29,7 +29,8 @@ class LaunchEnvTest : public ::testing::Test {
   static void clear() {
     for (const auto& [name, value] : kTorchrun) ::unsetenv(name.c_str());
     for (const auto& [name, value] : kSlurm) ::unsetenv(name.c_str());
-    for (const char* name : {"TORCHELASTIC_USE_AGENT_STORE", "TORCHELASTIC_RESTART_COUNT"}) {
+    for (const char* name :
+         {"TORCHELASTIC_USE_AGENT_STORE", "TORCHELASTIC_RESTART_COUNT", "LOCAL_WORLD_SIZE"}) {
       ::unsetenv(name);
     }
   }

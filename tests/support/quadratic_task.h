@@ -78,7 +78,6 @@ class QuadraticTask : public Task {
   Metrics evaluate(const ValidationContext& context, const std::string&) override {
     return validate(context).value_or(Metrics());
   }
-  Throughput throughput(const ValidationContext&) override { return {}; }
 
   double noise = 0.1;
   int validations = 0;

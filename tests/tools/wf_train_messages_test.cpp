@@ -26,13 +26,14 @@ DEVICE: cpu
 )");
     write_toy_folder(folder_ / "data", /*train=*/16, /*val=*/6, /*side=*/16);
   }
-  Finished train(const std::vector<std::string>& more = {}) const {
+  std::vector<std::string> command(const std::vector<std::string>& more) const {
     std::vector<std::string> words{program("wf_train"), "--cfg",          folder_ / "run.yaml",
                                    "--data-path",       folder_ / "data", "--output",
                                    folder_ / "out"};
     words.insert(words.end(), more.begin(), more.end());
-    return run(words);
+    return words;
   }
+  Finished train(const std::vector<std::string>& more = {}) const { return run(command(more)); }
   void expect_error(const std::vector<std::string>& more, const std::string& message) const {
     const auto end = train(more);
     EXPECT_EQ(end.code, 2) << end.err;
@@ -95,6 +96,21 @@ TEST_F(WfTrainMessages, WithoutAValidationSetAPartOfTheTrainingSetIsHeldOut) {
   expect_error({"--tag", "b", "--opts", "MODEL.TYPE", "wfm_dit", "MODEL.NAME", "dit_nano",
                 "DATA.VAL_SPLIT", "0.25"},
                "DATA.VAL_SPLIT is for classification");
+}
+
+TEST_F(WfTrainMessages, TheLogTellsHowThreadsWait) {
+  const auto line = [&](const std::vector<std::string>& environment, const std::string& expected) {
+    std::vector<std::string> words{"env"};
+    words.insert(words.end(), environment.begin(), environment.end());
+    for (const auto& word : command({"--tag", expected.substr(0, 4)})) words.push_back(word);
+    const auto end = run(words);
+    ASSERT_EQ(end.code, 0) << end.err;
+    EXPECT_NE(end.err.find(" (" + expected + "), rank 0 of 1"), std::string::npos) << end.err;
+  };
+  line({"-u", "OMP_WAIT_POLICY", "-u", "GOMP_SPINCOUNT"}, "GOMP_SPINCOUNT 1000");
+  line({"-u", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT=7"}, "GOMP_SPINCOUNT 7");
+  line({"-u", "GOMP_SPINCOUNT", "OMP_WAIT_POLICY=passive"}, "OMP_WAIT_POLICY passive");
+  line({"-u", "OMP_NUM_THREADS", "LOCAL_WORLD_SIZE=100000"}, "1 threads (");
 }
 
 TEST_F(WfTrainMessages, AmpAutoTellsWhatItChose) {

@@ -385,9 +385,12 @@ TEST_F(WfTrain, SkipsADamagedCheckpointAndResumesThePreviousOne) {
 }
 
 TEST_F(WfTrain, ThroughputPrintsImagesPerSecond) {
-  const auto end = run(command("speed", {"--throughput"}));
+  const auto end = run(command("speed", {"--throughput", "--data-path", "/none"}));
   ASSERT_EQ(end.code, 0) << end.err;
-  EXPECT_GT(nlohmann::json::parse(end.out)["images_per_s"].get<double>(), 0);
+  const auto json = nlohmann::json::parse(end.out);
+  EXPECT_GT(json["images_per_s"].get<double>(), 0);
+  EXPECT_GT(json["parameters"].get<int64_t>(), 0);
+  EXPECT_GT(json["macs_per_sample"].get<int64_t>(), 0);
 }
 
 TEST_F(WfTrain, UnreadableImagesAreLoggedAndCounted) {

@@ -54,11 +54,6 @@ struct ValidationContext {
   bool (*cancelled)() = nullptr;      ///< called between batches
 };
 
-struct Throughput {
-  double images_per_s = 0;
-  int64_t batch = 0;  ///< images in the batch that was timed
-};
-
 /// An action of a task every `steps` optimizer steps, on all ranks: see Trainer::every().
 struct TaskEvent {
   int64_t steps;
@@ -118,9 +113,6 @@ class Task {
   virtual void check_metadata(const Metadata& saved, const std::string& source) const {
     (void)saved, (void)source;
   }
-
-  /// wf_train --throughput: only the forward pass, on one batch of the validation set.
-  virtual Throughput throughput(const ValidationContext& context) = 0;
 
   /// wf_train --eval: like validate(), in more detail; rank 0 writes reports into `directory`.
   virtual Metrics evaluate(const ValidationContext& context, const std::string& directory) = 0;

@@ -7,7 +7,10 @@
 #include "data/sources/split_dataset.h"
 #include "engine/build_data.h"
 #include "engine/classification/classification_task.h"
+#include "engine/model_cost.h"
 #include "runtime/log.h"
+
+#include <ATen/ops/zeros.h>
 
 #include <utility>
 
@@ -64,9 +67,18 @@ std::shared_ptr<Classifier> build_classifier(const Config& config, c10::Device d
   if (settings.dim) options.dim(settings.dim);
   if (settings.depth) options.depth(settings.depth);
   options.patch_size(patch_size(config));
+  require_memory_for_depth(options.depth(), [options](int64_t depth) {
+    return make_classifier(ClassifierOptions(options).depth(depth));
+  });
   auto model = make_classifier(options);
   model->to(device);
   return model;
+}
+
+std::function<void()> classifier_forward(const Config& config, Model& model, int64_t images) {
+  const auto side = config.data.img_size;
+  const auto input = at::zeros({images, 3, side, side}, model.parameters()[0].options());
+  return [&model, input] { dynamic_cast<Classifier&>(model).forward(input); };
 }
 
 std::unique_ptr<Transform> build_eval_transform(const Config& config) {

@@ -9,6 +9,7 @@
 #include "engine/classification/loss.h"
 #include "engine/tasks.h"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,6 +18,9 @@ namespace wf {
 
 /// MODEL.* as a network with random weights on `device`.
 std::shared_ptr<Classifier> build_classifier(const Config& config, c10::Device device);
+
+/// See TaskEntry::forward.
+std::function<void()> classifier_forward(const Config& config, Model& model, int64_t images);
 
 /// MODEL.PATCH_SIZE, or that of the named model.
 int64_t patch_size(const Config& config);

@@ -7,7 +7,6 @@
 #include "engine/distributed.h"
 #include "engine/eval_mode.h"
 #include "engine/metadata.h"
-#include "engine/throughput.h"
 #include "runtime/log.h"
 
 #include <torch/torch.h>
@@ -62,17 +61,6 @@ Evaluation ClassificationTask::run(const ValidationContext& context, bool confus
     options.sum = [&](at::Tensor& tensor) { context.ranks.sum(tensor); };
   }
   return wf::evaluate(*classifier_, *validation_, options);
-}
-
-Throughput ClassificationTask::throughput(const ValidationContext& context) {
-  const torch::InferenceMode inference;
-  const EvalMode mode(*classifier_);
-  Batch batch;
-  validation_->start(0);
-  WF_CHECK(validation_->next(batch), "the validation set has no images");
-  const auto images = model_input(batch, context.device);
-  const auto forward = [&] { classifier_->forward(images); };
-  return {samples_per_second(forward, batch.size(), context.device, context.amp), batch.size()};
 }
 
 static Metrics metrics_of(const Evaluation& result) {

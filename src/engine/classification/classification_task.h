@@ -36,7 +36,6 @@ class ClassificationTask : public Task {
   const MetricSpec& selection_metric() const override { return kTop1; }
   Metadata metadata() const override { return {{"classes", options_.classes}}; }
   void check_metadata(const Metadata& saved, const std::string& source) const override;
-  Throughput throughput(const ValidationContext& context) override;
   /// Writes classes.csv and confusion.csv, see evaluation_report.h.
   Metrics evaluate(const ValidationContext& context, const std::string& directory) override;
 

@@ -8,7 +8,10 @@
 #include "engine/diffusion/diffusion_data.h"
 #include "engine/diffusion/diffusion_task.h"
 #include "engine/distributed.h"
+#include "engine/model_cost.h"
 #include "runtime/log.h"
+
+#include <ATen/ops/zeros.h>
 
 #include <filesystem>
 #include <utility>
@@ -144,9 +147,22 @@ Readers open_samples(const Config& config, const TaskRequest& request) {
 }  // namespace
 
 std::shared_ptr<DiTImpl> build_dit(const Config& config, c10::Device device) {
-  auto model = std::make_shared<DiTImpl>(model_options(config));
+  const auto options = model_options(config);
+  require_memory_for_depth(options.depth(), [options](int64_t depth) {
+    return std::make_shared<DiTImpl>(DiTOptions(options).depth(depth));
+  });
+  auto model = std::make_shared<DiTImpl>(options);
   model->to(device);
   return model;
+}
+
+std::function<void()> dit_forward(const Config& config, Model& model, int64_t samples) {
+  const auto side = config.data.img_size;
+  const auto floats = model.parameters()[0].options();
+  const auto x = at::zeros({samples, config.diffusion.channels, side, side}, floats);
+  const auto t = at::zeros({samples}, floats);
+  const auto labels = at::zeros({samples}, floats.dtype(at::kLong));
+  return [&model, x, t, labels] { dynamic_cast<DiTImpl&>(model).forward(x, t, labels); };
 }
 
 ProcessOptions process_options(const DiffusionConfig& diffusion) {

@@ -7,12 +7,16 @@
 #include "engine/diffusion/sampling.h"
 #include "engine/tasks.h"
 
+#include <functional>
 #include <memory>
 
 namespace wf {
 
 /// MODEL.* and DIFFUSION.* as a denoiser with random weights on `device`.
 std::shared_ptr<DiTImpl> build_dit(const Config& config, c10::Device device);
+
+/// See TaskEntry::forward.
+std::function<void()> dit_forward(const Config& config, Model& model, int64_t samples);
 
 /// DIFFUSION.*
 ProcessOptions process_options(const DiffusionConfig& diffusion);

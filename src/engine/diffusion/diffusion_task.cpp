@@ -11,7 +11,6 @@
 #include "engine/distributed.h"
 #include "engine/eval_mode.h"
 #include "engine/metadata.h"
-#include "engine/throughput.h"
 #include "nn/autocast.h"
 #include "runtime/log.h"
 
@@ -181,19 +180,6 @@ std::optional<Metrics> DiffusionTask::validate(const ValidationContext& context)
 
 Metrics DiffusionTask::evaluate(const ValidationContext& context, const std::string&) {
   return validate(context).value_or(Metrics());
-}
-
-Throughput DiffusionTask::throughput(const ValidationContext& context) {
-  const torch::InferenceMode inference;
-  const EvalMode mode(*dit_);
-  const auto& shape = options_.grid.sampling;
-  const int64_t batch = shape.batch_size;
-  const auto x =
-      torch::zeros({batch, dit_->options.channels(), shape.height, shape.width}, options_.device);
-  const auto t = torch::zeros({batch}, options_.device);
-  const auto labels = torch::zeros({batch}, torch::dtype(torch::kLong).device(options_.device));
-  const auto forward = [&] { dit_->forward(x, t, labels); };
-  return {samples_per_second(forward, batch, options_.device, context.amp), batch};
 }
 
 std::vector<TaskEvent> DiffusionTask::events(const ValidationContext& context,

@@ -61,7 +61,6 @@ class DiffusionTask : public Task {
                                 const std::string& directory) override;
   Metadata metadata() const override;
   void check_metadata(const Metadata& saved, const std::string& source) const override;
-  Throughput throughput(const ValidationContext& context) override;
   Metrics evaluate(const ValidationContext& context, const std::string& directory) override;
 
  private:

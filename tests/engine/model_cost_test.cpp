@@ -1,0 +1,66 @@
+#include "engine/model_cost.h"
+
+#include "weightformer/core/check.h"
+#include "weightformer/models/dit.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+namespace wf::testing {
+namespace {
+
+TEST(ModelCost, CountsMultiplicationsOfEachKindOfOperator) {
+  const auto x = torch::rand({2, 3, 8});
+  EXPECT_EQ(count_macs([&] { torch::matmul(x, torch::rand({8, 5})); }), 2 * 3 * 8 * 5);
+  EXPECT_EQ(count_macs([&] { torch::bmm(x, torch::rand({2, 8, 5})); }), 2 * 3 * 8 * 5);
+  EXPECT_EQ(count_macs([&] { torch::nn::Linear(8, 5)->forward(x); }), 2 * 3 * 8 * 5);
+  const auto image = torch::rand({2, 4, 9, 11});
+  EXPECT_EQ(count_macs([&] {
+              torch::conv2d(image, torch::rand({6, 2, 3, 3}), {}, /*stride=*/2, /*padding=*/1, 1,
+                            /*groups=*/2);
+            }),
+            2 * 6 * 5 * 6 * (2 * 3 * 3));
+  EXPECT_EQ(count_macs([&] { torch::relu(x) + 1; }), 0);
+}
+
+// The figures of README and of the paper.
+TEST(ModelCost, OfThePublishedModelsIsThePublishedOne) {
+  struct Case {
+    const char* name;
+    int64_t parameters;
+    double gmac;
+  };
+  const auto images = torch::zeros({1, 3, 224, 224});
+  for (const auto& c : {Case{"wfm_tiny", 7074184, 1.12}, Case{"wfm_small", 27492136, 4.43}}) {
+    const auto model = create_classifier(c.name);
+    const auto cost = model_cost(*model, [&] { model->forward(images); });
+    EXPECT_EQ(cost.parameters, c.parameters) << c.name;
+    EXPECT_NEAR(1e-9 * static_cast<double>(cost.macs), c.gmac, 0.005) << c.name;
+  }
+  const auto dit = create_dit("dit_s_2");
+  const auto cost = model_cost(*dit, [&] {
+    dit->forward(torch::zeros({1, 4, 32, 32}), torch::zeros({1}), torch::zeros({1}, torch::kLong));
+  });
+  EXPECT_NEAR(1e-6 * static_cast<double>(cost.parameters), 37.57, 0.005);
+  EXPECT_NEAR(1e-9 * static_cast<double>(cost.macs), 5.02, 0.005);
+}
+
+TEST(ModelCost, IsShownInWords) {
+  EXPECT_EQ((ModelCost{7074184, 1119000000}).show(), "7,074,184 parameters, 1.12 GMAC per sample");
+  EXPECT_EQ((ModelCost{999, 0}).show(), "999 parameters, 0.00 GMAC per sample");
+}
+
+TEST(RequireMemoryForDepth, RefusesWhatTheMachineCannotHoldAndDrawsNothing) {
+  const auto make = [](int64_t depth) {
+    return make_classifier(classifier_options("wfm_nano").depth(depth));
+  };
+  torch::manual_seed(1);
+  require_memory_for_depth(101, make);
+  EXPECT_THROW(require_memory_for_depth(1'000'000'000, make), Error);
+  const auto next = torch::rand({1}).item<float>();
+  torch::manual_seed(1);
+  EXPECT_EQ(next, torch::rand({1}).item<float>());
+}
+
+}  // namespace
+}  // namespace wf::testing
