@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <set>
 #include <sstream>
 #include <type_traits>
@@ -72,7 +73,18 @@ class FileReader {
  public:
   explicit FileReader(Config& config) : config_(config) {}
 
-  void read(const std::string& path) {
+  void read(const std::string& path) { values_of(path); }
+
+ private:
+  struct Value {
+    YAML::Node node;
+    std::string place;
+  };
+  using Values = std::map<std::string, Value>;
+
+  // Sets all keys of the file and of those that it is based on. A file that several name is parsed
+  // once: files that name each other twice in a long row would otherwise be read 2^n times.
+  const Values& values_of(const std::string& path) {
     std::error_code ignored;
     WF_CHECK(fs::exists(path, ignored), path, ": no such configuration file");
     WF_CHECK(fs::is_regular_file(path, ignored), path, ": not a file");
@@ -80,16 +92,34 @@ class FileReader {
     const bool again = std::find(open_.begin(), open_.end(), identity) != open_.end();
     open_.push_back(identity);
     WF_CHECK(!again, path, ": BASE includes itself: ", join(open_, " → "));
-    const auto root = parse(path);
-    if (!root.IsNull()) {
-      WF_CHECK(root.IsMap(), path, ": expected KEY: value lines");
-      read_bases(path, root);
-      read_section(path, root, "");
+    auto known = files_.find(identity);
+    if (known == files_.end()) {
+      Values values;
+      const auto root = parse(path);
+      if (!root.IsNull()) {
+        WF_CHECK(root.IsMap(), path, ": expected KEY: value lines");
+        read_bases(path, root, values);
+        read_section(path, root, "", values);
+      }
+      known = files_.emplace(identity, std::move(values)).first;
+    } else {
+      for (const auto& [key, value] : known->second) set(key, value);
     }
     open_.pop_back();
+    return known->second;
   }
 
- private:
+  void set(const std::string& key, const Value& value) {
+    assign(
+        config_, key, [&](bool) { return value.node; }, value.place);
+  }
+
+  // An assignment would change the node that both files share.
+  static void keep(Values& values, const std::string& key, const Value& value) {
+    values.erase(key);
+    values.emplace(key, value);
+  }
+
   static YAML::Node parse(const std::string& path) {
     std::ifstream in(path, std::ios::binary);
     std::stringstream text;
@@ -122,7 +152,7 @@ class FileReader {
     return str(path, ":", node.Mark().line + 1);
   }
 
-  void read_bases(const std::string& path, const YAML::Node& root) {
+  void read_bases(const std::string& path, const YAML::Node& root, Values& values) {
     for (const auto& item : root) {
       if (!item.first.IsScalar() || item.first.Scalar() != "BASE") continue;
       const auto where = place(path, item.first);
@@ -131,14 +161,16 @@ class FileReader {
       const auto base = [&](const YAML::Node& name) {
         WF_CHECK(name.IsScalar(), where, ": BASE: expected a list of files");
         if (name.Scalar().empty()) return;
-        read((fs::path(path).parent_path() / name.Scalar()).string());
+        const auto file = (fs::path(path).parent_path() / name.Scalar()).string();
+        for (const auto& [key, value] : values_of(file)) keep(values, key, value);
       };
       if (item.second.IsScalar()) base(item.second);
       for (const auto& name : item.second) base(name);
     }
   }
 
-  void read_section(const std::string& path, const YAML::Node& section, const std::string& prefix) {
+  void read_section(const std::string& path, const YAML::Node& section, const std::string& prefix,
+                    Values& values) {
     std::set<std::string> seen;
     for (const auto& item : section) {
       const auto where = place(path, item.first);
@@ -147,18 +179,20 @@ class FileReader {
       WF_CHECK(seen.insert(key).second, where, ": ", first_line(key), " is given twice");
       if (key == "BASE") continue;
       if (!section_names().count(key)) {
-        assign(
-            config_, key, [&](bool) { return item.second; }, where);
+        const Value value{item.second, where};
+        set(key, value);
+        keep(values, key, value);
         continue;
       }
       if (item.second.IsNull()) continue;  // an empty section
       WF_CHECK(item.second.IsMap(), where, ": ", key, " is a section: expected keys below it");
-      read_section(path, item.second, key + ".");
+      read_section(path, item.second, key + ".", values);
     }
   }
 
   Config& config_;
   std::vector<std::string> open_;
+  std::map<std::string, Values> files_;
 };
 
 }  // namespace

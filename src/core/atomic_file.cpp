@@ -28,6 +28,11 @@ void flush_directory_of(const std::string& path) {
 
 AtomicFile::AtomicFile(std::string path)
     : path_(std::move(path)), temporary_(path_ + ".tmp" + std::to_string(::getpid())) {
+  // As root, the rename would replace a device such as /dev/null by a file.
+  std::error_code ignored;
+  const auto status = std::filesystem::status(path_, ignored);
+  WF_CHECK(!std::filesystem::exists(status) || std::filesystem::is_regular_file(status), path_,
+           ": cannot be written: it exists and is not a regular file");
   descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (descriptor_ < 0) fail("cannot create");
 }

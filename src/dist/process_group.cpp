@@ -4,6 +4,7 @@
 #include "dist/rendezvous.h"
 #include "runtime/log.h"
 
+#include <c10/util/Logging.h>
 #include <fmt/format.h>
 #include <torch/csrc/distributed/c10d/HashStore.hpp>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
@@ -12,6 +13,7 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <cstdlib>
 #include <mutex>
 #include <new>
 #include <sstream>
@@ -75,12 +77,20 @@ const char* hint(const std::string& problem) {
          "checkpoint";
 }
 
+// When a peer is lost, c10d warns in many lines, with a stack trace, before the error that this
+// class turns into one line. TORCH_CPP_LOG_LEVEL=WARNING shows them.
+void hide_warnings_of_c10d() {
+  if (!std::getenv("TORCH_CPP_LOG_LEVEL")) ::setenv("TORCH_CPP_LOG_LEVEL", "ERROR", 1);
+  c10::initLogging();
+}
+
 std::string arrival_key(int rank) { return str("here/", rank); }
 
 }  // namespace
 
 ProcessGroup::ProcessGroup(const LaunchEnv& env, c10::Device device, const GroupOptions& options)
     : env_(env), timeout_(options.timeout) {
+  hide_warnings_of_c10d();
   guarded(str("rendezvous at ", env_.master_addr, ":", env_.master_port), [&] { rendezvous(); });
   guarded("connecting to the other ranks", [&] { connect(device); });
 }

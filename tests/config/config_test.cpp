@@ -113,6 +113,27 @@ TEST_F(ConfigTest, ABaseThatGoesInACircleIsAnError) {
   EXPECT_NE(error("BASE: [b.yaml]").find("BASE includes itself"), std::string::npos);
 }
 
+// Thirty files, each named twice by the next: 2^30 readings without a memory.
+TEST_F(ConfigTest, ABaseThatSeveralFilesNameIsReadOnce) {
+  file("TRAIN: {EPOCHS: 50}", "0.yaml");
+  for (int i = 1; i <= 30; ++i) {
+    const auto below = std::to_string(i - 1) + ".yaml";
+    file("BASE: [" + below + ", " + below + "]", std::to_string(i) + ".yaml");
+  }
+  EXPECT_EQ(load("BASE: [30.yaml]").train.epochs, 50);
+}
+
+TEST_F(ConfigTest, ABaseThatIsNamedAgainWinsAgain) {
+  file("TRAIN: {EPOCHS: 50, CLIP_GRAD: 1}", "a0.yaml");
+  file("BASE: [a0.yaml]\nTRAIN: {EPOCHS: 51}", "left.yaml");
+  file("BASE: [a0.yaml]\nTRAIN: {CLIP_GRAD: 2}", "right.yaml");
+  const auto c = load("BASE: [left.yaml, right.yaml]");
+  EXPECT_EQ(c.train.epochs, 50);
+  EXPECT_EQ(c.train.clip_grad, 2.0);
+  EXPECT_EQ(load_config(folder_ / "left.yaml", {}).train.epochs, 51);
+  EXPECT_EQ(c.origins.at("TRAIN.EPOCHS"), folder_ / "a0.yaml:1");
+}
+
 TEST_F(ConfigTest, OptsWinOverTheFileAndFlagsOverBoth) {
   const auto path = file("DATA: {BATCH_SIZE: 1}\nTAG: one");
   const char* const argv[] = {

@@ -122,6 +122,7 @@ TEST(DataParallel, AKilledRankEndsTheOthersWithOneClearLine) {
     const auto end = ranks[rank].wait();
     EXPECT_EQ(end.code, 4) << end.err;
     EXPECT_EQ(lines_with(end.err, "error: "), 1) << end.err;
+    EXPECT_EQ(lines_with(end.err, "frame #"), 0) << end.err;
     EXPECT_NE(end.err.find("error: rank " + std::to_string(rank) + " of 3: "), std::string::npos)
         << end.err;
   }

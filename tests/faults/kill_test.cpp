@@ -47,6 +47,7 @@ TEST(Kills, AtRandomStepsEndWithTheSameWeights) {
     if (left.code == 0) break;  // it was already finished
     EXPECT_EQ(left.code, 4) << left.err;
     EXPECT_EQ(lines_with(left.err, "error: rank"), 1) << left.err;
+    EXPECT_EQ(lines_with(left.err, "frame #"), 0) << left.err;
   }
   RecordProperty("kills", done);
   EXPECT_EQ(done, kills) << "the run ended before all kills were done: give it more epochs";
@@ -54,6 +55,19 @@ TEST(Kills, AtRandomStepsEndWithTheSameWeights) {
   for (const auto& rank : last) ASSERT_EQ(rank.code, 0) << told(last);
   expect_equal(training.tensors("unbroken", epochs), training.tensors("broken", epochs));
   EXPECT_EQ(training.metrics("unbroken").size(), training.metrics("broken").size());
+}
+
+TEST(LostRank, OneThatCannotReadItsDataEndsTheOthersWithOneLine) {
+  const Training training(kEpochs);
+  std::vector<std::string> words{
+      "bash", "-c", "[ $RANK = 1 ] || set -- \"$@\" --data-path /none; exec \"$@\"", "bash"};
+  const auto command = training.command("run");
+  words.insert(words.end(), command.begin(), command.end());
+  const auto ranks = Ranks(2, words).wait();
+  EXPECT_EQ(ranks[0].code, 2) << told(ranks);
+  EXPECT_NE(ranks[0].err.find("error: /none: no such directory"), std::string::npos) << told(ranks);
+  EXPECT_EQ(ranks[1].code, 4) << told(ranks);
+  EXPECT_EQ(lines_with(ranks[1].err, "\n"), 1) << told(ranks);
 }
 
 TEST(Kills, TorchrunRestartsAndTheRunResumes) {

@@ -104,6 +104,20 @@ TEST(ReadWeights, ABadFileGivesOneLineAndRunsNothing) {
   EXPECT_FALSE(std::filesystem::exists("PWNED"));
 }
 
+// Files of tests/golden/make_checkpoints_special.py.
+TEST(ReadWeights, TensorsWithoutPlainBytesAreRefusedByName) {
+  const std::pair<std::string, std::string> cases[] = {
+      {"negative.pth", ": special: a tensor in negative view (resolve_neg())"},
+      {"quantized.pth", ": special: a tensor that is sparse, quantized or nested ("},
+      {"sparse.pth", ": special: a tensor that is sparse, quantized or nested ("},
+  };
+  for (const auto& [name, expected] : cases) {
+    const auto path = golden_path("checkpoints_special/" + name);
+    const auto message = error_of([&] { read_weights(path); });
+    EXPECT_EQ(message.rfind(path + expected, 0), 0u) << message;
+  }
+}
+
 TEST(ReadWeights, OneFlippedBitIsFound) {
   const TempDir folder;
   for (const std::string name : {"bare_state_dict.pth", "ours.pth", "ours.safetensors"}) {
