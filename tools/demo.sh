@@ -21,7 +21,9 @@ data=data/fashion-mnist-demo
 run=output/wfm_nano/demo
 out=output/demo
 
-"$root/tools/build.sh" "$@"
+programs=(--target wf_prepare --target wf_train --target wf_infer --target wf_report)
+if $dit; then programs+=(--target wf_sample); fi
+"$root/tools/build.sh" "${programs[@]}" "$@"
 cd "$root"
 mkdir -p "$out"
 
