@@ -26,5 +26,5 @@ set_source_files_properties(src/dist/gloo_backend.cpp PROPERTIES
   INCLUDE_DIRECTORIES "${WF_GLOO_INCLUDE}")
 if(WF_NCCL_INCLUDE)
   set_source_files_properties(src/dist/nccl_backend.cpp PROPERTIES
-    INCLUDE_DIRECTORIES "${WF_NCCL_INCLUDE}")
+    INCLUDE_DIRECTORIES "${WF_NCCL_INCLUDE};${CUDAToolkit_INCLUDE_DIRS}")
 endif()

@@ -1,6 +1,6 @@
 # Compile options of every target of this project.
 
-option(WF_PCH "Precompile torch/torch.h (twice as fast to build, 700 MB of disk)" ON)
+option(WF_PCH "Precompile the headers of LibTorch that most files need (500 MB of disk)" ON)
 
 # Internal headers are beside their sources: "data/image/resize.h", "kernels/cuda/pack.cuh".
 set(WF_INTERNAL_INCLUDES "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}")
@@ -18,7 +18,7 @@ function(wf_target_options target)
   # The same for all, so that all can share the precompiled header.
   target_compile_definitions(${target} PRIVATE FMT_HEADER_ONLY=1)
   if(WF_PCH AND arg_PCH STREQUAL "CORE")
-    target_precompile_headers(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:<torch/torch.h$<ANGLE-R>>")
+    target_precompile_headers(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:${PROJECT_SOURCE_DIR}/src/core/precompiled.h>")
   elseif(WF_PCH AND arg_PCH STREQUAL "REUSE")
     target_precompile_headers(${target} REUSE_FROM weightformer_core)
   endif()

@@ -6,7 +6,8 @@
 #include "core/peak_memory.h"
 
 #include <fmt/format.h>
-#include <torch/torch.h>
+#include <torch/nn/module.h>
+#include <torch/types.h>
 
 #include <iostream>
 #include <map>

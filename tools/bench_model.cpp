@@ -4,7 +4,7 @@
 #include "core/peak_memory.h"
 
 #include <fmt/format.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <iostream>
 

@@ -3,7 +3,9 @@
 #include "bench_subject.h"
 #include "nn/autocast.h"
 
-#include <torch/torch.h>
+#include <torch/nn/module.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <algorithm>
 

@@ -4,7 +4,7 @@
 #include "weightformer/models/model.h"
 #include "weightformer/serialization/weights.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace wf {
 namespace {

@@ -5,7 +5,7 @@
 #include "core/stopwatch.h"
 #include "engine/classification/build.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace wf {
 

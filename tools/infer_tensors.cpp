@@ -8,7 +8,8 @@
 #include "engine/diffusion/build.h"
 #include "infer.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <iostream>
 

@@ -6,7 +6,7 @@
 #include "weightformer/ops/grid_pool3.h"
 #include "weightformer/ops/token_pool.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace wf {
 namespace {

@@ -6,7 +6,7 @@
 #include "checkpoint/yaml_tree.h"
 #include "config/describe.h"
 
-#include <torch/torch.h>
+#include <torch/nn/module.h>
 
 namespace wf {
 namespace {

@@ -7,7 +7,8 @@
 #include "runtime/log.h"
 #include "serialization/flat_settings.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <cmath>
 

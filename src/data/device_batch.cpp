@@ -2,7 +2,7 @@
 
 #include "data/transforms.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace wf {
 

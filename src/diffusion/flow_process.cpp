@@ -1,6 +1,6 @@
 #include "diffusion/flow_process.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace wf {
 

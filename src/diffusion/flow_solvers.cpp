@@ -3,7 +3,8 @@
 #include "diffusion/flow_process.h"
 #include "diffusion/timestep_law.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <cmath>
 #include <vector>

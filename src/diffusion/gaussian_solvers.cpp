@@ -2,7 +2,8 @@
 
 #include "diffusion/gaussian_process.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <cmath>
 #include <vector>

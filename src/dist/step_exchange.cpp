@@ -1,6 +1,6 @@
 #include "dist/step_exchange.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace wf {
 

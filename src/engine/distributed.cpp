@@ -2,7 +2,8 @@
 
 #include "runtime/stop_signal.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <cstring>
 #include <map>

@@ -6,7 +6,8 @@
 #include "runtime/cpu_threads.h"
 #include "runtime/log.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <filesystem>
 

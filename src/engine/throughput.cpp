@@ -3,7 +3,8 @@
 #include "core/stopwatch.h"
 #include "nn/autocast.h"
 
-#include <torch/torch.h>
+#include <torch/cuda.h>
+#include <torch/types.h>
 
 namespace wf {
 

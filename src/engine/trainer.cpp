@@ -9,7 +9,8 @@
 #include "runtime/log.h"
 #include "runtime/stop_signal.h"
 
-#include <torch/torch.h>
+#include <torch/nn/module.h>
+#include <torch/types.h>
 
 #include <algorithm>
 #include <cmath>

@@ -2,7 +2,8 @@
 
 #include "weightformer/core/check.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 namespace wf {
 

@@ -3,7 +3,7 @@
 #include "weightformer/core/check.h"
 #include "weightformer/core/random.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <algorithm>
 

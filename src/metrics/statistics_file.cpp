@@ -5,7 +5,7 @@
 #include "core/npz.h"
 #include "core/registry.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <algorithm>
 #include <sstream>

@@ -4,7 +4,7 @@
 
 #include "models/inception_block.h"
 
-#include <torch/torch.h>
+#include <torch/nn/modules/linear.h>
 
 namespace wf {
 namespace {

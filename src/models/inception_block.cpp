@@ -1,6 +1,9 @@
 #include "models/inception_block.h"
 
-#include <torch/torch.h>
+#include <torch/nn/init.h>
+#include <torch/nn/module.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 namespace wf {
 namespace {

@@ -2,7 +2,7 @@
 
 #include "core/registry.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace wf {
 namespace {

@@ -5,7 +5,7 @@
 #include "core/registry.h"
 #include "core/text.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <algorithm>
 #include <charconv>

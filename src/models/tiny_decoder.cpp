@@ -3,7 +3,8 @@
 
 #include "models/vae_blocks.h"
 
-#include <torch/torch.h>
+#include <torch/nn/module.h>
+#include <torch/nn/modules/conv.h>
 
 namespace wf {
 namespace {

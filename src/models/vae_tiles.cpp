@@ -2,7 +2,7 @@
 
 #include "weightformer/core/check.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <algorithm>
 #include <vector>

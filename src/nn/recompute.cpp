@@ -2,8 +2,11 @@
 
 #include "nn/autocast.h"
 
+#include <torch/autograd.h>
 #include <torch/csrc/autograd/functions/utils.h>
-#include <torch/torch.h>
+#include <torch/nn/module.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <algorithm>
 

@@ -2,7 +2,9 @@
 
 #include "weightformer/core/check.h"
 
-#include <torch/torch.h>
+#include <torch/nn/module.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <cmath>
 

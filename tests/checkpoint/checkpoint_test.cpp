@@ -9,7 +9,7 @@
 #include "support/temp_dir.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <sys/resource.h>
 

@@ -7,7 +7,7 @@
 #include "checkpoint/checkpoint_file.h"
 #include "support/fill.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <exception>
 #include <iostream>

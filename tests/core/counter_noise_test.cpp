@@ -1,7 +1,7 @@
 #include "core/counter_noise.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace wf::testing {
 namespace {

@@ -9,7 +9,7 @@
 #include "support/toy_data.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <chrono>
 #include <set>

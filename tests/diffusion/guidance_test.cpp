@@ -4,7 +4,7 @@
 #include "support/fill.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <vector>
 

@@ -1,7 +1,7 @@
 #include "diffusion/timestep_law.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <cmath>
 

@@ -10,7 +10,11 @@
 #include "dist/data_parallel.h"
 #include "dist/step_exchange.h"
 
-#include <torch/torch.h>
+#include <torch/cuda.h>
+#include <torch/nn/module.h>
+#include <torch/nn/modules/linear.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <unistd.h>
 

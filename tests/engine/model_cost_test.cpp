@@ -4,7 +4,9 @@
 #include "weightformer/models/dit.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/nn/modules/linear.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 namespace wf::testing {
 namespace {

@@ -8,7 +8,7 @@
 #include "support/quadratic_task.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <atomic>
 #include <thread>

@@ -4,7 +4,7 @@
 #include "support/metric_features.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace wf::testing {
 namespace {

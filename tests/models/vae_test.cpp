@@ -5,7 +5,8 @@
 #include "support/golden.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 namespace wf::testing {
 namespace {

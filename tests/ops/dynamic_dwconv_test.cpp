@@ -8,7 +8,8 @@
 #include "support/op_check.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 namespace wf::testing {
 namespace {

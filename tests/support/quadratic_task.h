@@ -8,7 +8,8 @@
 
 #include "data/batch_memory.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <memory>
 #include <optional>

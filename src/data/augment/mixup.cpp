@@ -6,7 +6,8 @@
 #include "core/parallel.h"
 #include "data/augment/soft_targets.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <algorithm>
 #include <cmath>

@@ -9,7 +9,7 @@
 #include "engine/metadata.h"
 #include "runtime/log.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <utility>
 

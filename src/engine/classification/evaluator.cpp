@@ -7,7 +7,8 @@
 #include "engine/eval_mode.h"
 #include "nn/autocast.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <algorithm>
 

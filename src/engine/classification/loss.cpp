@@ -4,7 +4,7 @@
 
 #include "data/augment/soft_targets.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace wf {
 

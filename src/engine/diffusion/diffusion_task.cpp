@@ -14,7 +14,8 @@
 #include "nn/autocast.h"
 #include "runtime/log.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <algorithm>
 #include <filesystem>

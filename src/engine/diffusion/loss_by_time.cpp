@@ -2,7 +2,7 @@
 
 #include "engine/distributed.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace wf {
 

@@ -6,7 +6,7 @@
 #include "engine/diffusion/sampling.h"
 
 #include <opencv2/imgcodecs.hpp>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <zlib.h>
 

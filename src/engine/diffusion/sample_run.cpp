@@ -11,7 +11,7 @@
 #include "runtime/log.h"
 #include "runtime/stop_signal.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <algorithm>
 #include <chrono>

@@ -4,7 +4,7 @@
 
 #include "core/stopwatch.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <algorithm>
 #include <future>

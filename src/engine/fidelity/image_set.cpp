@@ -7,7 +7,7 @@
 #include "data/parallel.h"
 #include "data/transforms.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace wf {
 namespace {

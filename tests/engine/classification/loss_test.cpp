@@ -5,7 +5,7 @@
 #include "engine/classification/build.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace wf::testing {
 namespace {
