@@ -19,6 +19,7 @@
 #include "tool.h"
 #include "train.h"
 
+#include <functional>
 #include <iostream>
 
 using namespace wf;
@@ -29,7 +30,12 @@ static int train(const Run& run) {
   const auto setup = tasks().at(config.model.type).build(config, request);
   auto& model = *setup.task->model();
   run.ranks->on_root("cost of the model", [&] {
-    const auto forward = tasks().at(config.model.type).forward(config, model, 1);
+    // Not of an image so large that counting would take long, or memory that training lacks.
+    constexpr int64_t kLargest = 1024;
+    std::function<void()> forward = [] {};
+    if (config.data.img_size <= kLargest) {
+      forward = tasks().at(config.model.type).forward(config, model, 1);
+    }
     log::info("{}: {}", config.model.name, model_cost(model, forward).show());
   });
   auto state = build_train_state(config, *setup.task, setup.train->batches(), run.env.world);

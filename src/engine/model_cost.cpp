@@ -43,6 +43,13 @@ int64_t convolution(const Inputs& inputs) {
   return macs;
 }
 
+// oneDNN's linear layers, which nn/fused_linear.cpp calls: (x, weight, bias …), and (x, residual,
+// weight, bias …).
+int64_t fused_linear(const Inputs& inputs) {
+  const bool second = inputs[2].isTensor() && inputs[2].toTensor().dim() == 2;
+  return inputs[0].toTensor().numel() * shape(inputs, second ? 2 : 1)[0];
+}
+
 using Count = int64_t (*)(const Inputs&);
 
 // The operators in which the others end, without gradients.
@@ -57,6 +64,7 @@ const std::map<std::string, Count>& counts() {
       {"aten::baddbmm", second},
       {"aten::baddbmm_", second},
       {"aten::convolution", convolution},
+      {"mkldnn::_linear_pointwise", fused_linear},
       // 3 x 3 taps for each token and channel
       {"wf::dynamic_dwconv", [](const Inputs& i) { return 9 * i[0].toTensor().numel(); }},
       // gram [B, R, R] x right [B, R, D]
@@ -67,7 +75,9 @@ const std::map<std::string, Count>& counts() {
 
 int64_t parameter_count(const torch::nn::Module& model) {
   int64_t count = 0;
-  for (const auto& parameter : model.parameters()) count += parameter.numel();
+  for (const auto& parameter : model.parameters()) {
+    if (parameter.requires_grad()) count += parameter.numel();
+  }
   return count;
 }
 
@@ -107,8 +117,10 @@ int64_t count_macs(const std::function<void()>& forward) {
 }
 
 std::string ModelCost::show() const {
-  return fmt::format("{} parameters, {:.2f} GMAC per sample", with_commas(parameters),
-                     1e-9 * static_cast<double>(macs));
+  const auto count = with_commas(parameters) + " parameters";
+  return macs == 0
+             ? count
+             : fmt::format("{}, {:.2f} GMAC per sample", count, 1e-9 * static_cast<double>(macs));
 }
 
 ModelCost model_cost(Model& model, const std::function<void()>& forward) {

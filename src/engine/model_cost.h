@@ -14,8 +14,8 @@ namespace wf {
 int64_t count_macs(const std::function<void()>& forward);
 
 struct ModelCost {
-  int64_t parameters = 0;
-  int64_t macs = 0;  ///< of the forward pass over one sample, see count_macs()
+  int64_t parameters = 0;  ///< that are trained
+  int64_t macs = 0;  ///< of the forward pass over one sample, see count_macs(); 0: not counted
 
   /// "7,074,184 parameters, 1.12 GMAC per sample"
   std::string show() const;

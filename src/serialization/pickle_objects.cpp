@@ -165,13 +165,16 @@ Value* Machine::persistent(const Value& id) {
   const auto& type = parts[1]->text;
   const auto dot = type.rfind('.');
   const auto name = dot == std::string::npos ? type : type.substr(dot + 1);
-  auto* value = copy_text(Kind::storage, parts[2]->text);
-  value->integer = parts[4]->integer;
+  const auto storage = [&](Dtype dtype) {
+    auto* value = copy_text(Kind::storage, parts[2]->text);
+    value->integer = parts[4]->integer;
+    value->dtype = dtype;
+    return value;
+  };
   for (const auto& dtype : kDtypes) {
-    if (name == dtype.storage) return value->dtype = dtype.dtype, value;
+    if (name == dtype.storage) return storage(dtype.dtype);
   }
-  if (name == "UntypedStorage") return value->dtype = Dtype::u8, value;
-  return copy_text(Kind::opaque, type);
+  return name == "UntypedStorage" ? storage(Dtype::u8) : copy_text(Kind::opaque, type);
 }
 
 // The last argument may hold attributes; with this one the values are those of the storage,

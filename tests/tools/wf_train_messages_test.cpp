@@ -110,7 +110,14 @@ TEST_F(WfTrainMessages, TheLogTellsHowThreadsWait) {
   line({"-u", "OMP_WAIT_POLICY", "-u", "GOMP_SPINCOUNT"}, "GOMP_SPINCOUNT 1000");
   line({"-u", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT=7"}, "GOMP_SPINCOUNT 7");
   line({"-u", "GOMP_SPINCOUNT", "OMP_WAIT_POLICY=passive"}, "OMP_WAIT_POLICY passive");
-  line({"-u", "OMP_NUM_THREADS", "LOCAL_WORLD_SIZE=100000"}, "1 threads (");
+  const auto shared = [&] {
+    std::vector<std::string> words{
+        "env",          "-u",           "OMP_NUM_THREADS",        "RANK=0",
+        "WORLD_SIZE=1", "LOCAL_RANK=0", "LOCAL_WORLD_SIZE=100000"};
+    for (const auto& word : command({"--tag", "shared"})) words.push_back(word);
+    return run(words);
+  }();
+  EXPECT_NE(shared.err.find("on cpu, 1 threads ("), std::string::npos) << shared.err;
 }
 
 TEST_F(WfTrainMessages, AmpAutoTellsWhatItChose) {
