@@ -159,6 +159,10 @@ target_link_libraries(weightformer_trainer
   PUBLIC weightformer_core Threads::Threads
   PRIVATE ${OpenCV_LIBS} JPEG::JPEG TIFF::TIFF ZLIB::ZLIB yaml-cpp spdlog::spdlog)
 wf_target_options(weightformer_trainer PCH REUSE)
+wf_compile_alone(
+  src/data/image/jpeg.cpp # a class whose member is of the unnamed namespace: -Wsubobject-linkage
+  src/data/image/pixel_kernels_avx2.cpp) # repeats the names of pixel_kernels.cpp
+wf_compile_by_directory(weightformer_trainer)
 
 set(WF_PROGRAMS wf_train wf_infer wf_convert wf_prepare wf_report wf_pack wf_sample wf_scale
   wf_fid)
@@ -181,3 +185,6 @@ target_sources(wf_sample PRIVATE tools/sample_files.cpp tools/sample_grid_file.c
 target_sources(wf_scale PRIVATE tools/scaling.cpp tools/scaling_table.cpp)
 target_sources(wf_train PRIVATE tools/list_models.cpp tools/train_evaluation.cpp)
 target_link_libraries(wf_prepare PRIVATE ZLIB::ZLIB)
+foreach(tool ${WF_PROGRAMS})
+  wf_compile_by_directory(${tool})
+endforeach()

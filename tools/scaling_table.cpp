@@ -3,6 +3,7 @@
 #include "weightformer/core/check.h"
 
 #include "core/registry.h"
+#include "core/text.h"
 #include "dist/data_parallel.h"
 
 #include <fmt/format.h>
@@ -54,7 +55,7 @@ std::string scaling_models() {
 
 void print_scaling_table(const ScalingOptions& o) {
   const auto found = kModels.lower_bound(o.model);  // wfm_t is short for wfm_tiny
-  WF_CHECK(found != kModels.end() && o.model.size() > 4 && found->first.rfind(o.model, 0) == 0,
+  WF_CHECK(found != kModels.end() && o.model.size() > 4 && starts_with(found->first, o.model),
            "unknown model '", o.model, "'; known are ", scaling_models());
   const int batch = o.batch > 0 ? o.batch : found->second.batch;
   const auto cost = cost_of(o, found->second, batch);

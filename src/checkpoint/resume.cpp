@@ -36,7 +36,7 @@ void warn_of_changed_settings(const CheckpointFile& file, const Config& config,
   // where it resumed.
   before.train.start_epoch = config.train.start_epoch;
   if (file.published()) compare_scaled_rates(before.train, now.train, schedule);
-  const auto changed = differences(before, now, {Scope::training});
+  const auto changed = differences(before, now, kTrainedBy);
   if (changed.empty()) return;
   log::warning("{} was made with other settings, continuing with the new ones{}: {}", file.path(),
                file.published() ? " (learning rates as scaled by the batch)" : "",
@@ -48,7 +48,7 @@ void require_same_model(const CheckpointFile& file, const Config& config) {
   if (file.published()) return;
   const std::vector<std::string> shape{"MODEL.TYPE ", "MODEL.NAME ",  "MODEL.NUM_CLASSES ",
                                        "MODEL.DIM ",  "MODEL.DEPTH ", "MODEL.PATCH_SIZE "};
-  for (const auto& change : differences(file.config(config), config, {Scope::training})) {
+  for (const auto& change : differences(file.config(config), config, kTrainedBy)) {
     for (const auto& key : shape) {
       WF_CHECK(!starts_with(change, key), file.path(), ": made for another model: ", change,
                "; restore it, or choose another --tag (--pretrained loads only the weights)");

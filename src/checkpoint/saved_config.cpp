@@ -5,9 +5,12 @@
 #include "weightformer/models/load.h"
 
 #include "config/describe.h"
+#include "config/keys.h"
 #include "config/load.h"
 #include "core/registry.h"
 #include "core/text.h"
+#include "data/sources/open_dataset.h"
+#include "engine/build_data.h"
 #include "engine/tasks.h"
 #include "runtime/log.h"
 
@@ -15,23 +18,6 @@
 
 namespace wf {
 namespace {
-
-// What decides the outputs of a trained model: the network, and how an image becomes its input.
-bool matters_in_evaluation(const std::string& key) {
-  static const std::vector<std::string> never{"MODEL.RESUME",        "MODEL.PRETRAINED",
-                                              "MODEL.ALLOW_MISSING", "MODEL.LABEL_SMOOTHING",
-                                              "MODEL.DROP_RATE",     "MODEL.DROP_PATH_RATE"};
-  static const std::vector<std::string> sections{"MODEL.", "DIFFUSION."};
-  static const std::vector<std::string> keys{
-      "DATA.IMG_SIZE", "DATA.INTERPOLATION", "TEST.CROP", "AUG.CROP_PADDING", "AMP", "AMP_DTYPE"};
-  const auto contains = [&](const auto& list) {
-    return std::find(list.begin(), list.end(), key) != list.end();
-  };
-  if (contains(never)) return false;
-  return contains(keys) || std::any_of(sections.begin(), sections.end(), [&](const auto& section) {
-           return starts_with(key, section);
-         });
-}
 
 void set_from_file(Config& config, const std::string& key, const std::string& value) {
   try {
@@ -69,6 +55,21 @@ void recognize(Config& config, const Weights& weights, const std::string& source
       source, options.name(), config.data.img_size);
 }
 
+// The images that the run of `weights` held out, where they are still to be split off.
+void evaluate_held_out_images(Config& config, const Weights& weights, const std::string& source) {
+  const auto given = [&](const char* key) { return config.origins.count(key) > 0; };
+  const auto part = weights.settings.find("DATA.VAL_SPLIT");
+  const auto seed = weights.settings.find("SEED");
+  if (part == weights.settings.end() || seed == weights.settings.end()) return;
+  if (given("DATA.VAL_SPLIT") || config.data.data_path.empty()) return;
+  if (has_split(data_source(config.data, {}), "val")) return;
+  set_from_file(config, part->first, part->second);
+  if (config.data.val_split == 0) return;
+  if (!given("SEED")) set_from_file(config, seed->first, seed->second);
+  log::info("{}: its run held out {} of the training images (SEED {}); these are evaluated", source,
+            config.data.val_split, config.seed);
+}
+
 }  // namespace
 
 Config config_in(const Settings& saved, Config otherwise) {
@@ -78,12 +79,13 @@ Config config_in(const Settings& saved, Config otherwise) {
 
 Config evaluation_config(Config config, const Weights& weights, const std::string& source) {
   auto trained = config;
+  const auto keys = key_names({Scope::evaluation});
   for (const auto& [key, value] : weights.settings) {
-    if (!matters_in_evaluation(key) || !is_known(key, value)) continue;
+    if (!keys.count(key) || !is_known(key, value)) continue;
     set_from_file(trained, key, value);
     if (!config.origins.count(key)) set_from_file(config, key, value);
   }
-  const auto other = differences(trained, config, {Scope::training});
+  const auto other = differences(trained, config, kTrainedBy);
   if (!other.empty()) {
     log::warning("{}: was trained with other settings; using those given: {}", source,
                  join(other, ", "));
@@ -95,7 +97,9 @@ Config evaluation_config(Config config, const Weights& weights, const std::strin
 Config evaluation_config(const Config& config) {
   const auto& file = config.model.resume.empty() ? config.model.pretrained : config.model.resume;
   if (!(config.eval_mode || config.throughput_mode) || file.empty()) return config;
-  auto out = evaluation_config(config, read_weights(file, {false, Checksums::never}), file);
+  const auto weights = read_weights(file, {false, Checksums::never});
+  auto out = evaluation_config(config, weights, file);
+  if (config.eval_mode) evaluate_held_out_images(out, weights, file);
   validate(out);
   return out;
 }

@@ -18,7 +18,8 @@ Config config_in(const Settings& saved, Config otherwise);
 Config evaluation_config(Config config, const Weights& weights, const std::string& source);
 
 /// For --eval and --throughput the same with the weights that `config` names, MODEL.RESUME or
-/// MODEL.PRETRAINED; for training, and without weights, `config`. Throws wf::Error.
+/// MODEL.PRETRAINED; for training, and without weights, `config`. --eval takes DATA.VAL_SPLIT and
+/// SEED from the file too when the data has no validation set. Throws wf::Error.
 Config evaluation_config(const Config& config);
 
 }  // namespace wf

@@ -28,6 +28,15 @@ std::vector<std::string> key_names() {
   return keys;
 }
 
+std::set<std::string> key_names(const std::set<Scope>& scopes) {
+  std::set<std::string> keys;
+  const Config config;
+  visit(config, [&](const auto&, const auto&, const Key& key) {
+    if (scopes.count(key.scope)) keys.insert(key.name);
+  });
+  return keys;
+}
+
 std::string key_help(const std::string& name) {
   std::optional<std::string> help;
   const Config config;

@@ -8,6 +8,7 @@
 #include "config/scope.h"
 
 #include <limits>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -53,10 +54,13 @@ void visit_data(C& c, V&& v) {
     {"DATA.DATASET",
      "imagenet: any image directory, zip or packed file; cifar100: its binary format; latents: "
      "encoded images for wfm_dit, see diffusion.md"});
-  v(c.data.img_size, 224, {"DATA.IMG_SIZE", "input resolution, pixels", between(1, 16384)});
+  v(c.data.img_size, 224,
+    {"DATA.IMG_SIZE", "input resolution, pixels", between(1, 16384), Scope::evaluation});
   v(c.data.interpolation, InterpolationMode::bicubic,
     {"DATA.INTERPOLATION",
-     "resize filter; random: bilinear or bicubic at random in training, bilinear in evaluation"});
+     "resize filter; random: bilinear or bicubic at random in training, bilinear in evaluation",
+     {},
+     Scope::evaluation});
   v(c.data.fast_decode, true,
     {"DATA.FAST_DECODE",
      "training: decode only the crop region, at reduced DCT scale when the image is much larger"});
@@ -95,19 +99,27 @@ void visit_data(C& c, V&& v) {
 template <typename C, typename V>
 void visit_model(C& c, V&& v) {
   v(c.model.type, "wfm",
-    {"MODEL.TYPE", "task and model family; wfm: image classification; wfm_dit: image generation"});
-  v(c.model.name, "wfm_tiny", {"MODEL.NAME", "model name"});
+    {"MODEL.TYPE",
+     "task and model family; wfm: image classification; wfm_dit: image generation",
+     {},
+     Scope::evaluation});
+  v(c.model.name, "wfm_tiny", {"MODEL.NAME", "model name", {}, Scope::evaluation});
   v(c.model.resume, "",
     {"MODEL.RESUME", "checkpoint to resume from or to evaluate", {}, Scope::machine});
   v(c.model.pretrained, "",
     {"MODEL.PRETRAINED", "weights to initialize the model from", {}, Scope::machine});
   v(c.model.allow_missing, false,
     {"MODEL.ALLOW_MISSING", "accept weights with missing or unexpected tensors", {}, Scope::run});
-  v(c.model.num_classes, 1000, {"MODEL.NUM_CLASSES", "number of classes", at_least(1)});
-  v(c.model.dim, 0, {"MODEL.DIM", "token dimension; 0: that of the named model", at_least(0)});
-  v(c.model.depth, 0, {"MODEL.DEPTH", "number of blocks; 0: that of the named model", at_least(0)});
+  v(c.model.num_classes, 1000,
+    {"MODEL.NUM_CLASSES", "number of classes", at_least(1), Scope::evaluation});
+  v(c.model.dim, 0,
+    {"MODEL.DIM", "token dimension; 0: that of the named model", at_least(0), Scope::evaluation});
+  v(c.model.depth, 0,
+    {"MODEL.DEPTH", "number of blocks; 0: that of the named model", at_least(0),
+     Scope::evaluation});
   v(c.model.patch_size, 0,
-    {"MODEL.PATCH_SIZE", "patch size, pixels; 0: that of the named model", at_least(0)});
+    {"MODEL.PATCH_SIZE", "patch size, pixels; 0: that of the named model", at_least(0),
+     Scope::evaluation});
   v(c.model.drop_rate, 0.0,
     {"MODEL.DROP_RATE", "dropout rate before the head", from_to_below(0, 1)});
   v(c.model.drop_path_rate, 0.1,
@@ -201,7 +213,7 @@ template <typename C, typename V>
 void visit_aug(C& c, V&& v) {
   v(c.aug.crop_padding, 4,
     {"AUG.CROP_PADDING", "IMG_SIZE up to 32: padding of the random crop; 0: no random crop",
-     between(0, 32)});
+     between(0, 32), Scope::evaluation});
   v(c.aug.hflip, 0.5, {"AUG.HFLIP", "probability of a horizontal flip", between(0, 1)});
   v(c.aug.color_jitter, 0.4,
     {"AUG.COLOR_JITTER", "strength of color jitter; used when AUTO_AUGMENT is none or 3a",
@@ -239,36 +251,48 @@ void visit_diffusion(C& c, V&& v) {
   auto& d = c.diffusion;
   v(d.process, ProcessKind::gaussian,
     {"DIFFUSION.PROCESS",
-     "wfm_dit: gaussian (DDPM) or flow (flow matching on the linear path between data and noise)"});
-  v(d.steps, 1000, {"DIFFUSION.STEPS", "gaussian: steps of the process", between(2, 100000)});
-  v(d.betas, BetaKind::linear, {"DIFFUSION.BETAS", "gaussian: noise schedule"});
+     "wfm_dit: gaussian (DDPM) or flow (flow matching on the linear path between data and noise)",
+     {},
+     Scope::evaluation});
+  v(d.steps, 1000,
+    {"DIFFUSION.STEPS", "gaussian: steps of the process", between(2, 100000), Scope::evaluation});
+  v(d.betas, BetaKind::linear,
+    {"DIFFUSION.BETAS", "gaussian: noise schedule", {}, Scope::evaluation});
   v(d.prediction, PredictionKind::epsilon,
-    {"DIFFUSION.PREDICTION", "gaussian: what the network predicts: epsilon (the noise), v or x0"});
+    {"DIFFUSION.PREDICTION",
+     "gaussian: what the network predicts: epsilon (the noise), v or x0",
+     {},
+     Scope::evaluation});
   v(d.learn_sigma, true,
-    {"DIFFUSION.LEARN_SIGMA", "gaussian: the network also predicts the variance"});
+    {"DIFFUSION.LEARN_SIGMA",
+     "gaussian: the network also predicts the variance",
+     {},
+     Scope::evaluation});
   v(d.min_snr_gamma, 0.0,
     {"DIFFUSION.MIN_SNR_GAMMA", "gaussian: gamma of the min-SNR loss weight; 0: no weight",
-     at_least(0)});
+     at_least(0), Scope::evaluation});
   v(d.timesteps, TimestepLawKind::uniform,
-    {"DIFFUSION.TIMESTEPS", "distribution of the training times"});
-  v(d.timestep_mean, 0.0, {"DIFFUSION.TIMESTEP_MEAN", "logit_normal, lognormal: mean"});
+    {"DIFFUSION.TIMESTEPS", "distribution of the training times", {}, Scope::evaluation});
+  v(d.timestep_mean, 0.0,
+    {"DIFFUSION.TIMESTEP_MEAN", "logit_normal, lognormal: mean", {}, Scope::evaluation});
   v(d.timestep_std, 1.0,
-    {"DIFFUSION.TIMESTEP_STD", "logit_normal, lognormal: standard deviation", at_least(0)});
+    {"DIFFUSION.TIMESTEP_STD", "logit_normal, lognormal: standard deviation", at_least(0),
+     Scope::evaluation});
   v(d.shift, 1.0,
     {"DIFFUSION.SHIFT", "shift s of the training times: t -> s t / (1 + (s - 1) t)",
-     between(1e-3, 1e3)});
+     between(1e-3, 1e3), Scope::evaluation});
   v(d.label_drop, 0.1,
     {"DIFFUSION.LABEL_DROP",
      "probability of training a sample with the null class, for classifier-free guidance",
-     between(0, 1)});
+     between(0, 1), Scope::evaluation});
   v(d.channels, 4,
     {"DIFFUSION.CHANNELS",
      "channels of the data: 4 for latents of Stable Diffusion's VAE; images: "
      "1 (gray) or 3",
-     between(1, 1024)});
+     between(1, 1024), Scope::evaluation});
   v(d.val_samples, 2048,
     {"DIFFUSION.VAL_SAMPLES", "samples that the validation loss is computed on, at most",
-     at_least(1)});
+     at_least(1), Scope::evaluation});
 }
 
 template <typename C, typename V>
@@ -324,7 +348,10 @@ void visit_dist(C& c, V&& v) {
 template <typename C, typename V>
 void visit_run(C& c, V&& v) {
   v(c.test.crop, true,
-    {"TEST.CROP", "resize to 256/224 of IMG_SIZE and center-crop; false: resize directly"});
+    {"TEST.CROP",
+     "resize to 256/224 of IMG_SIZE and center-crop; false: resize directly",
+     {},
+     Scope::evaluation});
   v(c.test.every_epochs, 1,
     {"TEST.EVERY_EPOCHS",
      "epochs between validations; the last one is always validated; 0: only that one", at_least(0),
@@ -334,8 +361,12 @@ void visit_run(C& c, V&& v) {
   v(c.test.ema, false,
     {"TEST.EMA", "--eval: evaluate the EMA weights of the checkpoint", {}, Scope::run});
   v(c.amp, AmpMode::off,
-    {"AMP", "automatic mixed precision; auto: on GPUs, and on CPUs with bfloat16 instructions"});
-  v(c.amp_dtype, AmpDtype::bfloat16, {"AMP_DTYPE", "autocast dtype; float16 enables loss scaling"});
+    {"AMP",
+     "automatic mixed precision; auto: on GPUs, and on CPUs with bfloat16 instructions",
+     {},
+     Scope::evaluation});
+  v(c.amp_dtype, AmpDtype::bfloat16,
+    {"AMP_DTYPE", "autocast dtype; float16 enables loss scaling", {}, Scope::evaluation});
   v(c.output, "output",
     {"OUTPUT", "parent directory; a run writes to OUTPUT/NAME/TAG", {}, Scope::machine});
   v(c.tag, "default", {"TAG", "name of the run", {}, Scope::run});
@@ -380,6 +411,9 @@ void visit(C& c, V&& v) {
 
 /// All key names, in order.
 std::vector<std::string> key_names();
+
+/// The names of the keys of these scopes.
+std::set<std::string> key_names(const std::set<Scope>& scopes);
 
 /// The help text of a key. Throws wf::Error for a name that is not a key.
 std::string key_help(const std::string& name);

@@ -3,6 +3,7 @@
 #include "weightformer/core/check.h"
 
 #include "core/registry.h"
+#include "core/text.h"
 
 #include <CLI/CLI.hpp>
 
@@ -47,7 +48,7 @@ inline std::string explain(const CLI::ParseError& problem, const CLI::App& app,
   }
   for (const auto& given : words) {
     const auto word = given.substr(0, given.find('='));
-    if (word.rfind("--", 0) == 0 && std::find(known.begin(), known.end(), word) == known.end()) {
+    if (starts_with(word, "--") && std::find(known.begin(), known.end(), word) == known.end()) {
       return explain_unknown_flag(word, known, key_of_flag);
     }
   }

@@ -18,7 +18,7 @@ namespace wf {
 namespace {
 
 constexpr std::string_view kMagic = "\x93NUMPY";
-constexpr size_t kAlignment = 64;
+constexpr size_t kHeaderAlignment = 64;
 
 struct NpyType {
   const char* name;
@@ -189,7 +189,8 @@ std::string npy_header(at::ScalarType type, const std::vector<int64_t>& shape) {
   if (shape.size() == 1) text.pop_back();  // a tuple of one keeps its comma
   text += "), }";
   constexpr size_t kBefore = 10;
-  const size_t end = (kBefore + text.size() + 1 + kAlignment - 1) / kAlignment * kAlignment;
+  const size_t end =
+      (kBefore + text.size() + 1 + kHeaderAlignment - 1) / kHeaderAlignment * kHeaderAlignment;
   text.resize(end - kBefore - 1, ' ');
   text += '\n';
   std::string out(kMagic);

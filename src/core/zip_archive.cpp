@@ -79,7 +79,7 @@ bool widen(std::string_view extra, ZipEntry& entry) {
 // What the writer stores.
 constexpr uint64_t kVersion = 45;          // of the format: zip64
 constexpr uint64_t kDosDate = 1 << 5 | 1;  // 1 January 1980, as torch writes
-constexpr uint64_t kAlignment = 64;
+constexpr uint64_t kDataAlignment = 64;
 
 std::string le(uint64_t value, int width) {
   std::string out;
@@ -167,7 +167,7 @@ void ZipWriter::begin(const std::string& name, uint64_t size, uint32_t crc) {
   if (wide) extra = le(kZip64Extra, 2) + le(16, 2) + le(size, 8) + le(size, 8);
   // Padding as an extra field with the tag "FB", as torch writes it.
   const uint64_t before = header + kLocalSize + name.size() + extra.size() + 4;
-  const uint64_t padding = (kAlignment - before % kAlignment) % kAlignment;
+  const uint64_t padding = (kDataAlignment - before % kDataAlignment) % kDataAlignment;
   extra += "FB" + le(padding, 2) + std::string(padding, 'Z');
   const uint64_t shown = wide ? kIn64 : size;
   write(le(kLocalMark, 4) + le(kVersion, 2) + le(0, 2) + le(0, 2) + le(0, 2) + le(kDosDate, 2) +

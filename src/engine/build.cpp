@@ -43,7 +43,8 @@ std::shared_ptr<Distributed> build_distributed(const Config& config, const Launc
   options.compress = config.dist.compress == GradientCompression::bf16;
   const auto all = std::make_shared<ProcessGroup>(env, device, group);
   // Ranks with different settings would silently diverge or deadlock.
-  all->require_equal("settings", list_settings(config, {Scope::training, Scope::run}));
+  all->require_equal("settings",
+                     list_settings(config, {Scope::evaluation, Scope::training, Scope::run}));
   return std::make_shared<Distributed>(all, options);
 }
 

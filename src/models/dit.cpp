@@ -2,6 +2,7 @@
 
 #include "weightformer/core/check.h"
 
+#include "core/text.h"
 #include "nn/recompute.h"
 #include "nn/sincos_position.h"
 
@@ -49,7 +50,7 @@ void DiTImpl::initialise() {
   for (const auto& block : *blocks) {
     for (auto& item : block->named_modules()) {
       auto* linear = item.value()->as<torch::nn::Linear>();
-      if (!linear || item.key().rfind("adaLN_modulation", 0) == 0) continue;
+      if (!linear || starts_with(item.key(), "adaLN_modulation")) continue;
       torch::nn::init::xavier_uniform_(linear->weight);
       linear->bias.zero_();
     }

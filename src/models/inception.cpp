@@ -12,15 +12,15 @@ namespace {
 constexpr int64_t kPooled = 2048, kClasses = 1008, kSpatialChannels = 7;
 constexpr size_t kSpatialBlock = 6;  // Mixed_6d
 
-using Block = std::shared_ptr<InceptionBlockImpl>;
+using BlockPtr = std::shared_ptr<InceptionBlockImpl>;
 
 template <typename... Arguments>
-Block block(Arguments&&... arguments) {
+BlockPtr block(Arguments&&... arguments) {
   return std::make_shared<InceptionBlockImpl>(std::forward<Arguments>(arguments)...);
 }
 
 // The letters are torchvision's.
-Block block_a(int64_t in, int64_t pooled) {
+BlockPtr block_a(int64_t in, int64_t pooled) {
   return block(in,
                std::vector<Branch>{{{"branch1x1", 64, 1, 1}},
                                    {{"branch5x5_1", 48, 1, 1}, {"branch5x5_2", 64, 5, 5}},
@@ -30,7 +30,7 @@ Block block_a(int64_t in, int64_t pooled) {
                BranchPool::average, pooled);
 }
 
-Block block_b(int64_t in) {
+BlockPtr block_b(int64_t in) {
   return block(in,
                std::vector<Branch>{{{"branch3x3", 384, 3, 3, 2}},
                                    {{"branch3x3dbl_1", 64, 1, 1},
@@ -39,7 +39,7 @@ Block block_b(int64_t in) {
                BranchPool::max_stride_two);
 }
 
-Block block_c(int64_t in, int64_t width) {
+BlockPtr block_c(int64_t in, int64_t width) {
   return block(
       in,
       std::vector<Branch>{
@@ -53,7 +53,7 @@ Block block_c(int64_t in, int64_t width) {
       BranchPool::average, 192);
 }
 
-Block block_d(int64_t in) {
+BlockPtr block_d(int64_t in) {
   return block(in,
                std::vector<Branch>{{{"branch3x3_1", 192, 1, 1}, {"branch3x3_2", 320, 3, 3, 2}},
                                    {{"branch7x7x3_1", 192, 1, 1},
@@ -63,7 +63,7 @@ Block block_d(int64_t in) {
                BranchPool::max_stride_two);
 }
 
-Block block_e(int64_t in, BranchPool pool) {
+BlockPtr block_e(int64_t in, BranchPool pool) {
   return block(in,
                std::vector<Branch>{{{"branch1x1", 320, 1, 1}},
                                    {{"branch3x3_1", 384, 1, 1},
@@ -106,7 +106,7 @@ void InceptionImpl::add_conv(const std::string& name, int64_t in, int64_t out, i
                                             in, out, kernel, kernel, stride, padding, padding})));
 }
 
-void InceptionImpl::add_block(const std::string& name, Block block) {
+void InceptionImpl::add_block(const std::string& name, BlockPtr block) {
   blocks_.push_back(register_module(name, std::move(block)));
 }
 

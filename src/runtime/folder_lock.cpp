@@ -20,7 +20,7 @@ namespace wf {
 namespace {
 
 // Tries once and then `waits` times more. Throws wf::Error when another process keeps the lock.
-void lock(int descriptor, const std::string& path, const std::string& directory, int waits) {
+void take_lock(int descriptor, const std::string& path, const std::string& directory, int waits) {
   constexpr std::chrono::milliseconds kPause(100);
   while (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
     const int problem = errno;
@@ -41,7 +41,7 @@ FolderLock::FolderLock(std::string directory)
     : directory_(std::move(directory)), path_(directory_ + "/.lock"), descriptor_(open_file()) {
   constexpr int kWaits = 50;
   try {
-    lock(descriptor_, path_, directory_, kWaits);
+    take_lock(descriptor_, path_, directory_, kWaits);
   } catch (const Error&) {
     ::close(descriptor_);
     throw;
@@ -72,7 +72,7 @@ void FolderLock::renew() {
            ": moved or deleted, and cannot be created again: ", problem.message());
   const int descriptor = open_file();
   try {
-    lock(descriptor, path_, directory_, /*waits=*/0);
+    take_lock(descriptor, path_, directory_, /*waits=*/0);
   } catch (const Error&) {
     ::close(descriptor);
     throw;

@@ -33,11 +33,11 @@ bool is_malicious(const std::string& call) {
   constexpr const char* kFunctions[] = {"eval",    "exec",    "compile", "open",     "__import__",
                                         "getattr", "setattr", "input",   "execfile", "globals"};
   for (const char* module : kModules) {
-    if (call.rfind(module, 0) == 0) return true;
+    if (starts_with(call, module)) return true;
   }
   for (const std::string module : {"builtins.", "__builtin__."}) {
     for (const char* function : kFunctions) {
-      if (call.rfind(module + function + " ", 0) == 0) return true;
+      if (starts_with(call, module + function + " ")) return true;
     }
   }
   return false;

@@ -263,7 +263,7 @@ TEST_F(ConfigTest, DifferencesAndListsAreOfTheScopesAskedFor) {
   EXPECT_EQ(differences(before, now, {Scope::training}), Lines{"TRAIN.EPOCHS 300 → 310"});
   EXPECT_EQ(differences(before, now, {Scope::run}), Lines{"PRINT_FREQ 100 → 7"});
   EXPECT_EQ(differences(before, now, {Scope::machine}), Lines{"DATA.DATA_PATH \"\" → \"/data\""});
-  const auto agreed = list_settings(now, {Scope::training, Scope::run});
+  const auto agreed = list_settings(now, {Scope::evaluation, Scope::training, Scope::run});
   EXPECT_EQ(agreed.rfind("DATA.BATCH_SIZE: 128\nDATA.DATASET: \"imagenet\"\n", 0), 0u) << agreed;
   EXPECT_NE(agreed.find("\nTRAIN.EPOCHS: 310\n"), std::string::npos) << agreed;
   EXPECT_EQ(agreed.find("DATA_PATH"), std::string::npos) << agreed;

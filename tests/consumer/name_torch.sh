@@ -34,7 +34,14 @@ expect "torch.utils.cmake_prefix_path" "${configure[@]}" "-DCMAKE_PREFIX_PATH=$n
 expect "a later entry" "${configure[@]}" "-DCMAKE_PREFIX_PATH=$work;$named"
 expect "Torch_DIR" "${configure[@]}" "-DTorch_DIR=$named/share/cmake/Torch"
 expect "the environment" env "CMAKE_PREFIX_PATH=$work:$named" "${configure[@]}"
-expect "the parent's find_package(Torch)" "${configure[@]}" "-DCONSUMER_TORCH=$named"
+expect "the parent's target torch" "${configure[@]}" "-DCONSUMER_TORCH=$named"
+if command -v nvcc >/dev/null; then
+  for name in "-DTorch_DIR=$named/share/cmake/Torch" "-DCMAKE_PREFIX_PATH=$named"; do
+    expect "the parent's find_package(Torch)" "${configure[@]}" -DCONSUMER_FINDS_TORCH=ON "$name"
+  done
+else
+  echo "not tried without a CUDA toolkit: the parent's find_package(Torch)"
+fi
 
 if "${configure[@]}" "-DTorch_DIR=$work" >"$work/log" 2>&1; then
   echo "a wrong Torch_DIR was ignored" >&2

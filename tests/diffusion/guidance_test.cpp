@@ -40,14 +40,14 @@ GuidanceOptions middle_half() {
   return out;
 }
 
-struct Inputs {
+struct GuidedInputs {
   at::Tensor x = filled("input.x", {3, 4, 8, 8});
   at::Tensor t = torch::full({3}, 500.0);
   at::Tensor y = torch::tensor({1, 5, 9});
 };
 
 // By hand, in the given number of channels.
-at::Tensor mixed(const Inputs& in, double scale, int64_t channels) {
+at::Tensor mixed(const GuidedInputs& in, double scale, int64_t channels) {
   Toy toy;
   const auto with = toy(in.x, in.t, in.y);
   const auto without = toy(in.x, in.t, torch::full_like(in.y, kNone));
@@ -57,7 +57,7 @@ at::Tensor mixed(const Inputs& in, double scale, int64_t channels) {
 }
 
 TEST(Guidance, MixesTheFirstThreeChannelsOrAll) {
-  const Inputs in;
+  const GuidedInputs in;
   auto three = options(4), all = options(4);
   all.channels = GuidedChannels::all;
   EXPECT_TRUE(torch::allclose(guided(Toy{}, three)(in.x, in.t, in.y), mixed(in, 4, 3)));
@@ -65,7 +65,7 @@ TEST(Guidance, MixesTheFirstThreeChannelsOrAll) {
 }
 
 TEST(Guidance, OfScaleOneComputesOnlyTheConditionalHalf) {
-  const Inputs in;
+  const GuidedInputs in;
   Toy toy;
   const auto out = guided(std::ref(toy), options(1))(in.x, in.t, in.y);
   EXPECT_EQ(toy.rows, std::vector<int64_t>{3});
@@ -73,7 +73,7 @@ TEST(Guidance, OfScaleOneComputesOnlyTheConditionalHalf) {
 }
 
 TEST(Guidance, ComputesOnlyTheConditionalHalfOutsideItsInterval) {
-  Inputs in;
+  GuidedInputs in;
   Toy toy;
   const auto interval = middle_half();
   const auto denoise = guided(std::ref(toy), interval);
@@ -86,7 +86,7 @@ TEST(Guidance, ComputesOnlyTheConditionalHalfOutsideItsInterval) {
 }
 
 TEST(Guidance, MeasuresItsIntervalInFractionsOfTheProcess) {
-  Inputs in;
+  GuidedInputs in;
   Toy toy;
   auto interval = middle_half();
   ProcessOptions process;
@@ -103,7 +103,7 @@ TEST(Guidance, MeasuresItsIntervalInFractionsOfTheProcess) {
 }
 
 TEST(Guidance, OfGrayImagesHasOneChannel) {
-  Inputs in;
+  GuidedInputs in;
   in.x = filled("input.x", {3, 1, 8, 8});
   auto one = options(2);
   one.data_channels = 1;

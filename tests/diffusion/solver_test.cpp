@@ -11,7 +11,7 @@
 namespace wf::testing {
 namespace {
 
-constexpr double kTolerance = 1e-5;
+constexpr double kSolverTolerance = 1e-5;
 constexpr double kDiffusersTolerance = 5e-5;  // its tables are float32
 
 // The denoiser of the golden files.
@@ -55,13 +55,13 @@ StepNoise published_noise(int64_t steps) {
 TEST(Solver, DdpmAndDdimAreThePublishedOnes) {
   const auto want = golden("diffusion/published.safetensors").tensors;
   expect_close(run({}, options(SolverKind::ddpm, 10), toy, published_noise(10), 0.5 * start()),
-               want.at("ddpm10"), kTolerance, "ddpm");
+               want.at("ddpm10"), kSolverTolerance, "ddpm");
   auto ddim = options(SolverKind::ddim, 10);
   ddim.strided = false;
   for (const auto& [eta, name] : {std::pair{0.0, "ddim10.eta0"}, std::pair{0.5, "ddim10.eta0.5"}}) {
     ddim.eta = eta;
-    expect_close(run({}, ddim, toy, published_noise(10), 0.5 * start()), want.at(name), kTolerance,
-                 name);
+    expect_close(run({}, ddim, toy, published_noise(10), 0.5 * start()), want.at(name),
+                 kSolverTolerance, name);
   }
 }
 

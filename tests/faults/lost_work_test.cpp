@@ -10,7 +10,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kEpochs = 4;
+constexpr int kLongRun = 4;
 
 TEST(Signals, ThatBatchSystemsAndTerminalsSendSaveAndStop) {
   const Training training(/*epochs=*/30);
@@ -28,7 +28,7 @@ TEST(Signals, ThatBatchSystemsAndTerminalsSendSaveAndStop) {
 }
 
 TEST(RunDirectory, MovedDuringTrainingIsCreatedAgainAndReceivesLaterFiles) {
-  const Training training(kEpochs);
+  const Training training(kLongRun);
   ASSERT_EQ(run(training.command("unbroken")).code, 0);
   const fs::path moved = training.file("moved", ""), aside = training.file("aside", "");
   {
@@ -40,14 +40,14 @@ TEST(RunDirectory, MovedDuringTrainingIsCreatedAgainAndReceivesLaterFiles) {
     EXPECT_TRUE(has(end.err, "this run directory was moved or deleted; created it again"))
         << end.err;
   }
-  expect_equal(training.tensors("unbroken", kEpochs), training.tensors("moved", kEpochs));
+  expect_equal(training.tensors("unbroken", kLongRun), training.tensors("moved", kLongRun));
   EXPECT_FALSE(training.metrics("moved").empty());
   EXPECT_TRUE(has(read_file(training.file("moved", "log.txt")), "finished")) << "its log continues";
   EXPECT_EQ(run(training.command("moved")).code, 0);
 }
 
 TEST(RunDirectory, OfAnotherRunIsNotStartedOver) {
-  const Training training(kEpochs);
+  const Training training(kLongRun);
   ASSERT_EQ(run(training.command("run")).code, 0);
   const auto best = read_file(training.file("run", "max_acc.pth"));
   const auto metrics = read_file(training.file("run", "metrics.jsonl"));
@@ -66,7 +66,7 @@ TEST(RunDirectory, OfAnotherRunIsNotStartedOver) {
   EXPECT_TRUE(fs::exists(training.file("run", "old_1/ckpt_epoch_4.pth")));
   EXPECT_EQ(read_file(training.file("run", "old_1/metrics.jsonl")), metrics);
   expect_equal(all_tensors(training.file("run", "old_1/ckpt_epoch_4.pth")),
-               training.tensors("run", kEpochs));
+               training.tensors("run", kLongRun));
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 namespace wf::testing {
 namespace {
 
-constexpr int kEpochs = 3;
+constexpr int kParityEpochs = 3;
 const std::vector<std::string> kPlain{"--opts", "MODEL.DROP_PATH_RATE", "0"};
 
 std::vector<std::string> with(std::vector<std::string> words,
@@ -18,7 +18,8 @@ std::vector<std::string> with(std::vector<std::string> words,
 constexpr double kTolerance = 2e-3, kLossTolerance = 1e-5;
 
 void expect_close(const Training& training, const std::string& a, const std::string& b) {
-  EXPECT_LT(difference(training.tensors(a, kEpochs), training.tensors(b, kEpochs)), kTolerance);
+  EXPECT_LT(difference(training.tensors(a, kParityEpochs), training.tensors(b, kParityEpochs)),
+            kTolerance);
   const auto ours = training.metrics(a), theirs = training.metrics(b);
   ASSERT_EQ(ours.size(), theirs.size());
   for (size_t i = 0; i < ours.size(); ++i) {
@@ -30,7 +31,7 @@ void expect_close(const Training& training, const std::string& a, const std::str
 }
 
 TEST(SameResult, TwoProcessesAndAccumulationMatchOneProcess) {
-  const Training training(kEpochs);
+  const Training training(kParityEpochs);
   const auto one = run(training.command("one", with({"--batch-size", "16"}, kPlain)));
   ASSERT_EQ(one.code, 0) << one.err;
   const auto two = Ranks(2, training.command("two", kPlain)).wait();

@@ -11,7 +11,7 @@
 namespace wf::testing {
 namespace {
 
-constexpr double kTolerance = 1e-5;
+constexpr double kVaeTolerance = 1e-5;
 
 VaeOptions usual() { return VaeOptions().block_channels({32, 64}).layers_per_block(1).groups(8); }
 
@@ -41,12 +41,14 @@ TEST_P(VaeParity, EncodesAndDecodesAsDiffusers) {
     const int64_t batch = size[0], height = size[1], width = size[2];
     const auto key = str(GetParam(), ".", height, "x", width);
     const auto posterior = vae->encode(filled("input.image." + key, {batch, 3, height, width}));
-    expect_close(posterior.mean, file.tensors.at(key + ".mean"), kTolerance, key + ".mean");
-    expect_close(posterior.logvar, file.tensors.at(key + ".logvar"), kTolerance, key + ".logvar");
+    expect_close(posterior.mean, file.tensors.at(key + ".mean"), kVaeTolerance, key + ".mean");
+    expect_close(posterior.logvar, file.tensors.at(key + ".logvar"), kVaeTolerance,
+                 key + ".logvar");
     const auto z = filled("input.z." + key, {batch, vae->latent_channels(), height / 4, width / 5});
-    expect_close(vae->decode(z), file.tensors.at(key + ".decoded"), kTolerance, key + ".decoded");
-    expect_close(vae->decode_latents(vae->scale(z)), file.tensors.at(key + ".decoded"), kTolerance,
-                 key + " scaled");
+    expect_close(vae->decode(z), file.tensors.at(key + ".decoded"), kVaeTolerance,
+                 key + ".decoded");
+    expect_close(vae->decode_latents(vae->scale(z)), file.tensors.at(key + ".decoded"),
+                 kVaeTolerance, key + " scaled");
   }
 }
 
@@ -56,7 +58,7 @@ TEST_P(VaeParity, ChannelsLastAndBfloat16ChangeRoundingOnly) {
   const auto z = filled("input.z", {2, vae->latent_channels(), 6, 5});
   const auto expected = vae->decode(z);
   const auto last = vae->decode(z.contiguous(at::MemoryFormat::ChannelsLast));
-  expect_close(last, expected, kTolerance, "channels last");
+  expect_close(last, expected, kVaeTolerance, "channels last");
   vae->to(torch::kBFloat16);
   expect_close(vae->decode(z.to(torch::kBFloat16)), expected, 0.03, "bfloat16");
 }
@@ -69,10 +71,11 @@ TEST(Vae, InTilesComputesWhatDiffusersComputes) {
   auto vae = seeded("usual");
   const VaeTiling tiling{16};
   const auto image = filled("input.tiled.image", {1, 3, 40, 22});
-  expect_close(vae->encode(image, tiling).mean, file.tensors.at("tiled.mean"), kTolerance, "mean");
+  expect_close(vae->encode(image, tiling).mean, file.tensors.at("tiled.mean"), kVaeTolerance,
+               "mean");
   const auto z = filled("input.tiled.z", {1, 4, 20, 11});
   const auto decoded = vae->decode(z, tiling);
-  expect_close(decoded, file.tensors.at("tiled.decoded"), kTolerance, "decoded");
+  expect_close(decoded, file.tensors.at("tiled.decoded"), kVaeTolerance, "decoded");
   // As a single image or in a batch, and not cut where one tile does.
   const auto batch = vae->decode(torch::cat({-z, z}), tiling);
   expect_close(batch[1], decoded[0], 1e-6, "in a batch");
@@ -106,7 +109,7 @@ TEST(TinyDecoder, DecodesAsDiffusers) {
   TinyDecoder decoder(TinyDecoderOptions().block_channels({16, 16, 16}).blocks({2, 1, 1}));
   fill_parameters(*decoder);
   const auto expected = golden("vae/vae.safetensors").tensors.at("tiny.decoded");
-  expect_close(decoder->decode_latents(filled("input.tiny", {2, 4, 7, 5})), expected, kTolerance,
+  expect_close(decoder->decode_latents(filled("input.tiny", {2, 4, 7, 5})), expected, kVaeTolerance,
                "decoded");
   EXPECT_TRUE(has(error_of([&] {
                     decoder->decode_latents(torch::zeros({1, 3, 8, 8}));

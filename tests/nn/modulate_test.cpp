@@ -7,8 +7,10 @@
 namespace wf::testing {
 namespace {
 
-at::Tensor separate(const Tensors& t) { return modulate(layer_norm_no_affine(t[0]), t[1], t[2]); }
-at::Tensor fused(const Tensors& t) { return modulated_norm(t[0], t[1], t[2]); }
+at::Tensor separately_modulated(const Tensors& t) {
+  return modulate(layer_norm_no_affine(t[0]), t[1], t[2]);
+}
+at::Tensor fused_modulated(const Tensors& t) { return modulated_norm(t[0], t[1], t[2]); }
 
 TEST(Modulate, ScalesAndShiftsEveryTokenOfASampleAlike) {
   const auto x = torch::tensor({1.0, 2.0, 3.0, 4.0}).view({2, 2, 1});
@@ -20,7 +22,7 @@ TEST(Modulate, TheNormTogetherWithItMatchesTheSeparateOnesInEveryDtype) {
   torch::manual_seed(0);
   for (const auto type : op_dtypes()) {
     const auto options = torch::dtype(type).device(test_device());
-    expect_op_matches(fused, separate,
+    expect_op_matches(fused_modulated, separately_modulated,
                       {torch::randn({2, 5, 12}, options), torch::randn({2, 12}, options),
                        torch::randn({2, 12}, options)},
                       wf::str(type), /*times=*/3);
@@ -28,7 +30,7 @@ TEST(Modulate, TheNormTogetherWithItMatchesTheSeparateOnesInEveryDtype) {
 }
 
 TEST(Modulate, TheNormTogetherWithItHasTheRightGradients) {
-  expect_gradcheck(fused,
+  expect_gradcheck(fused_modulated,
                    {torch::randn({2, 3, 5}, torch::kDouble), torch::randn({2, 5}, torch::kDouble),
                     torch::randn({2, 5}, torch::kDouble)});
 }

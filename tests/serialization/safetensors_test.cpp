@@ -13,7 +13,7 @@ namespace wf::testing {
 namespace {
 
 // The message of the error that reading a file of these bytes gives; "" when it gives none.
-std::string error_of(const std::string& bytes) {
+std::string reading_error(const std::string& bytes) {
   const TempDir folder;
   write_file(folder / "f.safetensors", bytes);
   try {
@@ -103,7 +103,7 @@ TEST(Safetensors, ADamagedFileGivesOneClearLine) {
       {with_header(R"({"__metadata__":{"a":1}})"), "metadata 'a' must be a string"},
   };
   for (const auto& [bytes, expected] : cases) {
-    const auto message = error_of(bytes);
+    const auto message = reading_error(bytes);
     EXPECT_NE(message.find(expected), std::string::npos) << "got: " << message;
     EXPECT_EQ(message.rfind("f.safetensors: ", 0), 0u) << message;
     EXPECT_EQ(message.find('\n'), std::string::npos) << message;

@@ -58,6 +58,29 @@ TEST_F(SavedModel, IsEvaluatedWithoutAConfiguration) {
   EXPECT_EQ(without.err.find("other settings"), std::string::npos) << without.err;
 }
 
+TEST_F(SavedModel, IsEvaluatedOnTheImagesThatItsRunHeldOut) {
+  std::filesystem::remove_all(data_ + "/val");
+  const Words split{"--opts", "DATA.VAL_SPLIT", "0.25", "SEED", "3"};
+  Words first{"--cfg", cfg_, "--tag", "split"};
+  first.insert(first.end(), split.begin(), split.end());
+  const auto trained = train(first);
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  const auto checkpoint = out_ + "/wfm_nano/split/ckpt_epoch_1.pth";
+  Words eval{"--eval", "--resume", checkpoint, "--batch-size", "8", "--tag", "a"};
+  const auto without = train(eval);
+  ASSERT_EQ(without.code, 0) << without.err;
+  EXPECT_NE(
+      without.err.find(checkpoint + ": its run held out 0.25 of the training images (SEED 3)"),
+      std::string::npos)
+      << without.err;
+  eval.insert(eval.end(), split.begin(), split.end());
+  EXPECT_EQ(train(eval).out, without.out);
+  // A validation set is not replaced.
+  write_toy_folder(data_, /*train=*/64, /*val=*/30, /*side=*/24);
+  const auto validation = train({"--eval", "--resume", checkpoint, "--tag", "b"});
+  EXPECT_NE(validation.err.find("30 validation images"), std::string::npos) << validation.err;
+}
+
 TEST_F(SavedModel, EvaluatedOtherwiseIsWarnedOf) {
   const auto end = train({"--eval", "--resume", checkpoint_, "--cfg", cfg_, "--opts",
                           "DATA.IMG_SIZE", "32", "AMP", "true"});

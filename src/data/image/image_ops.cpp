@@ -20,11 +20,11 @@ Table make_table(F value) {
   return table;
 }
 
-void apply(Image& image, const Table& table) {
+void apply_table(Image& image, const Table& table) {
   for (auto& value : image.pixels) value = table[value];
 }
 
-void apply(Image& image, const std::array<Table, 3>& tables) {
+void apply_table(Image& image, const std::array<Table, 3>& tables) {
   uint8_t* p = image.pixels.data();
   for (uint8_t* const end = p + image.pixels.size(); p < end; p += 3) {
     p[0] = tables[0][p[0]];
@@ -145,14 +145,15 @@ void blur_columns(const uint8_t* in, uint8_t* out, int height, size_t row, const
 
 void autocontrast(Image& image) {
   const auto counts = histograms(image);
-  apply(image, std::array<Table, 3>{autocontrast_table(counts[0]), autocontrast_table(counts[1]),
-                                    autocontrast_table(counts[2])});
+  apply_table(image,
+              std::array<Table, 3>{autocontrast_table(counts[0]), autocontrast_table(counts[1]),
+                                   autocontrast_table(counts[2])});
 }
 
 void equalize(Image& image) {
   const auto counts = histograms(image);
-  apply(image, std::array<Table, 3>{equalize_table(counts[0]), equalize_table(counts[1]),
-                                    equalize_table(counts[2])});
+  apply_table(image, std::array<Table, 3>{equalize_table(counts[0]), equalize_table(counts[1]),
+                                          equalize_table(counts[2])});
 }
 
 void invert(Image& image) {
@@ -167,11 +168,11 @@ void blend(Image& image, const Image& other, double share) {
 }
 
 void solarize(Image& image, int threshold) {
-  apply(image, make_table([&](int i) { return i < threshold ? i : 255 - i; }));
+  apply_table(image, make_table([&](int i) { return i < threshold ? i : 255 - i; }));
 }
 
 void solarize_add(Image& image, int add, int threshold) {
-  apply(image, make_table([&](int i) { return i < threshold ? std::min(255, i + add) : i; }));
+  apply_table(image, make_table([&](int i) { return i < threshold ? std::min(255, i + add) : i; }));
 }
 
 void posterize(Image& image, int bits) {
@@ -181,7 +182,7 @@ void posterize(Image& image, int bits) {
 
 void adjust_brightness(Image& image, double factor) {
   const auto f = static_cast<float>(factor);
-  apply(image, make_table([&](int i) { return blend(0, i, f); }));
+  apply_table(image, make_table([&](int i) { return blend(0, i, f); }));
 }
 
 void adjust_contrast(Image& image, double factor) {
@@ -191,7 +192,7 @@ void adjust_contrast(Image& image, double factor) {
   for (const uint8_t* const end = p + image.pixels.size(); p < end; p += 3) sum += luma(p);
   const int mean = static_cast<int>(static_cast<double>(sum) / (image.pixels.size() / 3.0) + 0.5);
   const auto f = static_cast<float>(factor);
-  apply(image, make_table([&](int i) { return blend(mean, i, f); }));
+  apply_table(image, make_table([&](int i) { return blend(mean, i, f); }));
 }
 
 void adjust_color(Image& image, double factor) {

@@ -17,7 +17,7 @@ constexpr uint16_t kUnsigned = SAMPLEFORMAT_UINT, kSigned = SAMPLEFORMAT_INT,
 
 enum class Colors { table, rgb, premultiplied, cmyk, ycbcr };
 
-using Table = std::array<std::array<uint8_t, 3>, 256>;
+using ColorTable = std::array<std::array<uint8_t, 3>, 256>;
 
 // NaN becomes 0.
 template <typename T>
@@ -237,7 +237,7 @@ class Decoder {
   TiffFile file_;
   const TiffLayout& layout_;
   Colors colors_ = Colors::table;
-  Table table_{};
+  ColorTable table_{};
   std::vector<uint8_t> samples_;
 };
 

@@ -13,7 +13,7 @@ namespace wf {
 namespace {
 
 constexpr int kSide = 32, kFineClasses = 100;
-constexpr size_t kPlane = size_t{kSide} * kSide, kRecord = 2 + 3 * kPlane;
+constexpr size_t kPlane = size_t{kSide} * kSide, kImageBytes = 2 + 3 * kPlane;
 
 std::vector<std::string> read_names(const std::string& path) {
   std::istringstream lines(std::string(MappedFile(path).bytes()));
@@ -43,13 +43,13 @@ Cifar100::Cifar100(const std::string& folder, const std::string& file,
   const std::string place = find_folder(folder, file), path = place + "/" + file;
   file_ = std::make_shared<const MappedFile>(path);
   const auto bytes = file_->bytes();
-  WF_CHECK(!bytes.empty() && bytes.size() % kRecord == 0, path, ": has ", bytes.size(),
-           " bytes, not a multiple of the ", kRecord,
+  WF_CHECK(!bytes.empty() && bytes.size() % kImageBytes == 0, path, ": has ", bytes.size(),
+           " bytes, not a multiple of the ", kImageBytes,
            " that an image takes: truncated, or not CIFAR-100's binary version");
   classes_ = std::move(classes);
   const auto numbers = number_classes(read_names(place + "/fine_label_names.txt"), classes_, place);
-  for (size_t i = 0; i < bytes.size() / kRecord; ++i) {
-    const auto fine = static_cast<uint8_t>(bytes[i * kRecord + 1]);
+  for (size_t i = 0; i < bytes.size() / kImageBytes; ++i) {
+    const auto fine = static_cast<uint8_t>(bytes[i * kImageBytes + 1]);
     WF_CHECK(fine < kFineClasses, path, ": image ", i, " is of the class ", int{fine},
              ", and there are 0 to ", kFineClasses - 1, ": not CIFAR-100's binary version");
     labels_.push_back(numbers[fine]);
@@ -66,7 +66,7 @@ Encoded Cifar100::read(int64_t i) const {
   if (!file_->whole()) {
     throw UnreadableImage(name(i) + ": the file has become shorter since it was opened");
   }
-  const char* planes = file_->bytes().data() + static_cast<size_t>(i) * kRecord + 2;
+  const char* planes = file_->bytes().data() + static_cast<size_t>(i) * kImageBytes + 2;
   Image image{kSide, kSide, std::vector<uint8_t>(3 * kPlane)};
   for (size_t at = 0; at < kPlane; ++at) {
     for (size_t channel = 0; channel < 3; ++channel) {

@@ -21,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kMagic = "wflist1\n";
+constexpr std::string_view kListingMagic = "wflist1\n";
 constexpr int64_t kSettled = 2'000'000'000;  // nanoseconds; FAT, the coarsest, counts in 2 s
 
 std::string full_path(const std::string& root) {
@@ -58,7 +58,7 @@ std::string serialise(const Listing& listing, const std::string& root) {
     append_number(out, folder.modified);
     append_number(out, folder.changed);
   }
-  std::string file(kMagic);
+  std::string file(kListingMagic);
   append_number(file, checksum(out));
   return file + out;
 }
@@ -146,12 +146,13 @@ bool unchanged(const Listing& listing, const std::string& root) {
 
 // A cache that is damaged, outdated or of another version is ignored.
 std::optional<Listing> take(const std::string& file, const std::string& root) try {
-  constexpr size_t kHead = kMagic.size() + sizeof(uint32_t);
+  constexpr size_t kHead = kListingMagic.size() + sizeof(uint32_t);
   const MappedFile mapped(file);
   const auto bytes = mapped.bytes();
-  if (bytes.size() < kHead || bytes.substr(0, kMagic.size()) != kMagic) return std::nullopt;
+  if (bytes.size() < kHead || bytes.substr(0, kListingMagic.size()) != kListingMagic)
+    return std::nullopt;
   const auto body = bytes.substr(kHead);
-  if (load_number<uint32_t>(bytes, kMagic.size()) != checksum(body)) return std::nullopt;
+  if (load_number<uint32_t>(bytes, kListingMagic.size()) != checksum(body)) return std::nullopt;
   auto listing = parse(body, root);
   if (!unchanged(listing, root)) return std::nullopt;
   return listing;

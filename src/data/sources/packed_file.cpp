@@ -11,7 +11,7 @@ namespace wf {
 namespace {
 
 // Carriage return and line feed reveal a file that was copied as text.
-constexpr std::string_view kMagic = "wfpack\r\n", kEndMagic = "wfpkend\n";
+constexpr std::string_view kPackMagic = "wfpack\r\n", kEndMagic = "wfpkend\n";
 constexpr uint32_t kVersion = 1;
 constexpr size_t kHeader = 16, kFooter = 40, kRecord = 40;
 
@@ -19,7 +19,7 @@ constexpr size_t kHeader = 16, kFooter = 40, kRecord = 40;
 
 PackedWriter::PackedWriter(const std::string& path, std::vector<std::string> classes)
     : file_(path), classes_(std::move(classes)) {
-  std::string header(kMagic);
+  std::string header(kPackMagic);
   append_number<uint32_t>(header, kVersion);
   append_number<uint32_t>(header, 0);
   file_.write(header.data(), header.size());
@@ -71,12 +71,12 @@ struct PackedFile::Record {
 PackedFile::PackedFile(const std::string& path, PackedFileOptions options)
     : file_(std::make_shared<const MappedFile>(path)) {
   const auto all = file_->bytes();
-  WF_CHECK(all.substr(0, kMagic.size()) == kMagic, path, ": not a file of wf_pack");
+  WF_CHECK(all.substr(0, kPackMagic.size()) == kPackMagic, path, ": not a file of wf_pack");
   const auto need = [&](bool good) {
     WF_CHECK(good, path, ": truncated or damaged at its end; copy it again or pack it again");
   };
   need(all.size() >= kHeader + kFooter);
-  const auto version = load_number<uint32_t>(all, kMagic.size());
+  const auto version = load_number<uint32_t>(all, kPackMagic.size());
   WF_CHECK(version == kVersion, path, ": version ", version,
            " of the format, and this program "
            "reads ",

@@ -9,11 +9,11 @@ namespace {
 
 using Fill = ErasingFill;
 
-constexpr int kHeight = 64, kWidth = 48;
+constexpr int kErasedHeight = 64, kErasedWidth = 48;
 
 std::vector<ErasedPart> draw(const RandomErasingOptions& options, uint64_t key) {
   CounterRng rng{key};
-  return random_erasing(kHeight, kWidth, options, rng);
+  return random_erasing(kErasedHeight, kErasedWidth, options, rng);
 }
 
 TEST(RandomErasing, HasTimmsShareOfImagesAreaAndAspect) {
@@ -28,9 +28,9 @@ TEST(RandomErasing, HasTimmsShareOfImagesAreaAndAspect) {
     const auto& box = parts[0].box;
     ASSERT_GE(box.top, 0);
     ASSERT_GE(box.left, 0);
-    ASSERT_LE(box.top + box.height, kHeight);
-    ASSERT_LE(box.left + box.width, kWidth);
-    area += static_cast<double>(box.height) * box.width / (kHeight * kWidth);
+    ASSERT_LE(box.top + box.height, kErasedHeight);
+    ASSERT_LE(box.left + box.width, kErasedWidth);
+    area += static_cast<double>(box.height) * box.width / (kErasedHeight * kErasedWidth);
     log_aspect += std::log(static_cast<double>(box.height) / box.width);
   }
   EXPECT_NEAR(erased, kDraws / 4, 5 * 61);
@@ -82,7 +82,7 @@ TEST(RandomErasing, ManyPartsShareTheArea) {
   }
   EXPECT_EQ(counts[0], 0);
   for (int parts = 1; parts <= 4; ++parts) EXPECT_NEAR(counts[parts], 1000, 5 * 27.4);
-  EXPECT_NEAR(area / 4000 / (kHeight * kWidth), (0.02 + 1.0 / 3) / 2, 0.01);
+  EXPECT_NEAR(area / 4000 / (kErasedHeight * kErasedWidth), (0.02 + 1.0 / 3) / 2, 0.01);
 }
 
 TEST(RandomErasing, TheKeyDecidesAndZeroProbabilityDrawsNothing) {
