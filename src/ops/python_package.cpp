@@ -9,8 +9,8 @@ extern "C" {
 
 // The package reads this text from the file before it loads the library: loading one that was built
 // for another torch may crash.
-[[gnu::used]] extern const char wf_built_for_torch[];
-const char wf_built_for_torch[] = "weightformer: built for torch " TORCH_VERSION;
+extern const char wf_built_for_torch[];
+[[gnu::used]] const char wf_built_for_torch[] = "weightformer: built for torch " TORCH_VERSION;
 
 void wf_keep_freed_memory() { wf::keep_freed_memory(); }
 }

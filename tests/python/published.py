@@ -135,8 +135,8 @@ class DiT(nn.Module):
         for block in self.blocks:
             tokens = block(tokens, c)
         grid, p = square(tokens), self.patch
-        image = self.final_layer(tokens, c).reshape(len(x), *grid, p, p, self.out_channels).permute(0, 5, 1, 3, 2, 4)
-        return image.reshape(len(x), self.out_channels, grid[0] * p, grid[1] * p)
+        image = self.final_layer(tokens, c).reshape(x.shape[0], *grid, p, p, self.out_channels).permute(0, 5, 1, 3, 2, 4)
+        return image.reshape(x.shape[0], self.out_channels, grid[0] * p, grid[1] * p)
 
 
 def classifier(**options):

@@ -12,8 +12,9 @@ library.load()
 
 from . import flops  # noqa: E402, F401, registers formulas for the operators, which are loaded now
 from .classes import undo  # noqa: E402
+from .models import WeightFormer_B, WeightFormer_S, WeightFormer_T  # noqa: E402
 from .swap import Report, accelerate  # noqa: E402
 
 keep_freed_memory = library.keep_freed_memory
 
-__all__ = ["Report", "accelerate", "keep_freed_memory", "undo"]
+__all__ = ["Report", "WeightFormer_B", "WeightFormer_S", "WeightFormer_T", "accelerate", "keep_freed_memory", "undo"]

@@ -16,21 +16,18 @@ import torch
 # What src/ops/torch_version.cpp puts into a library that runs with one minor version of torch.
 BUILT_FOR = re.compile(rb"weightformer: built for torch (\d+\.\d+)[.\d]*")
 
-loaded_from = None  # the path, once loaded here
-
 
 def load():
     """Loads the operators unless they are there. ImportError: no library, or one for another torch."""
-    global loaded_from
-    if loaded_from is None and not torch._C._dispatch_has_kernel("wf::dynamic_dwconv"):
-        path = find()
-        check_version(path)
-        try:
-            torch.ops.load_library(path)
-        except OSError as error:
-            reason = str(error).splitlines()[0]
-            raise ImportError(f"weightformer: {path} cannot be loaded by torch {torch.__version__} ({reason})") from None
-        loaded_from = path
+    if torch._C._dispatch_has_kernel("wf::dynamic_dwconv"):
+        return
+    path = find()
+    check_version(path)
+    try:
+        torch.ops.load_library(path)
+    except OSError as error:
+        reason = str(error.__cause__ or error).splitlines()[0]
+        raise ImportError(f"weightformer: {path} cannot be loaded by torch {torch.__version__} ({reason})") from None
 
 
 def find():
@@ -56,7 +53,7 @@ def check_version(path):
         raise ImportError(f"weightformer: {path} is empty")
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         found = BUILT_FOR.search(content)
-    wanted = found and found[1].decode()
+        wanted = found and found[1].decode()
     if wanted and not torch.__version__.startswith(f"{wanted}."):
         raise ImportError(
             f"weightformer: {path} was built for torch {wanted}, this is torch {torch.__version__}; "
@@ -70,7 +67,9 @@ def keep_freed_memory():
     Call it before the first tensor: weightformer/core/memory.h tells what it does and gains. RuntimeError: the library
     does not offer it.
     """
-    function = getattr(ctypes.CDLL(loaded_from), "wf_keep_freed_memory", None) if loaded_from else None
-    if function is None:
-        raise RuntimeError("weightformer: keep_freed_memory needs the library that the C++ build makes")
-    function()
+    for path in torch.ops.loaded_libraries:
+        function = getattr(ctypes.CDLL(path), "wf_keep_freed_memory", None)
+        if function is not None:
+            function()
+            return
+    raise RuntimeError("weightformer: keep_freed_memory needs the library that the C++ build makes")
