@@ -1,0 +1,75 @@
+"""Finds the library of operators and loads it into this process.
+
+Looked for, in this order: operators that the process has loaded already, the file named by the environment
+variable WEIGHTFORMER_LIBRARY, a library beside this file (a wheel), and build/lib/libweightformer.so of the
+repository that this file is in.
+"""
+
+import ctypes
+import mmap
+import os
+import pathlib
+import re
+
+import torch
+
+# What src/ops/torch_version.cpp puts into a library that runs with one minor version of torch.
+BUILT_FOR = re.compile(rb"weightformer: built for torch (\d+\.\d+)[.\d]*")
+
+
+def load():
+    """Loads the operators unless they are there. ImportError: no library, or one for another torch."""
+    if torch._C._dispatch_has_kernel("wf::dynamic_dwconv"):
+        return
+    path = find()
+    check_version(path)
+    try:
+        torch.ops.load_library(path)
+    except OSError as error:
+        reason = str(error.__cause__ or error).splitlines()[0]
+        raise ImportError(f"weightformer: {path} cannot be loaded by torch {torch.__version__} ({reason})") from None
+
+
+def find():
+    named = os.environ.get("WEIGHTFORMER_LIBRARY")
+    if named:
+        if not os.path.isfile(named):
+            raise ImportError(f"weightformer: WEIGHTFORMER_LIBRARY is {named}, which is no file")
+        return named
+    here = pathlib.Path(__file__).resolve().parent
+    places = [here / "libweightformer_ops.so", here.parents[2] / "build/lib/libweightformer.so"]
+    for place in places:
+        if place.is_file():
+            return str(place)
+    raise ImportError(
+        f"weightformer: no library of operators at {' or '.join(map(str, places))}; build it with tools/build.sh "
+        "or set WEIGHTFORMER_LIBRARY"
+    )
+
+
+def check_version(path):
+    """C++ programs of another minor version of torch may load and then crash, so the version is read from the file."""
+    if os.path.getsize(path) == 0:
+        raise ImportError(f"weightformer: {path} is empty")
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        found = BUILT_FOR.search(content)
+        wanted = found and found[1].decode()
+    if wanted and not torch.__version__.startswith(f"{wanted}."):
+        raise ImportError(
+            f"weightformer: {path} was built for torch {wanted}, this is torch {torch.__version__}; "
+            f"build it with this torch or use torch {wanted}"
+        )
+
+
+def keep_freed_memory():
+    """Keeps freed memory of CPU tensors in the process, where it fits the next tensor of that size.
+
+    Call it before the first tensor: weightformer/core/memory.h tells what it does and gains. RuntimeError: the library
+    does not offer it.
+    """
+    for path in torch.ops.loaded_libraries:
+        function = getattr(ctypes.CDLL(path), "wf_keep_freed_memory", None)
+        if function is not None:
+            function()
+            return
+    raise RuntimeError("weightformer: keep_freed_memory needs the library that the C++ build makes")
