@@ -89,6 +89,7 @@ add_library(weightformer_trainer STATIC
   src/checkpoint/resume.cpp
   src/checkpoint/saved_checkpoints.cpp
   src/checkpoint/saved_config.cpp
+  src/checkpoint/weights_metadata.cpp
   src/core/npz.cpp
   src/data/batch_memory.cpp
   src/data/device_copy.cpp

@@ -4,13 +4,12 @@
 #include "weightformer/serialization/weights.h"
 
 #include "checkpoint/saved_config.h"
+#include "checkpoint/weights_metadata.h"
 #include "config/load.h"
 #include "engine/classification/build.h"
 #include "engine/diffusion/build.h"
 #include "export/export_onnx.h"
 #include "tool.h"
-
-#include <nlohmann/json.hpp>
 
 #include <filesystem>
 #include <iostream>
@@ -39,11 +38,8 @@ int export_model(Arguments a) {
   const auto config = config_of(a, weights);
   auto& options = a.options;
   options.transform = transform_options(config);
-  options.classes = weights.classes;
-  options.metadata = {{"model", config.model.name}};
-  if (!weights.settings.empty()) {
-    options.metadata[kSettingsMetadata] = nlohmann::json(weights.settings).dump();
-  }
+  options.metadata = weights_metadata(weights);
+  options.metadata["model"] = config.model.name;
   std::shared_ptr<Model> model;
   if (model_kind(config.model.name) == ModelKind::diffusion) {
     model = build_dit(config, weights, c10::kCPU);

@@ -11,10 +11,8 @@
 #include "nn/sincos_position.h"
 
 #include <ATen/ops/tensor.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <cmath>
 
 namespace wf {
 namespace {
@@ -101,21 +99,11 @@ Value preprocessed(Graph& graph, const ExportOptions& options) {
 
 void describe(Graph& graph, const ExportOptions& options) {
   const auto& transform = options.transform;
-  const auto list = [](const float(&values)[3]) {
-    nlohmann::json out;
-    for (const float value : values) out.push_back(std::round(1e6 * value) / 1e6);
-    return out.dump();
-  };
-  if (!options.classes.empty()) {
-    graph.metadata("classes", nlohmann::json(options.classes).dump());
-  }
   graph.metadata("channels", "RGB");
   graph.metadata("image_size", std::to_string(transform.size));
   graph.metadata("resized_size", std::to_string(eval_sides(transform).resized));
   graph.metadata("interpolation",
                  transform.interpolation == Interpolation::bicubic ? "bicubic" : "bilinear");
-  graph.metadata("mean", list(kImagenetMean));
-  graph.metadata("std", list(kImagenetStd));
 }
 
 Graph export_classifier(const WeightFormerImpl& model, const ExportOptions& options) {

@@ -26,14 +26,13 @@ struct ExportOptions {
   /// With `preprocess`: images of any size are also resized and cropped as in evaluation.
   bool resize = false;
   TransformOptions transform;                        ///< of evaluation
-  std::vector<std::string> classes;                  ///< names; may be empty
-  std::map<std::string, std::string> metadata = {};  ///< more entries of the file's metadata
+  std::map<std::string, std::string> metadata = {};  ///< more entries, see weights_metadata()
 };
 
 /// The graph of `model` in evaluation mode.
-/// Classifiers: x [B, 3, H, W] → logits [B, classes]; its metadata holds class names and how images
-/// are prepared. DiT: x [B, C, H, W], t [B] (float32 steps), y [B] (int64 labels) → out.
-/// Throws wf::Error for a model without an export and for options that do not fit it.
+/// Classifiers: x [B, 3, H, W] → logits [B, classes]; its metadata holds how images are prepared.
+/// DiT: x [B, C, H, W], t [B] (float32 steps), y [B] (int64 labels) → out. Throws wf::Error for a
+/// model without an export and for options that do not fit it.
 onnx::Graph export_onnx(const Model& model, const ExportOptions& options);
 
 }  // namespace wf
