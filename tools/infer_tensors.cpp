@@ -47,7 +47,7 @@ int classify(const InferArguments& a, Weights weights, const Config& config) {
 
 int denoise(const InferArguments& a, Weights weights, const Config& config) {
   const auto device = build_device(config);
-  const auto model = build_dit(config, weights, device);
+  const auto model = build_dit_for(config, weights, device);
   load_weights(*model, std::move(weights), a.weights, {a.allow_missing, false});
   model->eval();
   const auto input = read_safetensors(a.input);

@@ -42,7 +42,7 @@ int export_model(Arguments a) {
   options.metadata["model"] = config.model.name;
   std::shared_ptr<Model> model;
   if (model_kind(config.model.name) == ModelKind::diffusion) {
-    model = build_dit(config, weights, c10::kCPU);
+    model = build_dit_for(config, weights, c10::kCPU);
   } else {
     model = build_classifier(config, c10::kCPU);
   }

@@ -18,8 +18,8 @@ std::shared_ptr<DiTImpl> build_dit(const Config& config, c10::Device device);
 
 /// The same for `weights`, which are not loaded: without settings of their own, their classes,
 /// channels, size and learned variance are those of their shapes.
-std::shared_ptr<DiTImpl> build_dit(const Config& config, const Weights& weights,
-                                   c10::Device device);
+std::shared_ptr<DiTImpl> build_dit_for(const Config& config, const Weights& weights,
+                                       c10::Device device);
 
 /// See TaskEntry::forward.
 std::function<void()> dit_forward(const Config& config, Model& model, int64_t samples);
