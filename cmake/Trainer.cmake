@@ -8,6 +8,10 @@ find_package(spdlog REQUIRED)
 find_package(Threads REQUIRED)
 find_package(ZLIB REQUIRED)
 include(Dist)
+find_path(WF_PROTOZERO_INCLUDE protozero/pbf_writer.hpp)
+if(NOT WF_PROTOZERO_INCLUDE)
+  message(FATAL_ERROR "protozero/pbf_writer.hpp not found. Install libprotozero-dev, or pass -DWF_TRAINER=OFF.")
+endif()
 if(NOT WF_NLOHMANN_INCLUDE)
   message(FATAL_ERROR "nlohmann/json.hpp not found. Install nlohmann-json3-dev, or pass -DWF_TRAINER=OFF.")
 endif()
@@ -85,6 +89,7 @@ add_library(weightformer_trainer STATIC
   src/checkpoint/resume.cpp
   src/checkpoint/saved_checkpoints.cpp
   src/checkpoint/saved_config.cpp
+  src/checkpoint/weights_metadata.cpp
   src/core/npz.cpp
   src/data/batch_memory.cpp
   src/data/device_copy.cpp
@@ -164,8 +169,19 @@ wf_compile_alone(
   src/data/image/pixel_kernels_avx2.cpp) # repeats the names of pixel_kernels.cpp
 wf_compile_by_directory(weightformer_trainer)
 
+# Models as ONNX files.
+add_library(weightformer_export STATIC
+  src/export/export_onnx.cpp
+  src/export/onnx_graph.cpp
+  src/export/onnx_layers.cpp)
+target_include_directories(weightformer_export PRIVATE ${WF_INTERNAL_INCLUDES})
+target_include_directories(weightformer_export SYSTEM PRIVATE
+  "${WF_NLOHMANN_INCLUDE}" "${WF_PROTOZERO_INCLUDE}")
+target_link_libraries(weightformer_export PUBLIC weightformer_trainer)
+wf_target_options(weightformer_export PCH REUSE)
+
 set(WF_PROGRAMS wf_train wf_infer wf_convert wf_prepare wf_report wf_pack wf_sample wf_scale
-  wf_fid)
+  wf_fid wf_export)
 foreach(tool ${WF_PROGRAMS})
   add_executable(${tool} tools/${tool}.cpp)
   target_include_directories(${tool} PRIVATE ${WF_INTERNAL_INCLUDES})
@@ -174,6 +190,7 @@ foreach(tool ${WF_PROGRAMS})
   wf_target_options(${tool} PCH REUSE)
 endforeach()
 target_sources(wf_convert PRIVATE tools/convert_listing.cpp tools/convert_warning.cpp)
+target_link_libraries(wf_export PRIVATE weightformer_export)
 target_sources(wf_fid PRIVATE tools/fid_compare.cpp tools/fid_explain.cpp tools/fid_inputs.cpp
   tools/fid_network.cpp tools/image_files.cpp tools/weights_checksum.cpp)
 target_sources(wf_infer PRIVATE tools/image_files.cpp tools/infer_images.cpp tools/infer_tensors.cpp)

@@ -21,7 +21,8 @@ done
 
 packages=(g++ cmake ninja-build ccache mold git ca-certificates binutils clang-format
   python3 python3-venv libopencv-dev libjpeg-dev libtiff-dev libyaml-cpp-dev libspdlog-dev zlib1g-dev libgloo-dev
-  nlohmann-json3-dev libcli11-dev libgtest-dev)
+  nlohmann-json3-dev libprotozero-dev libcli11-dev libgtest-dev
+  patchelf)
 images=dataset-fashion-mnist # only for the demo; Ubuntu does not have it
 
 installed() { [[ $(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]; }
@@ -108,6 +109,7 @@ requirements() {
     printf '%s\n' 'nvidia-cuda-runtime==13.0.*' 'nvidia-cuda-cupti==13.0.*'
     return
   fi
+  printf '%s\n' onnx onnxruntime # tests run exported models
   # The dependencies declared by torch, except Triton, 640 MB that nothing here uses.
   .venv/bin/python - <<'PYTHON'
 import importlib.metadata as metadata
@@ -158,7 +160,7 @@ install_torch() {
   [[ $mode == light ]] || size="up to 1.9 GB, a minute on a fast line"
   step pip-rest.log "fetching what torch needs and is not there yet, without Triton ($size)" \
     "${pip[@]}" -r "$logs/requirements.txt"
-  printf '%s\n' "torch $torch_version $mode" >"$stamp"
+  printf '%s\n' "torch $torch_version $mode, recipe $recipe" >"$stamp"
 }
 
 install_packages
@@ -169,6 +171,7 @@ dpkg --compare-versions "$cmake" ge 3.25 ||
 
 cd "$root"
 stamp=.venv/weightformer.txt
+recipe=$(cksum <tools/bootstrap.sh | cut -d' ' -f1) # after a change here, missing packages are added
 find_existing_torch
 if [[ -n $found ]]; then
   say "using the LibTorch in $found (to choose another: rm $chosen)"
@@ -176,7 +179,7 @@ if [[ -n $found ]]; then
 else
   # A full environment serves --light too.
   case $(cat "$stamp" 2>/dev/null) in
-    "torch $torch_version full" | "torch $torch_version $mode") ;;
+    "torch $torch_version full, recipe $recipe" | "torch $torch_version $mode, recipe $recipe") ;;
     *) install_torch ;;
   esac
   printf '%s\n' "./.venv, $(<"$stamp")" >"$chosen"

@@ -47,13 +47,8 @@ int classify(const InferArguments& a, Weights weights, const Config& config) {
 
 int denoise(const InferArguments& a, Weights weights, const Config& config) {
   const auto device = build_device(config);
-  // Bare weights tell their own classes, channels, size and learned variance.
-  const auto model =
-      weights.settings.count("MODEL.TYPE")
-          ? build_dit(config, device)
-          : std::make_shared<DiTImpl>(dit_options(config.model.name, weights.tensors));
+  const auto model = build_dit_for(config, weights, device);
   load_weights(*model, std::move(weights), a.weights, {a.allow_missing, false});
-  model->to(device);
   model->eval();
   const auto input = read_safetensors(a.input);
   const auto get = [&](const char* name) {

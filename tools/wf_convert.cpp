@@ -3,11 +3,11 @@
 #include "weightformer/core/check.h"
 #include "weightformer/serialization/weights.h"
 
+#include "checkpoint/weights_metadata.h"
 #include "convert_listing.h"
 #include "tool.h"
 
 #include <CLI/CLI.hpp>
-#include <nlohmann/json.hpp>
 
 #include <filesystem>
 #include <iostream>
@@ -32,12 +32,7 @@ void write_weights(const Arguments& a, bool to_safetensors) {
   }
   if (to_safetensors) {
     Safetensors out{weights.tensors, {{"format", "pt"}}, {}};
-    if (!weights.classes.empty()) {
-      out.metadata["classes"] = nlohmann::json(weights.classes).dump();
-    }
-    if (!weights.settings.empty()) {
-      out.metadata[kSettingsMetadata] = nlohmann::json(weights.settings).dump();
-    }
+    out.metadata.merge(weights_metadata(weights));
     write_safetensors(a.output, out);
     return;
   }

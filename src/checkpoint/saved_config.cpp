@@ -4,6 +4,7 @@
 #include "weightformer/models/dit.h"
 #include "weightformer/models/load.h"
 
+#include "checkpoint/weights_metadata.h"
 #include "config/describe.h"
 #include "config/keys.h"
 #include "config/load.h"
@@ -90,6 +91,7 @@ Config evaluation_config(Config config, const Weights& weights, const std::strin
     log::warning("{}: was trained with other settings; using those given: {}", source,
                  join(other, ", "));
   }
+  check_metadata(weights, source);
   recognize(config, weights, source);
   return config;
 }

@@ -227,12 +227,17 @@ Box random_resized_box(int height, int width, CounterRng& rng) {
   return {(height - h) / 2, (width - w) / 2, h, w};
 }
 
+EvalSides eval_sides(const TransformOptions& options) {
+  if (!options.crop || options.size <= kSmallSide) return {options.size, 0};
+  const int larger = static_cast<int>(256.0 / 224.0 * options.size);
+  // torchvision's center: half the rest, rounded to even at .5.
+  return {larger, static_cast<int>(std::nearbyint((larger - options.size) / 2.0))};
+}
+
 Image eval_crop(const ImageView& image, const TransformOptions& options) {
   const int size = options.size;
-  if (!options.crop || size <= kSmallSide) return to_square(image, size, options.interpolation);
-  const int larger = static_cast<int>(256.0 / 224.0 * size);
-  // torchvision's center: half the rest, rounded to even at .5.
-  const int margin = static_cast<int>(std::nearbyint((larger - size) / 2.0));
+  const auto [larger, margin] = eval_sides(options);
+  if (larger == size) return to_square(image, size, options.interpolation);
   Image out{size, size, std::vector<uint8_t>(static_cast<size_t>(size) * size * 3)};
   resize_into(image,
               {whole_box(image.height, image.width),

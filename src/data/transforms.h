@@ -74,6 +74,12 @@ std::unique_ptr<Transform> make_center_crop_transform(const TransformOptions& op
 /// least twice `size`, then resized to it with a bicubic one.
 Image center_crop(const ImageView& image, int size);
 
+/// The side of the square that eval_crop() resizes to, and where the center begins in it.
+struct EvalSides {
+  int resized, margin;
+};
+EvalSides eval_sides(const TransformOptions& options);
+
 /// See eval_crop().
 std::unique_ptr<Transform> make_eval_transform(const TransformOptions& options);
 

@@ -65,10 +65,7 @@ bool merges(c10::string_view mode, const Tensor& x, const Tensor& weight) {
       "got ",
       mode);
   if (mode != "auto") return mode == "merged";
-  // Multiplications besides x weight: factored N R (C + D), merged R C D, where each takes a
-  // quarter longer (measured, docs/performance.md).
-  const int64_t c = weight.size(0), d = weight.size(1);
-  return 4 * x.size(1) * (c + d) > 5 * c * d;
+  return dynamic_linear_merges(x.size(1), weight.size(0), weight.size(1));
 }
 
 // scale * a b, scaled before it is rounded to the dtype.
@@ -203,6 +200,12 @@ Triple autocast(const Tensor& x, const Tensor& left, const Tensor& right, const 
 }
 
 }  // namespace
+
+bool dynamic_linear_merges(int64_t tokens, int64_t in, int64_t out) {
+  // Multiplications besides x weight: factored N R (C + D), merged R C D, where each takes a
+  // quarter longer (measured, docs/performance.md).
+  return 4 * tokens * (in + out) > 5 * in * out;
+}
 
 const std::vector<std::string>& dynamic_linear_modes() {
   static const std::vector<std::string> modes{"auto", "factored", "merged", "reference"};

@@ -5,6 +5,8 @@
 //   core ← runtime; {core, config} ← diffusion; core ← metrics
 //
 //   {runtime, config, models, data, optim, dist, diffusion, metrics} ← engine ← checkpoint ← tools
+//
+//   {models, data} ← export ← tools
 
 #include "support/sources.h"
 
@@ -44,7 +46,8 @@ const std::map<std::string, Modules>& layering() {
     m["engine"] = m["models"] + m["data"] + m["dist"] + m["optim"] + m["diffusion"] + m["metrics"] +
                   Modules{"engine"};
     m["checkpoint"] = m["engine"] + m["serialization"] + Modules{"checkpoint"};
-    m["tools"] = m["checkpoint"] + Modules{"tools"};
+    m["export"] = m["models"] + m["data"] + Modules{"export"};
+    m["tools"] = m["checkpoint"] + Modules{"export", "tools"};
     return m;
   }();
   return allowed;

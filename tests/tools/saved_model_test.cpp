@@ -1,11 +1,14 @@
 // A checkpoint knows its model: what evaluates, classifies or starts from one needs no --cfg.
 
+#include "weightformer/serialization/safetensors.h"
+
 #include "support/golden.h"
 #include "support/process.h"
 #include "support/temp_dir.h"
 #include "support/toy_data.h"
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <filesystem>
@@ -133,6 +136,51 @@ TEST_F(SavedModel, OfOtherClassesIsWarnedOfWhenItIsFineTuned) {
                    "'oblique'; the head is loaded with the other weights"),
       std::string::npos)
       << end.err;
+}
+
+TEST_F(SavedModel, AsSafetensorsCarriesAllThatClassifyingNeeds) {
+  const auto file = folder_ / "w.safetensors";
+  ASSERT_EQ(run({program("wf_convert"), checkpoint_, file}).code, 0);
+  const auto metadata = read_safetensors(file).metadata;
+  EXPECT_EQ(metadata.at("classes"), R"(["level","upright"])");
+  EXPECT_EQ(metadata.at("mean"), "[0.485,0.456,0.406]");
+  EXPECT_EQ(metadata.at("std"), "[0.229,0.224,0.225]");
+  const auto config = nlohmann::json::parse(metadata.at("config"));
+  EXPECT_EQ(config["MODEL.NAME"], "wfm_nano");
+  EXPECT_EQ(config["DATA.IMG_SIZE"], "24");
+  EXPECT_EQ(config["DATA.INTERPOLATION"], "bicubic");
+}
+
+TEST_F(SavedModel, WhoseMetadataContradictTheTensorsIsRefusedInOneLine) {
+  const auto file = folder_ / "w.safetensors";
+  ASSERT_EQ(run({program("wf_convert"), checkpoint_, file}).code, 0);
+  const auto correct = read_safetensors(file);
+  const auto refused = [&](const std::string& key, const std::string& value,
+                           const std::string& expected) {
+    auto content = correct;
+    content.metadata[key] = value;
+    const auto changed = folder_ / "changed.safetensors";
+    write_safetensors(changed, content);
+    const auto end = infer({changed, image_});
+    EXPECT_EQ(end.code, 2) << expected;
+    EXPECT_NE(end.err.find("error: " + changed), std::string::npos) << end.err;
+    EXPECT_NE(end.err.find(expected), std::string::npos) << end.err;
+    EXPECT_EQ(std::count(end.err.begin(), end.err.end(), '\n'), 1) << end.err;
+  };
+  const auto with_setting = [&](const char* key, const char* value) {
+    auto config = nlohmann::json::parse(correct.metadata.at("config"));
+    config[key] = value;
+    return config.dump();
+  };
+  refused("classes", R"(["a","b","c"])",
+          ": its metadata names 3 classes, and its head.weight has 2 rows; convert it again");
+  refused("mean", "[0.5,0.5,0.5]",
+          ": 'mean' in its metadata is [0.5,0.5,0.5], and this program normalizes images only with "
+          "[0.485,0.456,0.406]");
+  refused("config", with_setting("MODEL.NUM_CLASSES", "7"),
+          ": MODEL.NUM_CLASSES in its metadata is 7, and its head.weight has 2 rows");
+  refused("config", with_setting("MODEL.NAME", "wfm_tiny"), "in the model");
+  refused("config", with_setting("MODEL.DEPTH", "2"), "not the weights of this model: unexpected");
 }
 
 }  // namespace

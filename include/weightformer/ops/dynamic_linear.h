@@ -26,6 +26,9 @@ at::Tensor dynamic_linear(const at::Tensor& x, const at::Tensor& left, const at:
 
 const std::vector<std::string>& dynamic_linear_modes();
 
+/// Whether auto means merged, for N = `tokens`, C = `in` and D = `out`.
+bool dynamic_linear_merges(int64_t tokens, int64_t in, int64_t out);
+
 namespace reference {
 at::Tensor dynamic_linear(const at::Tensor& x, const at::Tensor& left, const at::Tensor& right,
                           const at::Tensor& weight, const at::Tensor& bias);

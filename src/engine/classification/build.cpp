@@ -17,6 +17,16 @@
 namespace wf {
 namespace {
 
+RandomErasingOptions erasing_options(const AugConfig& aug) {
+  RandomErasingOptions options;
+  options.probability = aug.reprob;
+  options.count = static_cast<int>(aug.recount);
+  options.fill = aug.remode;
+  return options;
+}
+
+}  // namespace
+
 TransformOptions transform_options(const Config& config) {
   TransformOptions options;
   options.size = static_cast<int>(config.data.img_size);
@@ -29,16 +39,6 @@ TransformOptions transform_options(const Config& config) {
   options.fast_decode = config.data.fast_decode;
   return options;
 }
-
-RandomErasingOptions erasing_options(const AugConfig& aug) {
-  RandomErasingOptions options;
-  options.probability = aug.reprob;
-  options.count = static_cast<int>(aug.recount);
-  options.fill = aug.remode;
-  return options;
-}
-
-}  // namespace
 
 void warn_of_uncovered_pixels(const std::string& what, int64_t height, int64_t width,
                               int64_t patch) {

@@ -29,6 +29,9 @@ int64_t patch_size(const Config& config);
 void warn_of_uncovered_pixels(const std::string& what, int64_t height, int64_t width,
                               int64_t patch);
 
+/// DATA.* and AUG.* as they concern single images, without augmentations.
+TransformOptions transform_options(const Config& config);
+
 std::unique_ptr<Transform> build_eval_transform(const Config& config);
 std::unique_ptr<Transform> build_train_transform(const Config& config);
 

@@ -156,6 +156,14 @@ std::shared_ptr<DiTImpl> build_dit(const Config& config, c10::Device device) {
   return model;
 }
 
+std::shared_ptr<DiTImpl> build_dit_for(const Config& config, const Weights& weights,
+                                       c10::Device device) {
+  if (weights.settings.count("MODEL.TYPE")) return build_dit(config, device);
+  auto model = std::make_shared<DiTImpl>(dit_options(config.model.name, weights.tensors));
+  model->to(device);
+  return model;
+}
+
 std::function<void()> dit_forward(const Config& config, Model& model, int64_t samples) {
   const auto side = config.data.img_size;
   const auto floats = model.parameters()[0].options();

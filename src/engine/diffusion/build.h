@@ -3,6 +3,7 @@
 
 #include "weightformer/config/config.h"
 #include "weightformer/models/dit.h"
+#include "weightformer/serialization/weights.h"
 
 #include "engine/diffusion/sampling.h"
 #include "engine/tasks.h"
@@ -14,6 +15,11 @@ namespace wf {
 
 /// MODEL.* and DIFFUSION.* as a denoiser with random weights on `device`.
 std::shared_ptr<DiTImpl> build_dit(const Config& config, c10::Device device);
+
+/// The same for `weights`, which are not loaded: without settings of their own, their classes,
+/// channels, size and learned variance are those of their shapes.
+std::shared_ptr<DiTImpl> build_dit_for(const Config& config, const Weights& weights,
+                                       c10::Device device);
 
 /// See TaskEntry::forward.
 std::function<void()> dit_forward(const Config& config, Model& model, int64_t samples);
