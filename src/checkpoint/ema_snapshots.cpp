@@ -26,8 +26,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kPrevious = "ema_previous_step";  // metadata
-
 std::string ema_directory(const std::string& run) { return run + "/ema"; }
 
 std::string file_name(int64_t step, double std) {
@@ -82,7 +80,7 @@ std::map<std::string, std::string> metadata(const TrainState& state) {
 
 int64_t previous_step(const std::string& path) {
   const auto file = read_safetensors(open_tensors(path));
-  const auto found = file.metadata.find(kPrevious);
+  const auto found = file.metadata.find(kPreviousSnapshot);
   WF_CHECK(found != file.metadata.end(), path, ": not an EMA snapshot of wf_train");
   return std::atoll(found->second.c_str());
 }
@@ -146,7 +144,7 @@ void EmaSnapshotObserver::write(const TrainState& state) {
   const auto& train = state.config.train;
   const auto first = state.emas.size() - train.ema_std.size();
   Safetensors content{state_dict(*state.model), metadata(state)};
-  content.metadata[kPrevious] = std::to_string(last_);
+  content.metadata[kPreviousSnapshot] = std::to_string(last_);
   for (size_t i = 0; i < train.ema_std.size(); ++i) {
     for (const auto& [name, average] : state.emas[first + i]->state()) {
       content.tensors[name] = average;

@@ -33,6 +33,9 @@ class EmaSnapshotObserver : public Observer {
   int64_t last_ = 0;  // step of the last snapshot
 };
 
+/// The metadata that names the step of the snapshot before, "0" in the first.
+inline constexpr const char* kPreviousSnapshot = "ema_previous_step";
+
 /// The averages of one step.
 struct EmaSnapshot {
   int64_t step = 0;

@@ -62,6 +62,7 @@ ReconstructedEma reconstruct_ema(const std::vector<EmaSnapshot>& snapshots, doub
   for (size_t i = 0; i < paths.size(); ++i) terms.push_back(open_term(paths[i], fit.weights[i]));
   const auto& last = terms.back().content;
   Safetensors result{{}, last.metadata};
+  result.metadata.erase(kPreviousSnapshot);
   for (const auto& [name, tensor] : last.tensors) {
     result.tensors[name] =
         tensor.is_floating_point() ? sum_of(terms, name, tensor) : tensor.clone();

@@ -16,7 +16,7 @@ class WfEma : public DitRun {
  protected:
   static std::vector<std::string> settings(const std::string& widths) {
     return {"TRAIN.STEPS",
-            "200",
+            "201",
             "TRAIN.EMA_DECAY",
             "0",
             "TRAIN.EMA_STD",
@@ -59,10 +59,11 @@ TEST_F(WfEma, AgreesWithNumPyAndWithTheEmaThatWasTracked) {
   ASSERT_EQ(trained.code, 0) << trained.err;
   // Only the two widths of the paper remain, the third is reconstructed.
   for (int64_t step = 20; step <= 200; step += 20) fs::remove(snapshot("run", step, "0.075"));
+  fs::remove(snapshot("run", 201, "0.075"));  // the last of the run
   const auto made = ema("run", {"--std", "0.075", "0.15", "0.05"});
   ASSERT_EQ(made.code, 0) << made.err;
-  EXPECT_TRUE(has(made.out, "of 20 snapshots to step 200")) << made.out;
-  const auto tracked = all_tensors(file("run", "ckpt_step_200.pth"));
+  EXPECT_TRUE(has(made.out, "of 22 snapshots to step 201")) << made.out;
+  const auto tracked = all_tensors(file("run", "ckpt_step_201.pth"));
   const auto of = [&](const char* std) {
     return read_safetensors(file("run", std::string("ema_") + std + ".safetensors")).tensors;
   };
@@ -84,7 +85,7 @@ TEST_F(WfEma, KilledAnywhereARunHasTheSnapshotsOfTheUnbrokenOne) {
   const auto opts = settings("0.05,0.1");
   ASSERT_EQ(run(command("unbroken", opts)).code, 0);
   for (const auto* when :
-       {"ckpt_step_14.pth in ", "ckpt_step_63.pth in ", "ckpt_step_140.pth in "}) {
+       {"ckpt_step_14.pth in ", "ckpt_step_63.pth in ", "ckpt_step_133.pth in "}) {
     Process killed(command("broken", opts));
     ASSERT_TRUE(killed.wait_for(when)) << killed.err();
     killed.send(SIGKILL);
@@ -102,8 +103,8 @@ TEST_F(WfEma, KilledAnywhereARunHasTheSnapshotsOfTheUnbrokenOne) {
     for (const auto& [key, tensor] : ours) EXPECT_TRUE(torch::equal(tensor, theirs.at(key))) << key;
     ++files;
   }
-  EXPECT_EQ(files, 20);
-  EXPECT_EQ(std::distance(fs::directory_iterator(file("broken", "ema")), {}), 20);
+  EXPECT_EQ(files, 22);
+  EXPECT_EQ(std::distance(fs::directory_iterator(file("broken", "ema")), {}), 22);
 }
 
 TEST_F(WfEma, WritesAModelThatIsSampled) {
@@ -113,7 +114,7 @@ TEST_F(WfEma, WritesAModelThatIsSampled) {
                           "--output", directory_ / "samples", "--per-class", "1"});
   EXPECT_EQ(drawn.code, 0) << drawn.err;
   EXPECT_TRUE(fs::exists(directory_ / "samples/grid.png"));
-  const auto last = run({program("wf_sample"), "--resume", snapshot("run", 200, "0.1"), "--output",
+  const auto last = run({program("wf_sample"), "--resume", snapshot("run", 201, "0.1"), "--output",
                          directory_ / "last", "--per-class", "1"});
   EXPECT_EQ(last.code, 0) << last.err;
 }
