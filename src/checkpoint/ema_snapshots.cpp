@@ -33,7 +33,7 @@ std::string file_name(int64_t step, double std) {
 }
 
 // Step and width from such a name; false: another file.
-bool parse(const std::string& name, int64_t& step, double& std) {
+bool parse_name(const std::string& name, int64_t& step, double& std) {
   long long number = 0;
   int end = 0;
   const int found =
@@ -43,13 +43,13 @@ bool parse(const std::string& name, int64_t& step, double& std) {
 }
 
 // In the order of their steps.
-std::vector<EmaSnapshot> find(const std::string& directory) {
+std::vector<EmaSnapshot> find_snapshots(const std::string& directory) {
   std::map<int64_t, EmaSnapshot> by_step;
   std::error_code none_there;
   for (const auto& entry : fs::directory_iterator(directory, none_there)) {
     int64_t step = 0;
     double std = 0;
-    if (!parse(entry.path().filename().string(), step, std)) continue;
+    if (!parse_name(entry.path().filename().string(), step, std)) continue;
     by_step[step].step = step;
     by_step[step].files[std] = entry.path().string();
   }
@@ -58,7 +58,7 @@ std::vector<EmaSnapshot> find(const std::string& directory) {
   return out;
 }
 
-void remove_incomplete(const std::string& directory) {
+void remove_incomplete_snapshots(const std::string& directory) {
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(directory, ignored)) {
     if (entry.path().string().find(".safetensors.tmp") != std::string::npos) {
@@ -68,7 +68,7 @@ void remove_incomplete(const std::string& directory) {
 }
 
 // The name and the settings that other programs look for.
-std::map<std::string, std::string> metadata(const TrainState& state) {
+std::map<std::string, std::string> file_metadata(const TrainState& state) {
   std::map<std::string, std::string> out{{"format", "pt"}};
   pickle::Document document;
   const auto settings = flat_settings(*yaml_tree(document, dump_yaml(state.config)));
@@ -85,7 +85,7 @@ int64_t previous_step(const std::string& path) {
   return std::atoll(found->second.c_str());
 }
 
-std::string widths(const EmaSnapshot& snapshot) {
+std::string widths_of(const EmaSnapshot& snapshot) {
   std::vector<std::string> words;
   for (const auto& item : snapshot.files) words.push_back(fmt::format("{}", item.first));
   return join(words, ", ");
@@ -106,9 +106,9 @@ void EmaSnapshotObserver::on_start(const TrainState& state) {
   std::error_code problem;
   fs::create_directories(directory_, problem);
   WF_CHECK(!problem, directory_, ": cannot create the directory: ", problem.message());
-  remove_incomplete(directory_);
+  remove_incomplete_snapshots(directory_);
   std::string old;
-  for (const auto& snapshot : find(directory_)) {
+  for (const auto& snapshot : find_snapshots(directory_)) {
     if (snapshot.step <= state.progress.step) {
       last_ = snapshot.step;
       continue;
@@ -143,7 +143,7 @@ void EmaSnapshotObserver::write(const TrainState& state) {
   const Stopwatch watch;
   const auto& train = state.config.train;
   const auto first = state.emas.size() - train.ema_std.size();
-  Safetensors content{state_dict(*state.model), metadata(state)};
+  Safetensors content{state_dict(*state.model), file_metadata(state)};
   content.metadata[kPreviousSnapshot] = std::to_string(last_);
   for (size_t i = 0; i < train.ema_std.size(); ++i) {
     for (const auto& [name, average] : state.emas[first + i]->state()) {
@@ -162,7 +162,7 @@ std::vector<EmaSnapshot> list_ema_snapshots(const std::string& run, int64_t last
                                             bool allow_missing) {
   WF_CHECK(fs::is_directory(run), run, ": no such directory; give that of a run");
   const auto directory = ema_directory(run);
-  auto found = find(directory);
+  auto found = find_snapshots(directory);
   WF_CHECK(!found.empty(), directory,
            ": holds no snapshots of EMAs: train with TRAIN.EMA_STD 0.05,0.1 and "
            "TRAIN.EMA_SNAPSHOT_STEPS above 0");
@@ -177,9 +177,9 @@ std::vector<EmaSnapshot> list_ema_snapshots(const std::string& run, int64_t last
   if (allow_missing) return found;
   const char* anyway = "; --allow-missing makes an EMA, less exact, of what is there";
   for (const auto& snapshot : found) {
-    WF_CHECK(widths(snapshot) == widths(found.front()), directory, ": step ", snapshot.step,
-             " has the widths ", widths(snapshot), ", and step ", found.front().step, " has ",
-             widths(found.front()), ": a file is missing", anyway);
+    WF_CHECK(widths_of(snapshot) == widths_of(found.front()), directory, ": step ", snapshot.step,
+             " has the widths ", widths_of(snapshot), ", and step ", found.front().step, " has ",
+             widths_of(found.front()), ": a file is missing", anyway);
     const auto before = previous_step(snapshot.files.begin()->second);
     WF_CHECK(before == 0 || steps.count(before), directory, ": the snapshot of step ", before,
              " is missing, which step ", snapshot.step, " follows", anyway);
