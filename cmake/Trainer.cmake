@@ -84,19 +84,24 @@ add_library(weightformer_trainer STATIC
   src/checkpoint/checkpoint.cpp
   src/checkpoint/checkpoint_file.cpp
   src/checkpoint/checkpoint_observer.cpp
+  src/checkpoint/ema_snapshots.cpp
   src/checkpoint/optimizer_layout.cpp
   src/checkpoint/pretrained.cpp
+  src/checkpoint/reconstruct_ema.cpp
   src/checkpoint/resume.cpp
   src/checkpoint/saved_checkpoints.cpp
   src/checkpoint/saved_config.cpp
   src/checkpoint/weights_metadata.cpp
   src/core/npz.cpp
+  src/core/unpack_entry.cpp
   src/data/batch_memory.cpp
   src/data/device_copy.cpp
   src/data/device_batch.cpp
   src/data/image_reader.cpp
   src/data/latent_reader.cpp
   src/data/loader.cpp
+  src/data/sources/latent_arrays.cpp
+  src/data/sources/latent_files.cpp
   src/data/sources/latents.cpp
   src/data/augment/mixup.cpp
   src/data/augment/soft_targets.cpp
@@ -155,6 +160,7 @@ add_library(weightformer_trainer STATIC
   src/optim/grad_scaler.cpp
   src/optim/optimizer.cpp
   src/optim/param_groups.cpp
+  src/optim/posthoc_ema.cpp
   $<TARGET_OBJECTS:weightformer_log>)
 add_library(weightformer::trainer ALIAS weightformer_trainer)
 set_source_files_properties(${wf_trainer_plain_sources} PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
@@ -181,7 +187,7 @@ target_link_libraries(weightformer_export PUBLIC weightformer_trainer)
 wf_target_options(weightformer_export PCH REUSE)
 
 set(WF_PROGRAMS wf_train wf_infer wf_convert wf_prepare wf_report wf_pack wf_sample wf_scale
-  wf_fid wf_export)
+  wf_fid wf_export wf_ema)
 foreach(tool ${WF_PROGRAMS})
   add_executable(${tool} tools/${tool}.cpp)
   target_include_directories(${tool} PRIVATE ${WF_INTERNAL_INCLUDES})
@@ -189,7 +195,7 @@ foreach(tool ${WF_PROGRAMS})
   target_link_libraries(${tool} PRIVATE weightformer_trainer ${OpenCV_LIBS})
   wf_target_options(${tool} PCH REUSE)
 endforeach()
-target_sources(wf_convert PRIVATE tools/convert_listing.cpp tools/convert_warning.cpp)
+target_sources(wf_convert PRIVATE tools/convert_listing.cpp tools/convert_to_dit.cpp tools/convert_warning.cpp)
 target_link_libraries(wf_export PRIVATE weightformer_export)
 target_sources(wf_fid PRIVATE tools/fid_compare.cpp tools/fid_explain.cpp tools/fid_inputs.cpp
   tools/fid_network.cpp tools/image_files.cpp tools/weights_checksum.cpp)
@@ -198,7 +204,7 @@ target_sources(wf_pack PRIVATE tools/pack_contents.cpp)
 target_sources(wf_prepare PRIVATE tools/fashion_mnist.cpp)
 target_sources(wf_report PRIVATE tools/contact_sheet.cpp tools/learning_curve.cpp)
 target_sources(wf_sample PRIVATE tools/sample_files.cpp tools/sample_grid_file.cpp tools/sample_model.cpp
-  tools/weights_checksum.cpp)
+  tools/sample_preset.cpp tools/weights_checksum.cpp)
 target_sources(wf_scale PRIVATE tools/scaling.cpp tools/scaling_table.cpp)
 target_sources(wf_train PRIVATE tools/list_models.cpp tools/train_evaluation.cpp)
 target_link_libraries(wf_prepare PRIVATE ZLIB::ZLIB)

@@ -11,6 +11,7 @@
 #include "engine/distributed.h"
 #include "runtime/log.h"
 #include "runtime/stop_signal.h"
+#include "sample_preset.h"
 #include "weights_checksum.h"
 
 #include <filesystem>
@@ -56,11 +57,14 @@ int draw_files(const SampleModelRequest& request, const SampleFiles& files) {
   std::filesystem::create_directories(files.directory, problem);
   WF_CHECK(!problem, files.directory,
            ": cannot create the directory (--output): ", problem.message());
+  const auto record = [&] { write_sample_settings(files.preset, request, model, files); };
   if (files.images > 0) {
     const auto ranks = build_distributed(config, env, device);
     draw_many(model, files, generator, *ranks);
+    ranks->on_root("settings", record);
   } else {
     draw_grid(request, model, files, generator);
+    record();
   }
   return 0;
 }

@@ -17,6 +17,7 @@ struct SampleFiles {
   int64_t images = 0;  ///< above 0: that many, into samples.npz
   int64_t shard = 1000;
   bool balanced = false, single = false;
+  std::string preset;  ///< see sample_preset.h; empty: none
 };
 
 /// One row for each class: directory/grid.png, and if requested single images in

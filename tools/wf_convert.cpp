@@ -5,6 +5,7 @@
 
 #include "checkpoint/weights_metadata.h"
 #include "convert_listing.h"
+#include "convert_to_dit.h"
 #include "tool.h"
 
 #include <CLI/CLI.hpp>
@@ -17,7 +18,7 @@ namespace {
 using namespace wf;
 
 struct Arguments {
-  std::string input, output;
+  std::string input, output, to;
   bool weights_only = false, ema = false, list = false;
 };
 
@@ -60,10 +61,13 @@ void convert(const Arguments& a) {
   std::error_code ignored;
   WF_CHECK(!std::filesystem::equivalent(a.input, a.output, ignored), a.output,
            ": is the input; give another name");
+  if (!a.to.empty()) {
+    WF_CHECK(!to_safetensors, a.output, ": --to dit writes a .pt");
+    return convert_to_dit(a.input, a.output);
+  }
   const bool from_torch = is_torch(*open_tensors(a.input));
   const bool all = from_torch && !to_safetensors && !a.weights_only && !a.ema;
   all ? rewrite(a) : write_weights(a, to_safetensors);
-  std::cout << a.output << ": " << std::filesystem::file_size(a.output) << " bytes\n";
 }
 
 }  // namespace
@@ -77,10 +81,14 @@ int main(int argc, char** argv) {
                    "output file: NAME.pth (a complete checkpoint) or NAME.safetensors (weights)");
     app.add_flag("--weights-only", a.weights_only, "only the weights, as a bare state dict");
     app.add_flag("--ema", a.ema, "only the EMA weights");
+    app.add_option("--to", a.to, "dit: a checkpoint as DiT's and fast-DiT's train.py write it")
+        ->check(CLI::IsMember({"dit"}));
     app.add_flag("--list", a.list, "list the content of the input");
     app.parse(argc, argv);
     WF_CHECK(a.list || !a.output.empty(), "give an output file, or --list");
-    a.list ? list_file(a.input) : convert(a);
+    if (a.list) return list_file(a.input), 0;
+    convert(a);
+    std::cout << a.output << ": " << std::filesystem::file_size(a.output) << " bytes\n";
     return 0;
   });
 }

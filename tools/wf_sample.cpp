@@ -7,6 +7,7 @@
 #include "engine/diffusion/build.h"
 #include "sample_files.h"
 #include "sample_model.h"
+#include "sample_preset.h"
 #include "tool.h"
 
 using namespace wf;
@@ -45,9 +46,12 @@ int main(int argc, char** argv) {
     app.add_option("--classes", files.classes, "labels or class names, default: all, at most 10");
     app.add_option("--per-class", files.per_class, "images of each class, a row of the grid")
         ->check(CLI::PositiveNumber);
-    app.add_option("--images", files.images,
-                   "draw this many images of random classes into samples.npz, on every rank of "
-                   "torchrun; after an interruption, the same command continues");
+    app.add_option("--preset", files.preset,
+                   "adm-dit: settings of DiT's FID-50K; other flags change single ones");
+    auto* images = app.add_option("--images", files.images,
+                                  "draw this many images of random classes into samples.npz, on "
+                                  "every rank of torchrun; after "
+                                  "an interruption, the same command continues");
     app.add_option("--shard", files.shard, "--images: samples per file")
         ->check(CLI::PositiveNumber);
     app.add_flag("--balanced", files.balanced, "--images: equally many of each class");
@@ -67,6 +71,7 @@ int main(int argc, char** argv) {
       model.settings.insert(model.settings.end(), {kKeyFlags[i].key, values[i]});
     }
     model.settings.insert(model.settings.end(), {"AMP", amp ? "true" : "false"});
+    apply_preset(files.preset, model, files, images->count() > 0);
     return draw_files(model, files);
   });
 }

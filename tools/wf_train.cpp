@@ -1,6 +1,7 @@
 // Trains, evaluates or times a model: wf_train --cfg FILE. See --help and docs/config.md.
 
 #include "checkpoint/checkpoint_observer.h"
+#include "checkpoint/ema_snapshots.h"
 #include "checkpoint/resume.h"
 #include "checkpoint/saved_config.h"
 #include "config/command_line.h"
@@ -61,6 +62,8 @@ static int train(const Run& run) {
   }
   trainer.add(std::make_shared<ConsoleObserver>(config.print_freq));
   trainer.add(std::make_shared<MetricsObserver>(run.directory + "/metrics.jsonl"));
+  // Before the checkpoints, see there.
+  trainer.add(std::make_shared<EmaSnapshotObserver>(run.directory, config));
   trainer.add(std::make_shared<CheckpointObserver>(
       run.directory, checkpoint_options(config, run.env.world), std::move(saved), lock));
   catch_stop_signals(/*announce=*/run.is_root());

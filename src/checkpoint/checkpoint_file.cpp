@@ -10,6 +10,7 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace wf {
@@ -98,6 +99,18 @@ Progress published_progress(const std::string& path, const Value& root) {
   return p;
 }
 
+// DiT's train.py saves no position; its optimizer counts the steps. REPA adds "steps".
+Progress dit_progress(TensorFile& file, const Value& optimizer) {
+  const auto& path = file.path();
+  Progress p;
+  p.step = std::max(integer_or(file.root().find("steps"), 0), counted_steps(file, optimizer));
+  WF_CHECK(p.step <= kMost, path, ": damaged checkpoint: ", p.step, " steps");
+  WF_CHECK(p.step > 0, path,
+           ": its optimizer has counted no step, so the position is unknown; --pretrained loads "
+           "only the weights");
+  return p;
+}
+
 std::vector<std::string> texts(const Value* list) {
   std::vector<std::string> out;
   if (!list) return out;
@@ -113,8 +126,11 @@ std::string ema_key(size_t index) {
 
 CheckpointFile::CheckpointFile(const std::string& path) : file_(open_torch_file(path)) {
   const auto& root = file_.root();
-  const auto *model = root.find("model"), *optimizer = root.find("optimizer");
-  WF_CHECK(model && optimizer && optimizer->is(Kind::dict), path,
+  const auto* model = root.find("model");
+  optimizer_ = root.find("optimizer");
+  dit_ = !optimizer_;
+  if (dit_) optimizer_ = root.find("opt");
+  WF_CHECK(model && optimizer_ && optimizer_->is(Kind::dict), path,
            ": holds weights but no training state; --pretrained loads only the weights");
   const auto* own = root.find("weightformer");
   if (own && own->is(Kind::dict)) {
@@ -122,7 +138,7 @@ CheckpointFile::CheckpointFile(const std::string& path) : file_(open_torch_file(
     format_ = integer_or(own->find("format"), 0);
     if (format_ <= kCheckpointFormat) progress_ = own_progress(path, *own, format_);
   } else {
-    progress_ = published_progress(path, root);
+    progress_ = dit_ ? dit_progress(file_, *optimizer_) : published_progress(path, root);
   }
 }
 
@@ -143,7 +159,13 @@ double CheckpointFile::own_best() const {
 Progress CheckpointFile::progress(int64_t steps_per_epoch) const {
   require_known_format();
   auto progress = progress_;
-  if (published()) progress.step = progress.epoch * steps_per_epoch;
+  if (dit_ && steps_per_epoch > 0) {
+    progress.epoch = progress.step / steps_per_epoch;
+    progress.batch = progress.step % steps_per_epoch;
+    progress.batches = steps_per_epoch;
+  } else if (published() && !dit_) {
+    progress.step = progress.epoch * steps_per_epoch;
+  }
   return progress;
 }
 
@@ -168,14 +190,18 @@ void CheckpointFile::verify() {
 
 void CheckpointFile::load_into(TrainState& state, int64_t steps_per_epoch,
                                const LoadOptions& options) {
-  const auto stood = progress(steps_per_epoch);
+  auto stood = progress(steps_per_epoch);
+  if (dit_) {  // in batches instead of steps
+    stood.batch *= state.config.train.accumulation_steps;
+    stood.batches *= state.config.train.accumulation_steps;
+  }
   verify();
   auto names = texts(own_ ? own_->find("optimizer_names") : nullptr);
-  if (names.empty()) names = published_order(*file_.root().find("model"));
+  const auto& model = *file_.root().find("model");
+  if (names.empty()) names = dit_ ? state_dict_order(model) : published_order(model);
   auto weights = read_weights(file_);
   load_weights(*state.model, std::move(weights), path(), options);
-  state.optimizer->load_state(
-      read_optimizer(file_, *file_.root().find("optimizer"), names, *state.optimizer), path());
+  state.optimizer->load_state(read_optimizer(file_, *optimizer_, names, *state.optimizer), path());
   read_extras(state);
   state.progress = stood;
 }
@@ -185,6 +211,7 @@ void CheckpointFile::read_extras(TrainState& state) {
   const auto& root = file_.root();
   for (size_t i = 0; i < state.emas.size(); ++i) {
     const auto* weights = root.find(ema_key(i));
+    if (dit_ && i == 0) weights = root.find("ema");
     if (weights) {
       state.emas[i]->load_state(file_.tensors(*weights), path());
     } else {
@@ -210,6 +237,7 @@ void CheckpointFile::read_extras(TrainState& state) {
 // Without them the results would differ from those of an uninterrupted run.
 void CheckpointFile::read_task_state(TrainState& state) {
   if (state.task_state.empty()) return;
+  if (published()) return;  // the statistics of the task begin anew
   const auto* saved = file_.root().find(kTaskKey);
   const auto tensors = saved ? file_.tensors(*saved) : TensorMap{};
   const torch::NoGradGuard no_grad;

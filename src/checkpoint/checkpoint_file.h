@@ -22,7 +22,8 @@ std::string ema_key(size_t index);
 /// Where the tensors of the task are, TrainState::task_state.
 inline constexpr const char* kTaskKey = "task";
 
-/// A training checkpoint on disk, of this program or of the original trainer, opened only once.
+/// A training checkpoint on disk, of this program, of the original trainer or of DiT, fast-DiT and
+/// their descendants ({model, ema, opt, args}), opened only once.
 class CheckpointFile {
  public:
   /// Parses everything but the bytes of the tensors. Throws wf::Error when the file cannot be read,
@@ -41,7 +42,7 @@ class CheckpointFile {
   /// files of older versions, Progress::kNone.
   double own_best() const;
   /// The position of the run. A file of the original trainer has only the number of finished
-  /// epochs; `steps_per_epoch` converts them to steps.
+  /// epochs, one of DiT only the number of steps; `steps_per_epoch` converts them.
   Progress progress(int64_t steps_per_epoch) const;
   /// The metadata of the task; a file of the original trainer has no class names.
   Metadata metadata() const;
@@ -62,9 +63,11 @@ class CheckpointFile {
   void read_task_state(TrainState& state);
 
   TensorFile file_;
+  const pickle::Value* optimizer_ = nullptr;
   const pickle::Value* own_ = nullptr;  // the section that only this program writes
+  bool dit_ = false;                    // DiT's keys
   int64_t format_ = 0;                  // of that section
-  Progress progress_;                   // without `step` in a file of the original trainer
+  Progress progress_;  // without `step` in a file of the original trainer, only it in one of DiT
   bool verified_ = false;
 };
 

@@ -6,6 +6,9 @@
 #include <ATen/ops/full_like.h>
 #include <ATen/ops/zeros_like.h>
 
+#include <algorithm>
+#include <limits>
+
 namespace wf {
 namespace {
 
@@ -134,6 +137,32 @@ TensorMap read_optimizer(TensorFile& file, const Value& dict, const std::vector<
     out[key] = slot_of(file, found->second, slot, name, own);
   }
   return out;
+}
+
+int64_t counted_steps(TensorFile& file, const Value& dict) {
+  const auto* state = dict.find("state");
+  double most = 0;
+  for (size_t i = 1; state && state->is(Kind::dict) && i < state->items.size(); i += 2) {
+    const auto* step = state->items[i]->find("step");
+    if (!step) continue;
+    // A number in PyTorch before 1.12.
+    const bool tensor = step->is(Kind::tensor);
+    if (tensor) {
+      const auto value = file.tensor(*step);
+      if (value.numel() == 1) most = std::max(most, value.item<double>());
+    } else if (step->is(Kind::integer)) {
+      most = std::max(most, static_cast<double>(step->integer));
+    }
+  }
+  return most < 1e18 ? static_cast<int64_t>(most) : std::numeric_limits<int64_t>::max();
+}
+
+std::vector<std::string> state_dict_order(const Value& weights) {
+  std::vector<std::string> names;
+  for (size_t i = 0; i + 1 < weights.items.size(); i += 2) {
+    if (weights.items[i + 1]->is(Kind::tensor)) names.push_back(bare_name(weights.items[i]->text));
+  }
+  return names;
 }
 
 std::vector<std::string> published_order(const Value& weights) {

@@ -22,6 +22,13 @@ pickle::Value* write_optimizer(TensorTree& tree, const Optimizer& optimizer,
 TensorMap read_optimizer(TensorFile& file, const pickle::Value& dict,
                          const std::vector<std::string>& names, const Optimizer& optimizer);
 
+/// The largest step that the optimizer `dict` counts for a parameter, 0 if none.
+int64_t counted_steps(TensorFile& file, const pickle::Value& dict);
+
+/// The numbering of DiT, whose optimizer has all parameters in one group, frozen ones too: that of
+/// the state dict `weights`.
+std::vector<std::string> state_dict_order(const pickle::Value& weights);
+
 /// The numbering of the original trainer: of all `weights`, in the order of the state dict, first
 /// those that decay (see optim/param_groups.h), then the others.
 std::vector<std::string> published_order(const pickle::Value& weights);

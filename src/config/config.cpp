@@ -89,6 +89,9 @@ void validate(const Config& config) {
   WF_CHECK(train.bce_threshold == 0 || train.loss == LossKind::binary, at("TRAIN.BCE_THRESHOLD"),
            " is ", train.bce_threshold, ", and ", at("TRAIN.LOSS"), " is ", name_of(train.loss),
            ": only bce uses it");
+  WF_CHECK(train.ema_snapshot_steps == 0 || !train.ema_std.empty(), at("TRAIN.EMA_SNAPSHOT_STEPS"),
+           " is ", train.ema_snapshot_steps,
+           ", and there is no average to save: set TRAIN.EMA_STD, as EDM2 to 0.05,0.1");
   const auto& cut = config.aug.cutmix_minmax;
   WF_CHECK(!cut || (*cut)[0] <= (*cut)[1], at("AUG.CUTMIX_MINMAX"), ": the minimum ", (*cut)[0],
            " is above the maximum ", (*cut)[1]);

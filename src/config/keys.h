@@ -64,6 +64,11 @@ void visit_data(C& c, V&& v) {
   v(c.data.fast_decode, true,
     {"DATA.FAST_DECODE",
      "training: decode only the crop region, at reduced DCT scale when the image is much larger"});
+  v(c.data.latent_scale, 0.0,
+    {"DATA.LATENT_SCALE",
+     "latents: the stored numbers times this (0.18215 for Stable Diffusion's VAE); 0: normalized "
+     "as their layout says, see diffusion.md",
+     at_least(0)});
   v(c.data.zip_mode, false,
     {"DATA.ZIP_MODE",
      "read train.zip with train_map.txt and val.zip with val_map.txt instead of directories"});
@@ -171,6 +176,11 @@ void visit_train(C& c, V&& v) {
   v(c.train.ema_std, std::vector<double>{},
     {"TRAIN.EMA_STD", "relative width (0.05) of an EMA with a power-function profile, or a list",
      between(0, 0.28)});
+  v(c.train.ema_snapshot_steps, 0,
+    {"TRAIN.EMA_SNAPSHOT_STEPS",
+     "optimizer steps between snapshots of the EMA_STD averages, from which wf_ema makes an EMA of "
+     "any width; 0: none",
+     at_least(0), Scope::run});
   v(c.train.layer_decay, 1.0,
     {"TRAIN.LAYER_DECAY", "layer-wise learning-rate decay; 1 disables it", between(0.01, 1)});
   v(c.train.freeze, "",

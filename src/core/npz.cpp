@@ -2,11 +2,10 @@
 
 #include "weightformer/core/check.h"
 
-#include "core/checksum.h"
-#include "core/inflate.h"
 #include "core/mapped_file.h"
 #include "core/registry.h"
 #include "core/text.h"
+#include "core/unpack_entry.h"
 #include "core/zip_archive.h"
 
 #include <ATen/ops/empty.h>
@@ -65,27 +64,11 @@ const ZipEntry* NpzFile::find(const std::string& name) const {
 
 bool NpzFile::has(const std::string& name) const { return find(name + kArray) != nullptr; }
 
-NpzFile::Bytes NpzFile::unpack(const std::string& name) const {
+UnpackedEntry NpzFile::unpack(const std::string& name) const {
   const auto* entry = find(name);
   WF_CHECK(entry, path(), ": has no ", name, "; it has ", join(names(), ", "));
-  const auto need = [&](bool good, const char* why) {
-    WF_CHECK(good, path(), ": ", name, " ", why);
-  };
-  need(!entry->encrypted, "is encrypted");
-  need(entry->method == 0 || entry->method == 8,
-       "is packed by a method other than store and deflate");
-  const auto stored = zip_data(file_->bytes(), *entry);
-  need(stored.has_value(), "has an invalid location in the archive; copy the file again");
-  need(entry->method == 8 ? entry->size / kMostDeflated <= entry->stored
-                          : entry->size == entry->stored,
-       "has two sizes in the archive's directory that contradict each other");
-  Bytes bytes{*stored, file_};
-  if (entry->method == 8) {
-    const std::shared_ptr<char> unpacked(new char[entry->size + 1], std::default_delete<char[]>());
-    need(inflate_to(*stored, unpacked.get(), entry->size), "is damaged: it does not unpack");
-    bytes = {{unpacked.get(), entry->size}, unpacked};
-  }
-  need(checksum(bytes.data) == entry->crc, "is damaged: its CRC-32 does not match");
+  auto bytes = unpack_entry(file_, *entry);
+  WF_CHECK(bytes.problem.empty(), path(), ": ", name, ": ", bytes.problem);
   return bytes;
 }
 

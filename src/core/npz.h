@@ -14,6 +14,7 @@
 namespace wf {
 
 class MappedFile;
+struct UnpackedEntry;
 struct ZipEntry;
 
 /// An array in an archive: in the file's memory map where it is stored as it is, else unpacked.
@@ -49,12 +50,8 @@ class NpzFile {
   bool has_text(const std::string& name) const { return find(name) != nullptr; }
 
  private:
-  struct Bytes {
-    std::string_view data;
-    std::shared_ptr<const void> owner;
-  };
   const ZipEntry* find(const std::string& name) const;
-  Bytes unpack(const std::string& entry) const;
+  UnpackedEntry unpack(const std::string& entry) const;
 
   std::shared_ptr<const MappedFile> file_;
   std::vector<ZipEntry> entries_;

@@ -16,7 +16,7 @@ EmaRule::EmaRule(double decay) : decay_(decay) {
 
 // The standard deviation of t^gamma on [0, 1] is sqrt((g + 1) / ((g + 2)^2 (g + 3))), which falls
 // as gamma grows.
-EmaRule EmaRule::power(double std) {
+double EmaRule::power_exponent(double std) {
   WF_CHECK(std > 0 && std <= 0.28, "Ema: the width of a power function must be in (0, 0.28], got ",
            std);
   double low = 0, high = 1;
@@ -26,8 +26,12 @@ EmaRule EmaRule::power(double std) {
     const double middle = (low + high) / 2;
     (width(middle) > std ? low : high) = middle;
   }
+  return (low + high) / 2;
+}
+
+EmaRule EmaRule::power(double std) {
   EmaRule rule(0);
-  rule.exponent_ = (low + high) / 2;
+  rule.exponent_ = power_exponent(std);
   return rule;
 }
 

@@ -83,7 +83,7 @@ TEST_F(Npz, RefusesWhatIsTruncatedOrDamagedInOneLine) {
   EXPECT_TRUE(has(says(good, "sigma"), "has no sigma.npy; it has mu"));
   auto damaged = good;
   damaged[60] = static_cast<char>(damaged[60] ^ 1);
-  EXPECT_TRUE(has(says(damaged), "mu.npy is damaged")) << says(damaged);
+  EXPECT_TRUE(has(says(damaged), "mu.npy: damaged")) << says(damaged);
   auto stored = zip_bytes({{"mu.npy", npy(mu_)}});
   stored[stored.find("NUMPY") + 130] ^= 1;
   EXPECT_TRUE(has(says(stored), "CRC-32 does not match")) << says(stored);

@@ -2,7 +2,7 @@
 //
 //   core ← {serialization, config}; core ← ops ← nn; {nn, serialization} ← models; ops ← kernels
 //
-//   core ← runtime; {core, config} ← diffusion; core ← metrics
+//   core ← runtime; {core, config} ← diffusion; core ← metrics; serialization ← data
 //
 //   {runtime, config, models, data, optim, dist, diffusion, metrics} ← engine ← checkpoint ← tools
 //
@@ -39,7 +39,8 @@ const std::map<std::string, Modules>& layering() {
     m["models"] = m["nn"] + Modules{"models", "serialization"};
     m["runtime"] = {"core", "runtime"};
     m["config"] = {"core", "config"};
-    for (const char* module : {"data", "dist"}) m[module] = {"core", "config", "runtime", module};
+    m["dist"] = {"core", "config", "runtime", "dist"};
+    m["data"] = {"core", "serialization", "config", "runtime", "data"};  // latents are tensors
     m["optim"] = {"core", "config", "optim"};
     m["diffusion"] = {"core", "config", "diffusion"};  // a denoiser is a function there
     m["metrics"] = {"core", "metrics"};                // features come in as tensors

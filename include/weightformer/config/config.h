@@ -17,7 +17,7 @@ using Pair = std::array<double, 2>;
 
 struct DataConfig {
   int64_t batch_size, img_size, num_workers;
-  double val_split;
+  double val_split, latent_scale;
   std::string data_path, real_labels;
   DatasetKind dataset;
   InterpolationMode interpolation;
@@ -46,7 +46,7 @@ struct OptimizerConfig {
 
 struct TrainConfig {
   int64_t start_epoch, epochs, steps, warmup_epochs, warmup_steps, cooldown_epochs;
-  int64_t accumulation_steps;
+  int64_t accumulation_steps, ema_snapshot_steps;
   double weight_decay, base_lr, warmup_lr, min_lr, clip_grad, layer_decay, bce_threshold;
   std::vector<double> ema_decay, ema_std;  ///< one for each EMA, those with a decay first
   LossKind loss;

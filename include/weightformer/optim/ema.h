@@ -23,6 +23,8 @@ class EmaRule {
   /// Dynamics of Diffusion Models", section 3): the average's standard deviation in time is `std`
   /// of the time trained so far, in (0, 0.28].
   static EmaRule power(double std);
+  /// The exponent gamma of that profile t^gamma.
+  static double power_exponent(double std);
 
   /// The decay of step `step`, from 1.
   double decay(int64_t step) const;

@@ -19,8 +19,9 @@ class Latents {
   virtual std::string name(int64_t i) const = 0;  ///< the file of sample `i`, for messages
 
   /// Writes latent `i`, [channels, side, side], as a model is trained on it, and returns its label.
-  /// Where a mean and a standard deviation are stored, a draw from `rng`, or the mean when that is
-  /// null. Throws wf::Error for a file that is damaged, has another shape, numbers that are not
+  /// With `rng`: where a mean and a standard deviation are stored, a draw from that normal
+  /// distribution, and where flipped latents are stored, one of the two; otherwise the mean, not
+  /// flipped. Throws wf::Error for a file that is damaged, has another shape, numbers that are not
   /// finite or a label below 0.
   virtual int64_t read(int64_t i, CounterRng* rng, float* out) const = 0;
 
@@ -31,14 +32,32 @@ class Latents {
   int64_t channels_ = 0, side_ = 0;
 };
 
-/// The latents in `directory`, in one of these layouts:
+struct LatentOptions {
+  /// The stored numbers are multiplied by it; 0: they are normalized as the layout says.
+  double scale = 0;
+};
+
+/// The latents in `path`, a directory or an archive, in one of these layouts; numbers are float32,
+/// float16 or, in safetensors, bfloat16:
 ///   NAME_features/ (or features/) and NAME_labels/ (labels/): fast-DiT's one .npy file for each
-///     image, [1, C, S, S] float32 and already scaled, labels [1] int64; paired in bytewise order
+///     image, [1, C, S, S], already scaled, labels [1] int64; paired in bytewise order
 ///     of the names, as its CustomDataset does (train.py);
 ///   dataset.json {"labels": [["00000/img-mean-std-00000000.npy", 7], …]}: EDM2's and REPA's files
-///     [2 C, S, S], mean and standard deviation, times 0.18215 as in REPA;
-///   latents.npy [N, C, S, S], already scaled, and labels.npy [N] int64.
-/// Throws wf::Error in one line when it is none of these or the parts do not match.
-std::shared_ptr<const Latents> open_latents(const std::string& directory);
+///     [2 C, S, S], mean and standard deviation, times 0.18215 as in REPA; also in a .zip archive,
+///     stored or deflated;
+///   *.safetensors: LightningDiT's shards, latents [N, C, S, S], labels [N] and perhaps
+///     latents_flip, of which training takes either with probability 1/2; less the mean and
+///     divided by the standard deviation of each channel in latents_stats.pt;
+///   latents.npy [N, C, S, S], already scaled, and labels.npy [N];
+///   an .npz file, or latents.npz in the directory, with the same two as latents and labels, or as
+///     arr_0 and arr_1.
+/// Everything but deflated entries is read in a memory map, so that data larger than the memory
+/// can be used. Throws wf::Error in one line when it is none of these or the parts do not match.
+std::shared_ptr<const Latents> open_latents(const std::string& path,
+                                            const LatentOptions& options = {});
+
+/// The latents of "train" or "val" in `directory`: a directory of that name, NAME.zip or NAME.npz;
+/// empty when there are none.
+std::string latent_split(const std::string& directory, const std::string& name);
 
 }  // namespace wf

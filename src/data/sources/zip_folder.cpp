@@ -2,9 +2,7 @@
 
 #include "weightformer/core/check.h"
 
-#include "core/checksum.h"
-#include "core/inflate.h"
-#include "core/zip_archive.h"
+#include "core/unpack_entry.h"
 #include "data/image/decode.h"
 #include "data/sources/class_names.h"
 #include "data/sources/listing.h"
@@ -48,43 +46,14 @@ std::string_view folder_of(std::string_view path) {
   return slash == std::string_view::npos ? std::string_view() : path.substr(0, slash);
 }
 
-// The checks that need no unpacking.
-std::string_view stored_bytes(std::string_view zip, const ZipEntry& entry,
-                              const std::string& name) {
-  const auto need = [&](bool good, const char* why) {
-    if (!good) throw UnreadableImage(str(name, ": ", why));
-  };
-  need(!entry.encrypted, "encrypted; make the archive without a password");
-  need(entry.method == 0 || entry.method == 8, "packed by a method other than store and deflate");
-  const auto data = zip_data(zip, entry);
-  need(data.has_value(), "its location in the archive is invalid");
-  need(entry.stored <= kLargest && entry.size <= kLargest, "larger than 1 GiB");
-  need(entry.method == 8 ? entry.size / kMostDeflated <= entry.stored : entry.size == entry.stored,
-       "the two sizes in the archive's directory contradict each other");
-  return *data;
-}
-
 // In place when it is stored uncompressed, else unpacked.
 Encoded read_entry(const std::shared_ptr<const MappedFile>& archive, const ZipEntry& entry,
                    const std::string& name) {
-  if (!archive->whole()) {
-    throw UnreadableImage(name + ": the archive has become shorter since it was opened");
-  }
-  auto bytes = stored_bytes(archive->bytes(), entry, name);
-  archive->will_need(static_cast<size_t>(bytes.data() - archive->bytes().data()), bytes.size());
-  std::shared_ptr<const void> owner = archive;
-  if (entry.method == 8) {
-    const auto unpacked = std::make_shared<std::string>(entry.size, '\0');
-    if (!inflate_to(bytes, unpacked->data(), unpacked->size())) {
-      throw UnreadableImage(name + ": damaged in the archive (it does not unpack)");
-    }
-    bytes = *unpacked;
-    owner = unpacked;
-  }
-  if (checksum(bytes) != entry.crc) {
-    throw UnreadableImage(name + ": damaged in the archive (its CRC-32 does not match)");
-  }
-  return {bytes, owner};
+  const bool huge = entry.stored > kLargest || entry.size > kLargest;
+  if (huge) throw UnreadableImage(name + ": larger than 1 GiB");
+  const auto unpacked = unpack_entry(archive, entry);
+  if (!unpacked.problem.empty()) throw UnreadableImage(name + ": " + unpacked.problem);
+  return {unpacked.data, unpacked.owner};
 }
 
 }  // namespace

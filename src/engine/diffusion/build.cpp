@@ -13,7 +13,6 @@
 
 #include <ATen/ops/zeros.h>
 
-#include <filesystem>
 #include <utility>
 
 namespace wf {
@@ -107,34 +106,36 @@ Readers open_images(const Config& config, const TaskRequest& request) {
   return out;
 }
 
-// Latents of the training set and, where there is a directory val/ beside train/, of a held-out
-// one.
+std::shared_ptr<const SampleReader> latent_reader(const Config& config, const TaskRequest& request,
+                                                  const std::string& path, bool draw) {
+  LatentOptions options;
+  options.scale = config.data.latent_scale;
+  auto latents = open_latents(path, options);
+  WF_CHECK(
+      latents->channels() == config.diffusion.channels && latents->side() == config.data.img_size,
+      path, ": latents of [", latents->channels(), ", ", latents->side(), ", ", latents->side(),
+      "]: set DIFFUSION.CHANNELS ", latents->channels(), " and DATA.IMG_SIZE ", latents->side());
+  if (request.ranks && request.ranks->world() > 1) {
+    request.ranks->require_equal("latents",
+                                 str(latents->size(), " of ", latents->channels(), " channels"),
+                                 "give all ranks the same data (DATA.DATA_PATH)");
+  }
+  return make_latent_reader(std::move(latents), config.model.num_classes, draw);
+}
+
+// Latents of the training set and, where val is beside train, of a held-out one.
 Readers open_encoded(const Config& config, const TaskRequest& request) {
   const auto& path = config.data.data_path;
   WF_CHECK(!path.empty(), "DATA.DATA_PATH is not set: give --data-path DIRECTORY of the latents");
-  const auto open = [&](const std::string& directory, bool draw) {
-    auto latents = open_latents(directory);
-    WF_CHECK(
-        latents->channels() == config.diffusion.channels && latents->side() == config.data.img_size,
-        directory, ": latents of [", latents->channels(), ", ", latents->side(), ", ",
-        latents->side(), "]: set DIFFUSION.CHANNELS ", latents->channels(), " and DATA.IMG_SIZE ",
-        latents->side());
-    if (request.ranks && request.ranks->world() > 1) {
-      request.ranks->require_equal("latents",
-                                   str(latents->size(), " of ", latents->channels(), " channels"),
-                                   "give all ranks the same data (DATA.DATA_PATH)");
-    }
-    return make_latent_reader(std::move(latents), config.model.num_classes, draw);
-  };
-  const bool split = std::filesystem::exists(path + "/train");
-  const auto train = split ? path + "/train" : path;
-  const bool held_out = split && std::filesystem::exists(path + "/val");
+  const auto split = latent_split(path, "train");
+  const auto train = split.empty() ? path : split;
+  const auto held_out = split.empty() ? "" : latent_split(path, "val");
   Readers out;
-  if (request.train) out.train = open(train, /*draw=*/true);
-  out.validation = open(held_out ? path + "/val" : train, /*draw=*/false);
-  if (!held_out) {
-    log::info("{}: no val/ beside train/, so the validation loss is that of training samples",
-              path);
+  if (request.train) out.train = latent_reader(config, request, train, /*draw=*/true);
+  out.validation =
+      latent_reader(config, request, held_out.empty() ? train : held_out, /*draw=*/false);
+  if (held_out.empty()) {
+    log::info("{}: no val beside train, so the validation loss is that of training samples", path);
   }
   return out;
 }

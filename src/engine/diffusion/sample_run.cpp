@@ -147,7 +147,7 @@ void write_npz(const SampleRunOptions& options, const Shards& shards) {
   const auto path = options.directory + "/samples.npz";
   const auto archive = add_up(options, shards);
   AtomicFile out(path);
-  ZipWriter zip(out);
+  ZipWriter zip(out, options.zip64_from);
   zip.begin("arr_0.npy", archive.size, archive.crc);
   zip.append(archive.header);
   for (int64_t i = 0; i < shards.count(); ++i) {

@@ -20,6 +20,8 @@ struct SampleRunOptions {
   bool balanced = false;
   uint64_t seed = 0;
   bool latents = false;  ///< store float32 [C, H, W] instead of bytes [H, W, C]
+  /// Sizes from which samples.npz is in the 64-bit form: 4 GiB; lower in tests.
+  uint64_t zip64_from = 0xFFFFFFFF;
   std::string settings;  ///< everything that determines the samples, one "NAME: value" per line
 };
 
