@@ -185,6 +185,7 @@ target_include_directories(weightformer_export SYSTEM PRIVATE
   "${WF_NLOHMANN_INCLUDE}" "${WF_PROTOZERO_INCLUDE}")
 target_link_libraries(weightformer_export PUBLIC weightformer_trainer)
 wf_target_options(weightformer_export PCH REUSE)
+wf_compile_by_directory(weightformer_export)
 
 set(WF_PROGRAMS wf_train wf_infer wf_convert wf_prepare wf_report wf_pack wf_sample wf_scale
   wf_fid wf_export wf_ema)
