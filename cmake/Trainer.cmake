@@ -37,6 +37,7 @@ set(wf_trainer_plain_sources
   src/data/augment/auto_augment.cpp
   src/data/image/bmp.cpp
   src/data/image/decode.cpp
+  src/data/sources/image_files.cpp
   src/data/sources/image_folder.cpp
   src/data/image/image_ops.cpp
   src/data/image/jpeg.cpp
@@ -93,6 +94,7 @@ add_library(weightformer_trainer STATIC
   src/data/latent_reader.cpp
   src/data/loader.cpp
   src/data/sources/latents.cpp
+  src/data/sources/packed_latents.cpp
   src/data/augment/mixup.cpp
   src/data/augment/soft_targets.cpp
   src/diffusion/flow_process.cpp
@@ -120,14 +122,20 @@ add_library(weightformer_trainer STATIC
   src/engine/diffusion/build.cpp
   src/engine/diffusion/diffusion_data.cpp
   src/engine/diffusion/diffusion_task.cpp
+  src/engine/diffusion/encode_run.cpp
+  src/engine/diffusion/latent_codec.cpp
   src/engine/diffusion/loss_by_time.cpp
   src/engine/diffusion/sample_grid.cpp
+  src/engine/diffusion/sample_fidelity.cpp
   src/engine/diffusion/sample_run.cpp
   src/engine/diffusion/sampling.cpp
+  src/engine/fidelity/classifier_network.cpp
   src/engine/fidelity/feature_set.cpp
   src/engine/fidelity/figures.cpp
   src/engine/fidelity/image_set.cpp
   src/engine/fidelity/inception_network.cpp
+  src/engine/fidelity/load_network.cpp
+  src/engine/fidelity/reference.cpp
   src/engine/metadata.cpp
   src/engine/model_cost.cpp
   src/engine/throughput.cpp
@@ -144,7 +152,9 @@ add_library(weightformer_trainer STATIC
   src/engine/metrics.cpp
   src/engine/metrics_observer.cpp
   src/engine/run.cpp
+  src/engine/shards.cpp
   src/engine/tasks.cpp
+  src/engine/weights_checksum.cpp
   src/engine/trainer.cpp
   src/optim/ema.cpp
   src/optim/grad_scaler.cpp
@@ -161,7 +171,7 @@ target_link_libraries(weightformer_trainer
 wf_target_options(weightformer_trainer PCH REUSE)
 
 set(WF_PROGRAMS wf_train wf_infer wf_convert wf_prepare wf_report wf_pack wf_sample wf_scale
-  wf_fid)
+  wf_fid wf_encode)
 foreach(tool ${WF_PROGRAMS})
   add_executable(${tool} tools/${tool}.cpp)
   target_include_directories(${tool} PRIVATE ${WF_INTERNAL_INCLUDES})
@@ -171,13 +181,12 @@ foreach(tool ${WF_PROGRAMS})
 endforeach()
 target_sources(wf_convert PRIVATE tools/convert_listing.cpp tools/convert_warning.cpp)
 target_sources(wf_fid PRIVATE tools/fid_compare.cpp tools/fid_explain.cpp tools/fid_inputs.cpp
-  tools/fid_network.cpp tools/image_files.cpp tools/weights_checksum.cpp)
-target_sources(wf_infer PRIVATE tools/image_files.cpp tools/infer_images.cpp tools/infer_tensors.cpp)
+  tools/fid_network.cpp)
+target_sources(wf_infer PRIVATE tools/infer_images.cpp tools/infer_tensors.cpp)
 target_sources(wf_pack PRIVATE tools/pack_contents.cpp)
 target_sources(wf_prepare PRIVATE tools/fashion_mnist.cpp)
 target_sources(wf_report PRIVATE tools/contact_sheet.cpp tools/learning_curve.cpp)
-target_sources(wf_sample PRIVATE tools/sample_files.cpp tools/sample_grid_file.cpp tools/sample_model.cpp
-  tools/weights_checksum.cpp)
+target_sources(wf_sample PRIVATE tools/sample_files.cpp tools/sample_grid_file.cpp tools/sample_model.cpp)
 target_sources(wf_scale PRIVATE tools/scaling.cpp tools/scaling_table.cpp)
 target_sources(wf_train PRIVATE tools/list_models.cpp tools/train_evaluation.cpp)
 target_link_libraries(wf_prepare PRIVATE ZLIB::ZLIB)

@@ -5,6 +5,7 @@
 #include "core/mapped_file.h"
 #include "core/npy.h"
 #include "core/text.h"
+#include "data/sources/packed_latents.h"
 
 #include <nlohmann/json.hpp>
 
@@ -20,6 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kPacked = ".wflat";
 constexpr float kScale = 0.18215f;  // of Stable Diffusion's VAE
 
 // float32 numbers of an array file, row-major.
@@ -217,15 +219,24 @@ std::optional<std::string> directory_named(const std::string& directory,
 
 }  // namespace
 
-std::shared_ptr<const Latents> open_latents(const std::string& directory) {
+std::string latents_of(const std::string& directory, const std::string& split) {
+  const auto place = directory + "/" + split;
+  for (const auto& path : {place + kPacked, place}) {
+    if (fs::exists(path)) return path;
+  }
+  return "";
+}
+
+std::shared_ptr<const Latents> open_latents(const std::string& directory, double hflip) {
+  if (ends_with(directory, kPacked)) return std::make_shared<PackedLatents>(directory, hflip);
   WF_CHECK(fs::is_directory(directory), directory, ": no such directory (DATA.DATA_PATH)");
   if (fs::exists(directory + "/latents.npy")) return std::make_shared<OneArray>(directory);
   if (fs::exists(directory + "/dataset.json")) return std::make_shared<MeanAndStd>(directory);
   const auto features = directory_named(directory, "features");
   const auto labels = directory_named(directory, "labels");
   WF_CHECK(features, directory,
-           ": holds no latents: expected NAME_features/ and NAME_labels/ (fast-DiT), dataset.json "
-           "(EDM2, REPA), or latents.npy and labels.npy");
+           ": holds no latents: expected train.wflat (wf_encode), NAME_features/ and NAME_labels/ "
+           "(fast-DiT), dataset.json (EDM2, REPA), or latents.npy and labels.npy");
   WF_CHECK(labels, directory, ": ", *features, " has no directory of labels beside it");
   return std::make_shared<FastDitLatents>(*features, *labels);
 }
