@@ -41,6 +41,7 @@ set(wf_trainer_plain_sources
   src/data/augment/auto_augment.cpp
   src/data/image/bmp.cpp
   src/data/image/decode.cpp
+  src/data/sources/image_files.cpp
   src/data/sources/image_folder.cpp
   src/data/image/image_ops.cpp
   src/data/image/jpeg.cpp
@@ -103,6 +104,7 @@ add_library(weightformer_trainer STATIC
   src/data/sources/latent_arrays.cpp
   src/data/sources/latent_files.cpp
   src/data/sources/latents.cpp
+  src/data/sources/packed_latents.cpp
   src/data/augment/mixup.cpp
   src/data/augment/soft_targets.cpp
   src/diffusion/flow_process.cpp
@@ -130,14 +132,20 @@ add_library(weightformer_trainer STATIC
   src/engine/diffusion/build.cpp
   src/engine/diffusion/diffusion_data.cpp
   src/engine/diffusion/diffusion_task.cpp
+  src/engine/diffusion/encode_run.cpp
+  src/engine/diffusion/latent_codec.cpp
   src/engine/diffusion/loss_by_time.cpp
   src/engine/diffusion/sample_grid.cpp
+  src/engine/diffusion/sample_fidelity.cpp
   src/engine/diffusion/sample_run.cpp
   src/engine/diffusion/sampling.cpp
+  src/engine/fidelity/classifier_network.cpp
   src/engine/fidelity/feature_set.cpp
   src/engine/fidelity/figures.cpp
   src/engine/fidelity/image_set.cpp
   src/engine/fidelity/inception_network.cpp
+  src/engine/fidelity/load_network.cpp
+  src/engine/fidelity/reference.cpp
   src/engine/metadata.cpp
   src/engine/model_cost.cpp
   src/engine/throughput.cpp
@@ -154,7 +162,9 @@ add_library(weightformer_trainer STATIC
   src/engine/metrics.cpp
   src/engine/metrics_observer.cpp
   src/engine/run.cpp
+  src/engine/shards.cpp
   src/engine/tasks.cpp
+  src/engine/weights_checksum.cpp
   src/engine/trainer.cpp
   src/optim/ema.cpp
   src/optim/grad_scaler.cpp
@@ -188,7 +198,7 @@ wf_target_options(weightformer_export PCH REUSE)
 wf_compile_by_directory(weightformer_export)
 
 set(WF_PROGRAMS wf_train wf_infer wf_convert wf_prepare wf_report wf_pack wf_sample wf_scale
-  wf_fid wf_export wf_ema)
+  wf_fid wf_export wf_ema wf_encode)
 foreach(tool ${WF_PROGRAMS})
   add_executable(${tool} tools/${tool}.cpp)
   target_include_directories(${tool} PRIVATE ${WF_INTERNAL_INCLUDES})
@@ -199,13 +209,13 @@ endforeach()
 target_sources(wf_convert PRIVATE tools/convert_listing.cpp tools/convert_to_dit.cpp tools/convert_warning.cpp)
 target_link_libraries(wf_export PRIVATE weightformer_export)
 target_sources(wf_fid PRIVATE tools/fid_compare.cpp tools/fid_explain.cpp tools/fid_inputs.cpp
-  tools/fid_network.cpp tools/image_files.cpp tools/weights_checksum.cpp)
-target_sources(wf_infer PRIVATE tools/image_files.cpp tools/infer_images.cpp tools/infer_tensors.cpp)
+  tools/fid_network.cpp)
+target_sources(wf_infer PRIVATE tools/infer_images.cpp tools/infer_tensors.cpp)
 target_sources(wf_pack PRIVATE tools/pack_contents.cpp)
 target_sources(wf_prepare PRIVATE tools/fashion_mnist.cpp)
 target_sources(wf_report PRIVATE tools/contact_sheet.cpp tools/learning_curve.cpp)
 target_sources(wf_sample PRIVATE tools/sample_files.cpp tools/sample_grid_file.cpp tools/sample_model.cpp
-  tools/sample_preset.cpp tools/weights_checksum.cpp)
+  tools/sample_preset.cpp)
 target_sources(wf_scale PRIVATE tools/scaling.cpp tools/scaling_table.cpp)
 target_sources(wf_train PRIVATE tools/list_models.cpp tools/train_evaluation.cpp)
 target_link_libraries(wf_prepare PRIVATE ZLIB::ZLIB)

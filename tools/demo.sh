@@ -22,7 +22,7 @@ run=output/wfm_nano/demo
 out=output/demo
 
 programs=(--target wf_prepare --target wf_train --target wf_infer --target wf_report)
-if $dit; then programs+=(--target wf_sample); fi
+if $dit; then programs+=(--target wf_sample --target wf_fid); fi
 "$root/tools/build.sh" "${programs[@]}" "$@"
 cd "$root"
 mkdir -p "$out"
@@ -68,4 +68,6 @@ build/bin/wf_train --cfg cfg/demo/fashion_mnist.yaml --data-path "$out/judged" -
   --eval --resume "$run/max_acc.pth" | tee "$out/recognized.json"
 recognized=$(sed -n 's/.*"val_acc1": *\([0-9.]*\).*/\1/p' "$out/recognized.json")
 say "$recognized % of 500 samples are recognized as the class that they were drawn for"
+say "Fréchet distance of the samples to the held-out images, in the features of the classifier (seconds)"
+build/bin/wf_fid "$out/judged/images" "$data/val" --features "$run/max_acc.pth" --figures fid --output "$out/fd.json"
 say "look at $out/grid.png: one row for each class"

@@ -66,17 +66,19 @@ int compare_sets(const FidRequest& request) {
   if (request.reference.empty()) return 0;
   const auto reference = open_side("reference", request.reference, request, selection, needed);
   require_comparable(samples, reference);
-  const auto distance = network ? network->distance() : "FID";
+  const auto distance =
+      distance_name(samples.made_with.empty() ? reference.made_with : samples.made_with);
   warn_of_bias("samples", samples, distance);
   warn_of_bias("reference", reference, distance);
   const auto figures = compute_figures(samples.set, reference.set, selection, distance);
-  print(figures);
+  print(figures.all);
+  if (!figures.left_out.empty()) log::info("left out: {}", join(figures.left_out, "; "));
   if (request.output.empty()) return 0;
   auto settings = samples.made_with.empty() ? reference.made_with : samples.made_with;
   for (const auto& more : {samples.settings, reference.settings, figure_settings()}) {
     settings.insert(settings.end(), more.begin(), more.end());
   }
-  write_result(request.output, figures, settings);
+  write_result(request.output, figures.all, settings);
   return 0;
 }
 

@@ -5,7 +5,7 @@
 #include "core/npz.h"
 #include "core/registry.h"
 #include "core/text.h"
-#include "image_files.h"
+#include "engine/fidelity/reference.h"
 #include "runtime/log.h"
 
 #include <fmt/format.h>
@@ -16,13 +16,6 @@
 
 namespace wf {
 namespace {
-
-std::unique_ptr<ImageSet> open_images(const std::string& path) {
-  if (ends_with(path, ".npz")) return image_array(path);
-  std::vector<std::string> files;
-  for (auto& file : image_files({path})) files.push_back(std::move(file.path));
-  return image_set(std::move(files));
-}
 
 FeatureSet extract(const std::string& role, const ImageSet& images, const FidRequest& request,
                    const FigureSelection& selection, FeatureNetwork& network) {
@@ -44,21 +37,10 @@ FeatureSet extract(const std::string& role, const ImageSet& images, const FidReq
   return set;
 }
 
-// Of those that write_statistics() was given.
-FidelitySettings network_settings(const FidelitySettings& all) {
-  FidelitySettings out;
-  for (const auto& setting : all) {
-    if (setting.first == "network" || setting.first == "weights" || setting.first == "input") {
-      out.push_back(setting);
-    }
-  }
-  return out;
-}
-
 // Of images that were seen now.
 void compute(FidSide& side, const std::string& role, const std::string& path,
              const FidRequest& request, const FigureSelection& selection, FeatureNetwork& network) {
-  const auto images = open_images(path);
+  const auto images = open_image_set(path);
   auto set = extract(role, *images, request, selection, network);
   side.count = images->size();
   side.settings.emplace_back(str(role, " size"), str(set.width, "x", set.height));
@@ -87,7 +69,8 @@ FidSide open_side(const std::string& role, const std::string& path, const FidReq
     side.made_with = network_settings(file.settings);
   }
   const bool images = !statistics || NpzFile(path).has("arr_0");
-  if (!statistics || (images && selection.needs_features() && !request.weights.empty())) {
+  if (!statistics || (images && selection.needs_features() &&
+                      (!request.weights.empty() || !request.features.empty()))) {
     compute(side, role, path, request, selection, network());
   }
   side.settings.emplace_back(str(role, " images"), side.count ? str(side.count) : "unknown");

@@ -12,6 +12,7 @@ namespace wf {
 struct FidRequest {
   std::string samples, reference;  ///< directory, image, .npz
   std::string weights;             ///< of Inception-v3
+  std::string features;            ///< a classifier's checkpoint, in its place; may be empty
   std::string input = "tensorflow", figures = "fid,sfid,is,pr,kid", device = "auto";
   std::string statistics, output;  ///< files to write; may be empty
   int64_t batch_size = 50;

@@ -2,10 +2,10 @@
 #include "weightformer/serialization/weights.h"
 
 #include "data/image/decode.h"
+#include "data/sources/image_files.h"
 #include "engine/build.h"
 #include "engine/classification/build.h"
 #include "engine/classification/predictor.h"
-#include "image_files.h"
 #include "infer.h"
 #include "runtime/log.h"
 

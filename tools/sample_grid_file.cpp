@@ -3,7 +3,9 @@
 #include "config/describe.h"
 #include "core/registry.h"
 #include "core/stopwatch.h"
+#include "engine/diffusion/build.h"
 #include "engine/diffusion/sample_grid.h"
+#include "engine/diffusion/sample_run.h"
 #include "runtime/log.h"
 #include "sample_files.h"
 
@@ -55,7 +57,7 @@ std::string settings_text(const SampleModelRequest& request, const SampleModel& 
 }  // namespace
 
 void draw_grid(const SampleModelRequest& request, const SampleModel& model,
-               const SampleFiles& files, const SampleGenerator& generator) {
+               const SampleFiles& files, const SampleGenerator& generator, LatentCodec* codec) {
   std::vector<int64_t> indices, labels;
   for (const auto label : labels_of(files, model)) {
     for (int64_t i = 0; i < files.per_class; ++i) {
@@ -70,8 +72,8 @@ void draw_grid(const SampleModelRequest& request, const SampleModel& model,
                             clock_time(watch.seconds() / done * (all - done))));
   };
   const auto samples = generator.draw(indices, labels, progress);
-  const bool latents = model.config.data.dataset == DatasetKind::latents;
-  const auto images = displayed(samples, latents);
+  const bool latents = denoises_latents(model.config) && !codec;
+  const auto images = codec ? codec->decode(samples) : displayed(samples, latents);
   write_png(files.directory + "/grid.png", tile(images, files.per_class),
             settings_text(request, model, 0, labels.front()));
   for (size_t i = 0; files.single && i < indices.size(); ++i) {
@@ -80,8 +82,8 @@ void draw_grid(const SampleModelRequest& request, const SampleModel& model,
     write_png(fmt::format("{}/{:06}.png", directory, i), images[static_cast<int64_t>(i)],
               settings_text(request, model, indices[i], labels[i]));
   }
-  std::cout << fmt::format("{}/grid.png: {} samples in {:.1f} s{}\n", files.directory,
-                           indices.size(), watch.seconds(),
+  std::cout << fmt::format("{}/grid.png: {} samples in {:.1f} s{}{}\n", files.directory,
+                           indices.size(), watch.seconds(), decoding_share(codec, watch.seconds()),
                            latents ? ", latents shown without a decoder" : "");
 }
 

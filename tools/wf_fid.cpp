@@ -18,8 +18,12 @@ int main(int argc, char** argv) {
     auto* samples = app.add_option("samples", request.samples,
                                    "directory of images, .npz of arr_0 or of statistics");
     app.add_option("reference", request.reference, "the same, to compare with");
-    app.add_option("--weights", request.weights,
-                   "Inception-v3 of the FID: .pth of pytorch-fid or torch-fidelity");
+    auto* weights =
+        app.add_option("--weights", request.weights,
+                       "Inception-v3 of the FID: .pth of pytorch-fid or torch-fidelity");
+    app.add_option("--features", request.features,
+                   "instead of --weights: a classifier of wf_train, whose features are compared")
+        ->excludes(weights);
     app.add_option("--input", request.input,
                    "preprocessing: tensorflow (ADM's evaluator), pytorch (pytorch-fid)");
     app.add_option("--figures", request.figures, "comma-separated: fid, sfid, is, pr, kid");
@@ -37,6 +41,8 @@ int main(int argc, char** argv) {
     WF_CHECK(
         !request.samples.empty() && (!request.reference.empty() || !request.statistics.empty()),
         "give two sets of images, or one and --save-stats FILE; see --help");
+    WF_CHECK(request.output.empty() || !request.reference.empty(), "--output ", request.output,
+             ": there are no figures without a reference; --save-stats writes statistics");
     return compare_sets(request);
   });
 }

@@ -57,8 +57,15 @@ int main(int argc, char** argv) {
     app.add_flag("--balanced", files.balanced, "--images: equally many of each class");
     app.add_flag("--png", files.single,
                  "also write single images to images/CLASS/ of the directory");
+    app.add_option("--vae", files.vae,
+                   "decode latents: a directory of diffusers' config.json and weights");
+    app.add_option("--vae-tile", files.decoding.tile,
+                   "decode in tiles of this many pixels, blended; 0: at once")
+        ->check(CLI::NonNegativeNumber);
+    app.add_option("--vae-batch", files.decoding.batch_size, "latents decoded at a time")
+        ->check(CLI::PositiveNumber);
     app.add_flag("--no-ema", no_ema, "the trained weights, not their EMA");
-    app.add_flag("--amp", amp, "bfloat16 in the network");
+    app.add_flag("--amp", amp, "bfloat16 in the networks");
     for (size_t i = 0; i < std::size(kKeyFlags); ++i) {
       app.add_option(kKeyFlags[i].flag, values[i], kKeyFlags[i].help);
     }

@@ -94,6 +94,12 @@ void visit_data(C& c, V&& v) {
      "real.json with the ImageNet ReaL labels; the evaluation reports accuracy on them too",
      {},
      Scope::machine});
+  v(c.data.vae, "",
+    {"DATA.VAE",
+     "wfm_dit: autoencoder between images and latents, a directory of diffusers' config.json and "
+     "weights; images are encoded in training, samples of latents are decoded; see vae.md",
+     {},
+     Scope::machine});
   v(c.data.pin_memory, true,
     {"DATA.PIN_MEMORY", "use pinned (page-locked) host memory", {}, Scope::machine});
   v(c.data.num_workers, 8,
@@ -343,6 +349,33 @@ void visit_sample(C& c, V&& v) {
 }
 
 template <typename C, typename V>
+void visit_fid(C& c, V&& v) {
+  v(c.fid.images, 0,
+    {"FID.IMAGES", "wfm_dit: samples that the FID of a validation is computed from; 0: no FID",
+     at_least(0), Scope::run});
+  v(c.fid.reference, "",
+    {"FID.REFERENCE",
+     "what they are compared with: a directory of images, .npz of images or of "
+     "statistics",
+     {},
+     Scope::machine});
+  v(c.fid.weights, "",
+    {"FID.WEIGHTS", "weights of the FID's Inception-v3, see fid.md", {}, Scope::machine});
+  v(c.fid.input, "tensorflow",
+    {"FID.INPUT", "preprocessing: tensorflow (ADM's evaluator) or pytorch (pytorch-fid)",
+     one_of({"tensorflow", "pytorch"}), Scope::run});
+  v(c.fid.every, 0,
+    {"FID.EVERY",
+     "optimizer steps between FIDs, computed in the next validation; 0: in every validation",
+     at_least(0), Scope::run});
+  v(c.fid.best, false,
+    {"FID.BEST",
+     "select the best checkpoint by the FID instead of the validation loss",
+     {},
+     Scope::run});
+}
+
+template <typename C, typename V>
 void visit_dist(C& c, V&& v) {
   v(c.dist.timeout_s, 600.0,
     {"DIST.TIMEOUT_S", "collective timeout, seconds", between(0.1, 86400), Scope::run});
@@ -415,6 +448,7 @@ void visit(C& c, V&& v) {
   visit_aug(c, v);
   visit_diffusion(c, v);
   visit_sample(c, v);
+  visit_fid(c, v);
   visit_dist(c, v);
   visit_run(c, v);
 }

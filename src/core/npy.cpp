@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::string_view kMagic = "\x93NUMPY";
 constexpr size_t kHeaderAlignment = 64;
+constexpr size_t kMostDims = 64;  // as in NumPy
 
 struct NpyType {
   const char* name;
@@ -39,20 +40,21 @@ class HeaderText {
     NpyHeader out;
     bool type = false, order = false, shape = false;
     take('{');
-    while (!skip('}')) {
+    for (bool first = true; !skip('}'); first = false) {
+      if (!first && (take(','), skip('}'))) break;
       const auto key = word();
       take(':');
-      if (key == "descr")
+      if (key == "descr" && !type)
         out.type = type_named(word()), type = true;
-      else if (key == "fortran_order")
+      else if (key == "fortran_order" && !order)
         require_c_order(), order = true;
-      else if (key == "shape")
+      else if (key == "shape" && !shape)
         out.shape = sizes(), shape = true;
       else
         fail();
-      skip(',');
     }
-    if (!type || !order || !shape) fail();
+    blanks();
+    if (!type || !order || !shape || at_ != text_.size()) fail();
     return out;
   }
 
@@ -103,10 +105,12 @@ class HeaderText {
     at_ += 5;
   }
 
+  // A tuple of Python: of one element it has a comma, (3,).
   std::vector<int64_t> sizes() {
     std::vector<int64_t> out;
     take('(');
-    while (!skip(')')) {
+    for (bool comma = false; !skip(')');) {
+      if (out.size() >= kMostDims || (!out.empty() && !comma)) fail();
       blanks();
       int64_t size = 0;
       const size_t begin = at_;
@@ -115,8 +119,10 @@ class HeaderText {
         size = 10 * size + (text_[at_] - '0');
       }
       if (at_ == begin) fail();
+      if (at_ - begin > 1 && text_[begin] == '0') fail();
       out.push_back(size);
-      skip(',');
+      comma = skip(',');
+      if (out.size() == 1 && !comma) fail();
     }
     return out;
   }

@@ -64,6 +64,12 @@ const ZipEntry* NpzFile::find(const std::string& name) const {
 
 bool NpzFile::has(const std::string& name) const { return find(name + kArray) != nullptr; }
 
+uint64_t NpzFile::size(const std::string& name) const {
+  const auto* entry = find(name + kArray);
+  WF_CHECK(entry, path(), ": has no ", name, "; it has ", join(names(), ", "));
+  return entry->size;
+}
+
 UnpackedEntry NpzFile::unpack(const std::string& name) const {
   const auto* entry = find(name);
   WF_CHECK(entry, path(), ": has no ", name, "; it has ", join(names(), ", "));

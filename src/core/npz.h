@@ -40,6 +40,9 @@ class NpzFile {
   std::vector<std::string> names() const;
   bool has(const std::string& name) const;
 
+  /// Bytes of the file of the array `name` when unpacked, its header included.
+  uint64_t size(const std::string& name) const;
+
   /// The array `name`, its checksum compared; of 10 GB that are stored as they are nothing is
   /// copied.
   NpzArray open(const std::string& name) const;

@@ -399,9 +399,11 @@ std::optional<Metrics> Trainer::validate_weights(const ValidationContext& contex
 }
 
 bool Trainer::validate(ValidationReport& report) {
-  const ValidationContext context{*options_.distributed, options_.device, options_.amp,
-                                  stop_requested};
+  ValidationContext context{*options_.distributed, options_.device, options_.amp, stop_requested};
+  context.emas = static_cast<int64_t>(state_.emas.size());
+  context.step = state_.progress.step;
   for (size_t weights = 0; weights <= state_.emas.size(); ++weights) {
+    context.weights = static_cast<int64_t>(weights);
     auto metrics = validate_weights(context, static_cast<int64_t>(weights));
     if (!metrics) return false;
     if (weights == 0)
@@ -414,16 +416,18 @@ bool Trainer::validate(ValidationReport& report) {
   return true;
 }
 
-// Of equal values the later one is best, which has trained longer.
+// Of equal values the later one is best, which has trained longer. A validation may lack the
+// metric, or have it for some of the weights only.
 void Trainer::select_best(ValidationReport& report) {
   const auto& spec = task_.selection_metric();
   report.selection = &spec;
   auto& progress = state_.progress;
-  double value = report.trained.value(spec);
+  double value = report.trained.value(spec, Progress::kNone);
   int64_t weights = 0;
   for (size_t i = 0; i < report.ema.size(); ++i) {
-    const double ema = report.ema[i].value(spec);
-    if (!spec.at_least_as_good(value, ema)) value = ema, weights = static_cast<int64_t>(i) + 1;
+    const double ema = report.ema[i].value(spec, Progress::kNone);
+    if (std::isnan(ema) || spec.at_least_as_good(value, ema)) continue;
+    value = ema, weights = static_cast<int64_t>(i) + 1;
   }
   if (std::isnan(value)) return;
   report.best = !progress.has_best() || spec.at_least_as_good(value, progress.best_metric);

@@ -22,13 +22,33 @@ const std::string* value_of(const FidelitySettings& settings, const std::string&
   return nullptr;
 }
 
+// Far more than any network's features, whose covariance takes the square of it.
+constexpr int64_t kMostFeatures = 16384;
+
+// Before the array is unpacked, as a small file may unpack to more than the memory.
+void require_size(const NpzFile& file, const std::string& name, int64_t most) {
+  constexpr uint64_t kHeader = 4096;
+  const auto limit = static_cast<uint64_t>(most) * sizeof(double) + kHeader;
+  WF_CHECK(file.size(name) <= limit, file.path(), ": ", name, " has ", file.size(name),
+           " bytes, more than ", most, " numbers");
+}
+
+at::Tensor read_finite(const NpzFile& file, const std::string& name) {
+  const auto array = file.read(name).to(torch::kDouble);
+  WF_CHECK(array.isfinite().all().item<bool>(), file.path(), ": ", name,
+           " holds numbers that are not finite; make the statistics again");
+  return array;
+}
+
 FeatureStatistics read_gaussian(const NpzFile& file, const std::string& suffix) {
   const auto mean = "mu" + suffix, covariance = "sigma" + suffix;
   WF_CHECK(file.has(mean) && file.has(covariance), file.path(), ": statistics need the arrays ",
            mean, " and ", covariance, ", and it has ", join(file.names(), ", "));
-  FeatureStatistics out{file.read(mean).to(torch::kDouble),
-                        file.read(covariance).to(torch::kDouble)};
+  require_size(file, mean, kMostFeatures);
+  FeatureStatistics out{read_finite(file, mean), {}};
   const auto d = out.mean.numel();
+  require_size(file, covariance, d * d);
+  out.covariance = read_finite(file, covariance);
   WF_CHECK(out.mean.dim() == 1 && d > 0 && out.covariance.sizes() == at::IntArrayRef({d, d}),
            file.path(), ": expected ", mean, " [D] and ", covariance, " [D, D], got ",
            out.mean.sizes(), " and ", out.covariance.sizes());

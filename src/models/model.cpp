@@ -1,5 +1,7 @@
 #include "weightformer/models/model.h"
 
+#include "weightformer/core/check.h"
+
 #include "core/text.h"
 
 #include <algorithm>
@@ -18,6 +20,10 @@ int64_t layer_by_block(const std::string& parameter, const std::vector<std::stri
   int64_t block = 0;
   std::from_chars(parameter.data() + blocks.size(), parameter.data() + parameter.size(), block);
   return block + 1;
+}
+
+at::Tensor Classifier::features(const at::Tensor&) {
+  throw Error("this classifier has no features in front of its head (Classifier::features)");
 }
 
 }  // namespace wf

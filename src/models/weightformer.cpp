@@ -32,7 +32,7 @@ WeightFormerImpl::WeightFormerImpl(const ClassifierOptions& options) : options(o
   init_linears_(*this);
 }
 
-at::Tensor WeightFormerImpl::forward(const at::Tensor& images) {
+at::Tensor WeightFormerImpl::features(const at::Tensor& images) {
   auto [x, grid] = patch_embed->forward(images);
   x = init_norm->forward(x);
   for (const auto& module : *blocks) {
@@ -45,7 +45,11 @@ at::Tensor WeightFormerImpl::forward(const at::Tensor& images) {
     x = recompute_if(options.recompute() && is_training(), *block, forward, {x},
                      drop_path.active() ? drop_path.generator_for(x) : at::Generator());
   }
-  auto features = norm->forward(x).mean(1);  // [B, dim]
+  return norm->forward(x).mean(1);
+}
+
+at::Tensor WeightFormerImpl::forward(const at::Tensor& images) {
+  auto features = this->features(images);
   if (options.drop_rate() > 0 && is_training()) {
     const auto draws = generator_or_default(generator_, features.device());
     features = dropout(features, features.sizes(), options.drop_rate(), draws);

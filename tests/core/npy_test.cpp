@@ -99,6 +99,30 @@ TEST_F(Npy, RefusesDamagedFiles) {
   EXPECT_TRUE(has(problem(), "not a .npy file")) << problem();
 }
 
+TEST_F(Npy, ItsHeaderIsReadAsPythonWouldReadIt) {
+  write_npy(path_, torch::rand({4, 4}));
+  const std::string complete(MappedFile(path_).bytes());
+  const auto changed = [&](const std::string& from, const std::string& to) {
+    auto text = complete;
+    text.replace(text.find(from), from.size(), to);
+    // The length of the header stays, its padding gives way.
+    const auto begin = text.find("}") + 1;
+    if (to.size() > from.size()) text.erase(begin, to.size() - from.size());
+    if (to.size() < from.size()) text.insert(begin, from.size() - to.size(), ' ');
+    write(text);
+    return problem();
+  };
+  EXPECT_EQ(changed("(4, 4)", "(4,4,)"), "");
+  EXPECT_EQ(changed("(4, 4)", "(16,)"), "");
+  for (const std::string& wrong :
+       std::vector<std::string>{"(16)", "(4 4)", "(4,,4)", "(,)", "(04, 4)", "4, 4", "(4, 4"}) {
+    EXPECT_TRUE(has(changed("(4, 4)", wrong), "header cannot be read")) << wrong;
+  }
+  EXPECT_TRUE(has(changed("False, '", "False '"), "header cannot be read"));
+  EXPECT_TRUE(has(changed("{'descr'", "{,'descr'"), "header cannot be read"));
+  EXPECT_TRUE(has(changed(", }", ", }x"), "header cannot be read"));
+}
+
 TEST_F(NpyAndNumpy, AnArchiveInPiecesIsOneThatNumpyOpens) {
   const auto array = torch::arange(600, torch::kInt).to(torch::kByte).view({100, 6});
   const auto header = npy_header(torch::kByte, {100, 6});

@@ -83,6 +83,7 @@ TEST_F(WfFid, GivesTheFiguresOfPytorchFidAndTorchFidelity) {
     const double all = found["figures"]["fid"], half = found["figures"]["fid_half"];
     EXPECT_NE(half, all);
     EXPECT_NEAR(half, all, 0.2 * all);
+    EXPECT_FALSE(found["figures"].contains("fid_extrapolated"));  // 6 images for 2048 features
   }
 }
 
@@ -105,6 +106,10 @@ TEST_F(WfFid, ArraysAndStatisticsGiveTheFiguresOfTheImages) {
   const auto both =
       run({program("wf_fid"), path("a.npz"), path("b.npz"), "--output", path("r.json")});
   ASSERT_EQ(both.code, 0) << both.err;
+  EXPECT_NE(both.err.find("left out: FID at N/2: needs the images of the samples"),
+            std::string::npos)
+      << both.err;
+  EXPECT_NE(both.err.find("KID: statistics of the samples do not suffice"), std::string::npos);
   const auto figures = json::parse(std::ifstream(path("r.json")))["figures"];
   EXPECT_NEAR(figures["fid"], direct["fid"], 1e-9);
   EXPECT_NEAR(figures["sfid"], direct["sfid"], 1e-9);
@@ -159,6 +164,14 @@ TEST_F(WfFid, RefusesBadInputInOneLine) {
   write_npz(path("no_sigma.npz"), {{{"mu", mu}}});
   expect_refused(fid({path("no_sigma.npz"), path("b")}),
                  "need the arrays mu and sigma, and it has mu");
+  auto sigma = torch::eye(2048, torch::kDouble);
+  write_npz(path("large.npz"),
+            {{{"mu", mu}, {"sigma", torch::zeros({2049, 2048}, torch::kDouble)}}});
+  expect_refused(fid({path("large.npz"), path("b")}), "more than 4194304 numbers");
+  sigma[3][3] = NAN;
+  write_npz(path("nan.npz"), {{{"mu", mu}, {"sigma", sigma}}});
+  expect_refused(fid({path("nan.npz"), path("b")}),
+                 "nan.npz: sigma holds numbers that are not finite");
   write_npz(path("latents.npz"), {{{"arr_0", torch::zeros({4, 4, 8, 8})}}});
   expect_refused(fid({path("latents.npz"), path("b")}), "expected images [N, H, W, 3] of uint8");
   write_npz(path("full.npz"), {{{"arr_0", image_of("a", 0).repeat({3, 1, 1, 1})}}});
@@ -172,6 +185,8 @@ TEST_F(WfFid, RefusesBadInputInOneLine) {
   expect_refused(fid({path("a"), path("b"), "--figures", "fdi"}), "did you mean 'fid'");
   expect_refused(run({program("wf_fid"), path("a"), path("b")}), "give --weights FILE");
   expect_refused(run({program("wf_fid"), path("a")}), "give two sets of images");
+  expect_refused(fid({path("a"), "--save-stats", path("s.npz"), "--output", path("o.json")}),
+                 "there are no figures without a reference");
 
   auto other = inception_weights();
   other["AuxLogits.fc.weight"] = torch::zeros({1000, 768});

@@ -18,7 +18,7 @@ using Pair = std::array<double, 2>;
 struct DataConfig {
   int64_t batch_size, img_size, num_workers;
   double val_split, latent_scale;
-  std::string data_path, real_labels;
+  std::string data_path, real_labels, vae;
   DatasetKind dataset;
   InterpolationMode interpolation;
   CacheMode cache_mode;
@@ -88,6 +88,12 @@ struct SampleConfig {
   bool clip;
 };
 
+struct FidConfig {
+  int64_t images, every;
+  std::string reference, weights, input;
+  bool best;
+};
+
 struct TestConfig {
   bool crop, ema;
   int64_t every_epochs, every_steps;
@@ -111,6 +117,7 @@ struct Config {
   AugConfig aug;
   DiffusionConfig diffusion;
   SampleConfig sample;
+  FidConfig fid;
   TestConfig test;
   DistConfig dist;
   AmpMode amp;

@@ -52,6 +52,9 @@ struct ValidationContext {
   c10::Device device = c10::kCPU;
   std::optional<at::ScalarType> amp;  ///< dtype of autocast, as in training
   bool (*cancelled)() = nullptr;      ///< called between batches
+  /// Which weights the model has: 0 the trained ones, k the k-th of `emas` EMAs.
+  int64_t weights = 0, emas = 0;
+  int64_t step = 0;  ///< optimizer steps so far
 };
 
 /// An action of a task every `steps` optimizer steps, on all ranks: see Trainer::every().

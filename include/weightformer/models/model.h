@@ -40,6 +40,10 @@ class Classifier : public Model {
   /// logits [B, classes].
   virtual at::Tensor forward(const at::Tensor& images) = 0;
 
+  /// images: as of forward() → [B, D], what the head computes the logits from. Throws wf::Error for
+  /// a network that has no such features, as by default.
+  virtual at::Tensor features(const at::Tensor& images);
+
   /// The side, in pixels, of the square images that the model is trained on by default.
   virtual int64_t image_size() const = 0;
   virtual int64_t num_classes() const = 0;

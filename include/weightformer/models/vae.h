@@ -24,6 +24,8 @@ class LatentDecoder {
   virtual at::Tensor decode_latents(const at::Tensor& latents) = 0;
   /// C.
   virtual int64_t latent_channels() const = 0;
+  /// Pixels of a side that make one of the latents.
+  virtual int64_t reduction() const = 0;
 };
 
 /// The configuration of diffusers' AutoencoderKL; the defaults are those of Stable Diffusion's.
@@ -73,8 +75,7 @@ class VaeImpl : public torch::nn::Module, public LatentDecoder {
 
   at::Tensor decode_latents(const at::Tensor& latents) override { return decode(unscale(latents)); }
   int64_t latent_channels() const override { return options.latent_channels(); }
-  /// Pixels of a side that make one of the latents.
-  int64_t reduction() const { return int64_t{1} << (options.block_channels().size() - 1); }
+  int64_t reduction() const override { return int64_t{1} << (options.block_channels().size() - 1); }
 
   VaeOptions options;
 
@@ -102,6 +103,7 @@ class TinyDecoderImpl : public torch::nn::Module, public LatentDecoder {
   explicit TinyDecoderImpl(const TinyDecoderOptions& options);
   at::Tensor decode_latents(const at::Tensor& latents) override;
   int64_t latent_channels() const override { return options.latent_channels(); }
+  int64_t reduction() const override { return int64_t{1} << (options.block_channels().size() - 1); }
 
   TinyDecoderOptions options;
 

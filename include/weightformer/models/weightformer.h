@@ -16,6 +16,7 @@ class WeightFormerImpl : public Classifier {
   explicit WeightFormerImpl(const ClassifierOptions& options);
 
   at::Tensor forward(const at::Tensor& images) override;
+  at::Tensor features(const at::Tensor& images) override;
   int64_t image_size() const override { return options.image_size(); }
   int64_t num_classes() const override { return options.num_classes(); }
   void set_generator(const at::Generator& generator) override;

@@ -4,6 +4,7 @@
 
 #include "core/text.h"
 #include "data/sources/latent_layouts.h"
+#include "data/sources/packed_latents.h"
 
 #include <c10/util/BFloat16.h>
 #include <c10/util/Half.h>
@@ -85,9 +86,10 @@ int64_t checked_label(int64_t label, const std::string& name) {
 
 std::shared_ptr<const Latents> open_latents(const std::string& path, const LatentOptions& options) {
   if (fs::is_regular_file(path)) {
+    if (ends_with(path, ".wflat")) return std::make_shared<PackedLatents>(path, options.hflip);
     if (ends_with(path, ".zip")) return open_mean_and_std(path, options);
     WF_CHECK(ends_with(path, ".npz"), path,
-             ": latents are in a directory, a .zip or an .npz file (DATA.DATA_PATH)");
+             ": latents are in a directory, a .wflat, .zip or .npz file (DATA.DATA_PATH)");
     return open_npz_latents(path, options);
   }
   WF_CHECK(fs::is_directory(path), path, ": no such directory (DATA.DATA_PATH)");
@@ -99,7 +101,8 @@ std::shared_ptr<const Latents> open_latents(const std::string& path, const Laten
   const auto features = directory_named(path, "features");
   const auto labels = directory_named(path, "labels");
   WF_CHECK(features, path,
-           ": holds no latents: expected NAME_features/ and NAME_labels/ (fast-DiT), dataset.json "
+           ": holds no latents: expected train.wflat (wf_encode), NAME_features/ and NAME_labels/ "
+           "(fast-DiT), dataset.json "
            "(EDM2, REPA), *.safetensors (LightningDiT), latents.npy and labels.npy, or "
            "latents.npz");
   WF_CHECK(labels, path, ": ", *features, " has no directory of labels beside it");
@@ -107,7 +110,7 @@ std::shared_ptr<const Latents> open_latents(const std::string& path, const Laten
 }
 
 std::string latent_split(const std::string& directory, const std::string& name) {
-  for (const char* ending : {"", ".zip", ".npz"}) {
+  for (const char* ending : {".wflat", "", ".zip", ".npz"}) {
     const auto path = directory + "/" + name + ending;
     if (fs::exists(path)) return path;
   }

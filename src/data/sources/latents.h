@@ -25,6 +25,12 @@ class Latents {
   /// finite or a label below 0.
   virtual int64_t read(int64_t i, CounterRng* rng, float* out) const = 0;
 
+  /// Names of the labels; empty where they are not stored.
+  virtual const std::vector<std::string>& classes() const {
+    static const std::vector<std::string> none;
+    return none;
+  }
+
   int64_t channels() const { return channels_; }
   int64_t side() const { return side_; }
 
@@ -35,10 +41,12 @@ class Latents {
 struct LatentOptions {
   /// The stored numbers are multiplied by it; 0: they are normalized as the layout says.
   double scale = 0;
+  double hflip = 0;  ///< probability of drawing the mirrored image of a file of wf_encode
 };
 
-/// The latents in `path`, a directory or an archive, in one of these layouts; numbers are float32,
+/// The latents in `path`, a directory or a file, in one of these layouts; numbers are float32,
 /// float16 or, in safetensors, bfloat16:
+///   a file .wflat of wf_encode, see packed_latents.h;
 ///   NAME_features/ (or features/) and NAME_labels/ (labels/): fast-DiT's one .npy file for each
 ///     image, [1, C, S, S], already scaled, labels [1] int64; paired in bytewise order
 ///     of the names, as its CustomDataset does (train.py);
@@ -56,8 +64,8 @@ struct LatentOptions {
 std::shared_ptr<const Latents> open_latents(const std::string& path,
                                             const LatentOptions& options = {});
 
-/// The latents of "train" or "val" in `directory`: a directory of that name, NAME.zip or NAME.npz;
-/// empty when there are none.
+/// The latents of "train" or "val" in `directory`: NAME.wflat, a directory of that name,
+/// NAME.zip or NAME.npz; empty when there are none.
 std::string latent_split(const std::string& directory, const std::string& name);
 
 }  // namespace wf

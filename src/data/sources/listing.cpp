@@ -89,7 +89,7 @@ class Reader {
 
   [[noreturn]] static void fail(const std::string& path, int code) {
     throw Error(str(path, ": cannot list the directory: ", std::strerror(code),
-                    "; expected class directories with images in it"));
+                    "; expected a directory of images or of class directories"));
   }
 
   const std::string& root_;
@@ -117,6 +117,13 @@ bool is_picture(std::string_view file) {
   std::string ending(file.substr(dot));
   for (char& c : ending) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return std::find(kKnown.begin(), kKnown.end(), ending) != kKnown.end();
+}
+
+ImagesBelow list_images(const std::string& root) {
+  Reader all(root);
+  all.read("", true);
+  std::sort(all.files.begin(), all.files.end());
+  return {std::move(all.files), all.others, std::move(all.first_other)};
 }
 
 Listing list_folder(const std::string& root) {

@@ -38,6 +38,15 @@ struct Listing {
 /// Whether the extension is that of a known image format and the file is not hidden.
 bool is_picture(std::string_view file);
 
+/// The images below a directory at any depth, relative to it and in bytewise order, under the same
+/// rules: links are followed, hidden files skipped. Throws wf::Error.
+struct ImagesBelow {
+  std::vector<std::string> files;
+  uint64_t others = 0;
+  std::string first_other;
+};
+ImagesBelow list_images(const std::string& root);
+
 /// Reads the directories with several threads, without a stat() for each file. Throws wf::Error.
 Listing list_folder(const std::string& root);
 

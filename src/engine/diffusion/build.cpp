@@ -4,10 +4,13 @@
 
 #include "data/image_reader.h"
 #include "data/latent_reader.h"
+#include "engine/build.h"
 #include "engine/build_data.h"
 #include "engine/diffusion/diffusion_data.h"
 #include "engine/diffusion/diffusion_task.h"
 #include "engine/distributed.h"
+#include "engine/fidelity/load_network.h"
+#include "engine/fidelity/reference.h"
 #include "engine/model_cost.h"
 #include "runtime/log.h"
 
@@ -53,18 +56,19 @@ Metadata process_facts(const DiffusionConfig& diffusion) {
             name_of(diffusion.prediction), diffusion.learn_sigma ? "learn_sigma" : "fixed sigma"}}};
 }
 
-TransformOptions transform_options(const Config& config, bool flip) {
+// `reduction`: pixels of a side that become one of the data.
+TransformOptions transform_options(const Config& config, bool flip, int64_t reduction) {
   TransformOptions options;
-  options.size = static_cast<int>(config.data.img_size);
+  options.size = static_cast<int>(config.data.img_size * reduction);
   options.hflip = flip ? config.aug.hflip : 0;
   return options;
 }
 
 std::shared_ptr<const SampleReader> image_reader(const Config& config,
-                                                 std::shared_ptr<const Dataset> dataset,
-                                                 bool flip) {
+                                                 std::shared_ptr<const Dataset> dataset, bool flip,
+                                                 int64_t reduction) {
   return make_image_reader(std::move(dataset),
-                           make_center_crop_transform(transform_options(config, flip)),
+                           make_center_crop_transform(transform_options(config, flip, reduction)),
                            /*bytes=*/true);
 }
 
@@ -79,7 +83,7 @@ void require_classes(const std::string& source, int64_t count, int64_t expected)
            expected, ": set it with --opts MODEL.NUM_CLASSES ", count);
 }
 
-Readers open_images(const Config& config, const TaskRequest& request) {
+Readers open_images(const Config& config, const TaskRequest& request, int64_t reduction) {
   const auto source = data_source(config.data, request.env);
   Readers out;
   const auto numbering = request.saved.find("classes");
@@ -90,7 +94,7 @@ Readers open_images(const Config& config, const TaskRequest& request) {
     train = open_dataset(source, "train", out.classes);
     require_same_on_all_ranks("training set", *train, request.ranks);
     out.classes = train->classes();
-    out.train = image_reader(config, train, /*flip=*/true);
+    out.train = image_reader(config, train, /*flip=*/true, reduction);
   }
   if (has_validation) {
     validation = open_dataset(source, "val", out.classes);
@@ -102,47 +106,88 @@ Readers open_images(const Config& config, const TaskRequest& request) {
   const auto& held_out = validation ? validation : train;
   out.classes = held_out->classes();
   require_classes(source.path, static_cast<int64_t>(out.classes.size()), config.model.num_classes);
-  out.validation = image_reader(config, held_out, /*flip=*/false);
+  out.validation = image_reader(config, held_out, /*flip=*/false, reduction);
   return out;
 }
 
-std::shared_ptr<const SampleReader> latent_reader(const Config& config, const TaskRequest& request,
-                                                  const std::string& path, bool draw) {
-  LatentOptions options;
-  options.scale = config.data.latent_scale;
-  auto latents = open_latents(path, options);
+// Throws wf::Error unless the model fits `latents` and all ranks have as many.
+void require_fitting(const Config& config, const Latents& latents, const std::string& path,
+                     const TaskRequest& request) {
   WF_CHECK(
-      latents->channels() == config.diffusion.channels && latents->side() == config.data.img_size,
-      path, ": latents of [", latents->channels(), ", ", latents->side(), ", ", latents->side(),
-      "]: set DIFFUSION.CHANNELS ", latents->channels(), " and DATA.IMG_SIZE ", latents->side());
+      latents.channels() == config.diffusion.channels && latents.side() == config.data.img_size,
+      path, ": latents of [", latents.channels(), ", ", latents.side(), ", ", latents.side(),
+      "]: set DIFFUSION.CHANNELS ", latents.channels(), " and DATA.IMG_SIZE ", latents.side());
+  const auto classes = static_cast<int64_t>(latents.classes().size());
+  if (classes > 0) require_classes(path, classes, config.model.num_classes);
   if (request.ranks && request.ranks->world() > 1) {
     request.ranks->require_equal("latents",
-                                 str(latents->size(), " of ", latents->channels(), " channels"),
+                                 str(latents.size(), " of ", latents.channels(), " channels"),
                                  "give all ranks the same data (DATA.DATA_PATH)");
   }
-  return make_latent_reader(std::move(latents), config.model.num_classes, draw);
 }
 
-// Latents of the training set and, where val is beside train, of a held-out one.
+// Latents of the training set and, where there is a set val beside train, of a held-out one.
 Readers open_encoded(const Config& config, const TaskRequest& request) {
   const auto& path = config.data.data_path;
   WF_CHECK(!path.empty(), "DATA.DATA_PATH is not set: give --data-path DIRECTORY of the latents");
+  Readers out;
+  const auto open = [&](const std::string& place, bool draw) {
+    auto latents = open_latents(place, {config.data.latent_scale, config.aug.hflip});
+    require_fitting(config, *latents, place, request);
+    out.classes = latents->classes();
+    return make_latent_reader(std::move(latents), config.model.num_classes, draw);
+  };
   const auto split = latent_split(path, "train");
   const auto train = split.empty() ? path : split;
   const auto held_out = split.empty() ? "" : latent_split(path, "val");
-  Readers out;
-  if (request.train) out.train = latent_reader(config, request, train, /*draw=*/true);
-  out.validation =
-      latent_reader(config, request, held_out.empty() ? train : held_out, /*draw=*/false);
+  if (request.train) out.train = open(train, /*draw=*/true);
+  out.validation = open(held_out.empty() ? train : held_out, /*draw=*/false);
   if (held_out.empty()) {
     log::info("{}: no val beside train, so the validation loss is that of training samples", path);
   }
   return out;
 }
 
-Readers open_samples(const Config& config, const TaskRequest& request) {
-  const bool latents = config.data.dataset == DatasetKind::latents;
-  return latents ? open_encoded(config, request) : open_images(config, request);
+// DATA.VAE, if it is set.
+std::shared_ptr<LatentCodec> open_codec(const Config& config, const TaskRequest& request) {
+  if (config.data.vae.empty()) return nullptr;
+  constexpr int64_t kBatch = 8;
+  LatentCodecOptions options;
+  options.batch_size = std::min(kBatch, config.data.batch_size);
+  options.device = request.device;
+  options.amp = build_amp(config);
+  auto codec = std::make_shared<LatentCodec>(config.data.vae, options);
+  WF_CHECK(codec->channels() == config.diffusion.channels, config.data.vae, ": latents of ",
+           codec->channels(), " channels: set DIFFUSION.CHANNELS ", codec->channels());
+  if (config.data.dataset != DatasetKind::latents) codec->autoencoder();  // it must encode
+  return codec;
+}
+
+// FID.*, if there is to be one.
+std::shared_ptr<SampleFidelity> open_fidelity(const Config& config, const TaskRequest& request) {
+  if (config.fid.images == 0) return nullptr;
+  Distributed single;
+  auto network = load_inception_network(config.fid.weights, config.fid.input, request.device);
+  auto reference =
+      reference_statistics(config.fid.reference, *network, request.ranks ? *request.ranks : single);
+  SampleFidelityOptions options;
+  options.images = config.fid.images;
+  options.classes = config.model.num_classes;
+  options.seed = static_cast<uint64_t>(config.sample.seed);
+  options.batch_size = config.sample.batch_size;
+  return std::make_shared<SampleFidelity>(std::move(network), std::move(reference), options);
+}
+
+// Throws wf::Error unless the settings of FID.* suffice.
+void check_fidelity(const Config& config) {
+  const auto& fid = config.fid;
+  WF_CHECK(fid.images > 0 || !fid.best, "FID.BEST needs a FID: set FID.IMAGES above 0");
+  if (fid.images == 0) return;
+  WF_CHECK(fid.images >= 2, "FID.IMAGES ", fid.images, ": a covariance needs at least 2");
+  WF_CHECK(!fid.reference.empty() && !fid.weights.empty(), "FID.IMAGES needs FID.REFERENCE, ",
+           "images or statistics, and FID.WEIGHTS, the weights of Inception-v3 (docs/fid.md)");
+  WF_CHECK(config.data.dataset != DatasetKind::latents || !config.data.vae.empty(),
+           "FID.IMAGES: samples are latents, and DATA.VAE is not set, which decodes them");
 }
 
 }  // namespace
@@ -185,6 +230,10 @@ ProcessOptions process_options(const DiffusionConfig& diffusion) {
   return options;
 }
 
+bool denoises_latents(const Config& config) {
+  return config.data.dataset == DatasetKind::latents || !config.data.vae.empty();
+}
+
 SamplingOptions sampling_options(const Config& config, c10::Device device) {
   const auto& sample = config.sample;
   SamplingOptions options;
@@ -211,21 +260,26 @@ void check_diffusion(const Config& config) {
            "image generation is that of training images");
   const auto& model = config.model;
   const auto patch = model.patch_size ? model.patch_size : dit_options(model.name).patch_size();
-  const bool images = config.data.dataset != DatasetKind::latents;
+  const bool images = !denoises_latents(config);
   WF_CHECK(config.data.img_size % patch == 0, "DATA.IMG_SIZE ", config.data.img_size,
            " is not a multiple of the patch size, ", patch, ": set MODEL.PATCH_SIZE");
   WF_CHECK(!images || config.diffusion.channels == 1 || config.diffusion.channels == 3,
            "DIFFUSION.CHANNELS ", config.diffusion.channels,
            ": images have 1 or 3; latents are named by DATA.DATASET latents");
   make_process(process_options(config.diffusion));  // throws for settings that do not fit
-  if (config.sample.every > 0) {
+  check_fidelity(config);
+  if (config.sample.every > 0 || config.fid.images > 0) {
     make_solver(process_options(config.diffusion), sampling_options(config, c10::kCPU).solver);
   }
 }
 
 TaskSetup build_diffusion(const Config& config, const TaskRequest& request) {
-  auto readers = open_samples(config, request);
   DiffusionOptions options;
+  options.codec = open_codec(config, request);
+  const bool encoded = config.data.dataset == DatasetKind::latents;
+  auto readers = encoded
+                     ? open_encoded(config, request)
+                     : open_images(config, request, options.codec ? options.codec->reduction() : 1);
   options.process = process_options(config.diffusion);
   options.timesteps = timestep_options(config.diffusion);
   options.label_drop = config.diffusion.label_drop;
@@ -233,10 +287,15 @@ TaskSetup build_diffusion(const Config& config, const TaskRequest& request) {
   options.seed = static_cast<uint64_t>(config.seed);
   options.classes = std::move(readers.classes);
   options.facts = process_facts(config.diffusion);
+  if (options.codec && !encoded) options.facts["vae"] = {options.codec->checksum()};
   options.grid.every = config.sample.every;
   options.grid.columns = config.sample.columns;
-  options.grid.latents = config.data.dataset == DatasetKind::latents;
+  options.grid.latents = denoises_latents(config);
   options.grid.sampling = sampling_options(config, request.device);
+  options.fidelity = open_fidelity(config, request);
+  options.fidelity_every = config.fid.every;
+  options.select_by_fidelity = config.fid.best;
+  options.facts["selection"] = {config.fid.best ? "FID" : "loss"};
   auto held_out = evenly_spaced(std::move(readers.validation), config.diffusion.val_samples);
   log::info("{}: {} training samples, validation loss on {}", config.data.data_path,
             readers.train ? readers.train->size() : 0, held_out->size());

@@ -27,6 +27,9 @@ std::function<void()> dit_forward(const Config& config, Model& model, int64_t sa
 /// DIFFUSION.*
 ProcessOptions process_options(const DiffusionConfig& diffusion);
 
+/// Whether the data of the model are latents: of files, or of images that DATA.VAE encodes.
+bool denoises_latents(const Config& config);
+
 /// SAMPLE.*, for data of DATA.IMG_SIZE.
 SamplingOptions sampling_options(const Config& config, c10::Device device);
 

@@ -13,11 +13,11 @@ namespace {
 
 class Subset : public SampleReader {
  public:
-  Subset(std::shared_ptr<const SampleReader> all, int64_t count)
-      : all_(std::move(all)), count_(count) {}
+  Subset(std::shared_ptr<const SampleReader> all, std::vector<int64_t> numbers)
+      : all_(std::move(all)), numbers_(std::move(numbers)) {}
 
-  int64_t size() const override { return count_; }
-  std::string name(int64_t i) const override { return all_->name(number(i)); }
+  int64_t size() const override { return static_cast<int64_t>(numbers_.size()); }
+  std::string name(int64_t i) const override { return all_->name(numbers_[i]); }
   std::unique_ptr<BatchBuilder> begin(int64_t count, BatchMemory& memory) const override {
     return std::make_unique<Builder>(*this, all_->begin(count, memory));
   }
@@ -28,7 +28,7 @@ class Subset : public SampleReader {
     Builder(const Subset& subset, std::unique_ptr<BatchBuilder> all)
         : subset_(subset), all_(std::move(all)) {}
     void read(int64_t slot, int64_t index, CounterRng rng) override {
-      all_->read(slot, subset_.number(index), rng);
+      all_->read(slot, subset_.numbers_[index], rng);
     }
     void mark_unreadable(int64_t slot) override { all_->mark_unreadable(slot); }
     Batch finish() override { return all_->finish(); }
@@ -38,10 +38,8 @@ class Subset : public SampleReader {
     std::unique_ptr<BatchBuilder> all_;
   };
 
-  int64_t number(int64_t i) const { return i * all_->size() / count_; }
-
   std::shared_ptr<const SampleReader> all_;
-  int64_t count_;
+  std::vector<int64_t> numbers_;
 };
 
 }  // namespace
@@ -71,8 +69,16 @@ void keep_readable(Batch& batch) {
 
 std::shared_ptr<const SampleReader> evenly_spaced(std::shared_ptr<const SampleReader> reader,
                                                   int64_t count) {
-  if (reader->size() <= count) return reader;
-  return std::make_shared<Subset>(std::move(reader), count);
+  const int64_t all = reader->size();
+  if (all <= count) return reader;
+  std::vector<int64_t> numbers(count);
+  for (int64_t i = 0; i < count; ++i) numbers[i] = i * all / count;
+  return chosen_samples(std::move(reader), std::move(numbers));
+}
+
+std::shared_ptr<const SampleReader> chosen_samples(std::shared_ptr<const SampleReader> reader,
+                                                   std::vector<int64_t> numbers) {
+  return std::make_shared<Subset>(std::move(reader), std::move(numbers));
 }
 
 }  // namespace wf

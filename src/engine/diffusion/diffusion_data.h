@@ -6,7 +6,9 @@
 
 #include <c10/core/Device.h>
 
+#include <cstdint>
 #include <memory>
+#include <vector>
 
 namespace wf {
 
@@ -22,5 +24,9 @@ void keep_readable(Batch& batch);
 /// Names and indices are those of the subset.
 std::shared_ptr<const SampleReader> evenly_spaced(std::shared_ptr<const SampleReader> reader,
                                                   int64_t count);
+
+/// The samples `numbers` of `reader`, in that order; names are theirs, indices those in `numbers`.
+std::shared_ptr<const SampleReader> chosen_samples(std::shared_ptr<const SampleReader> reader,
+                                                   std::vector<int64_t> numbers);
 
 }  // namespace wf

@@ -26,6 +26,7 @@ namespace {
 
 // Streams that keep the draws of a sample apart, those of training and those of validation.
 constexpr uint64_t kTime = 0x74696d65, kNoise = 0x6e6f697365, kDrop = 0x64726f70;
+constexpr uint64_t kPosterior = 0x706f73746572696f;
 constexpr uint64_t kValidationTime = 0x7674696d65, kValidationNoise = 0x766e6f697365;
 
 constexpr int64_t kGridRows = 10;
@@ -35,6 +36,7 @@ constexpr int64_t kGridRows = 10;
 const MetricSpec DiffusionTask::kLoss{"loss", "val loss", "{:.4f}", Better::lower};
 const MetricSpec DiffusionTask::kSamples{"samples",      "samples", "{:.0f}", Better::higher,
                                          /*count=*/true, "samples"};
+const MetricSpec DiffusionTask::kFid{"fid", "FID", "{:.3f}", Better::lower};
 const MetricSpec DiffusionTask::kLossByTime[4] = {{"loss_t1", "t < 1/4", "{:.4f}", Better::lower},
                                                   {"loss_t2", "t < 1/2", "{:.4f}", Better::lower},
                                                   {"loss_t3", "t < 3/4", "{:.4f}", Better::lower},
@@ -48,7 +50,8 @@ DiffusionTask::DiffusionTask(std::shared_ptr<DiTImpl> model, std::unique_ptr<Loa
       options_(std::move(options)),
       process_(make_process(options_.process)),
       law_(make_timestep_law(options_.timesteps)),
-      by_time_(std::make_unique<LossByTime>(options_.device)) {
+      by_time_(std::make_unique<LossByTime>(options_.device)),
+      fidelity_step_(torch::zeros({1}, torch::kLong)) {
   WF_CHECK(process_->output_channels(dit_->options.channels()) == dit_->out_channels(),
            "the network has ", dit_->out_channels(), " output channels, and the process needs ",
            process_->output_channels(dit_->options.channels()));
@@ -97,8 +100,28 @@ struct DiffusionTask::Draws {
   std::vector<CounterRng> noise_keys;
 };
 
+// What the batch is trained on, [B, C, H, W]. Images that a codec encodes are draws from their
+// posterior by the keys, or its mean without keys.
+at::Tensor DiffusionTask::data_of(const Batch& batch,
+                                  const std::vector<CounterRng>& posterior) const {
+  if (!options_.codec || batch.inputs.scalar_type() != torch::kByte) {
+    return diffusion_input(batch, dit_->options.channels(), options_.device);
+  }
+  const auto found = options_.codec->encode(batch.inputs);
+  auto z = found.mean;
+  if (!posterior.empty()) {
+    const auto noise = counter_normal(posterior, z.sizes().slice(1), options_.device);
+    z = z + (found.logvar / 2).exp() * noise;
+  }
+  return options_.codec->scale(z);
+}
+
 at::Tensor DiffusionTask::loss(const Batch& batch, const StepRng& rng) {
-  Draws draws(*this, diffusion_input(batch, dit_->options.channels(), options_.device), batch);
+  std::vector<CounterRng> posterior;
+  for (int64_t i = 0; i < batch.size(); ++i) {
+    posterior.push_back(rng.sample_stream(kPosterior, batch, i));
+  }
+  Draws draws(*this, data_of(batch, posterior), batch);
   for (int64_t i = 0; i < batch.size(); ++i) {
     draws.set(i, law_->draw(rng.sample_stream(kTime, batch, i)),
               rng.sample_stream(kNoise, batch, i));
@@ -143,10 +166,11 @@ std::map<std::string, at::Tensor> DiffusionTask::state() const {
   std::map<std::string, at::Tensor> state{{"loss_by_time", by_time_->window()}};
   const auto history = law_->history();
   if (history.defined()) state["timestep_history"] = history;
+  if (options_.fidelity && options_.fidelity_every > 0) state["fid_step"] = fidelity_step_;
   return state;
 }
 
-std::optional<Metrics> DiffusionTask::validate(const ValidationContext& context) {
+std::optional<Metrics> DiffusionTask::validate_loss(const ValidationContext& context) {
   const torch::NoGradGuard no_grad;
   const EvalMode mode(*dit_);
   LossByTime by_time(options_.device);
@@ -161,7 +185,7 @@ std::optional<Metrics> DiffusionTask::validate(const ValidationContext& context)
     keep_readable(batch);
     if (batch.size() == 0) continue;
     const Autocast autocast(context.amp, options_.device.type());
-    Draws draws(*this, diffusion_input(batch, dit_->options.channels(), options_.device), batch);
+    Draws draws(*this, data_of(batch, /*posterior=*/{}), batch);
     for (int64_t i = 0; i < batch.size(); ++i) {
       const auto sample = static_cast<uint64_t>(batch.indices[i]);
       const double u = CounterRng{options_.seed, kValidationTime, sample}.uniform();
@@ -179,8 +203,33 @@ std::optional<Metrics> DiffusionTask::validate(const ValidationContext& context)
   return metrics;
 }
 
+std::optional<Metrics> DiffusionTask::validate(const ValidationContext& context) {
+  auto metrics = validate_loss(context);
+  if (!metrics || !fidelity_due(context)) return metrics;
+  if (!add_fidelity(context, *metrics)) return std::nullopt;
+  fidelity_step_.fill_(context.step);
+  return metrics;
+}
+
 Metrics DiffusionTask::evaluate(const ValidationContext& context, const std::string&) {
-  return validate(context).value_or(Metrics());
+  auto metrics = validate_loss(context);
+  if (!metrics || (options_.fidelity && !add_fidelity(context, *metrics))) return {};
+  return *metrics;
+}
+
+bool DiffusionTask::fidelity_due(const ValidationContext& context) const {
+  if (!options_.fidelity || context.weights != std::min<int64_t>(context.emas, 1)) return false;
+  const auto every = options_.fidelity_every;
+  return every == 0 || context.step / every > fidelity_step_.item<int64_t>() / every;
+}
+
+bool DiffusionTask::add_fidelity(const ValidationContext& context, Metrics& metrics) const {
+  auto sampling = options_.grid.sampling;
+  sampling.amp = context.amp;
+  const auto found = options_.fidelity->distance(
+      SampleGenerator(dit_, sampling), options_.codec.get(), context.ranks, context.cancelled);
+  if (found) metrics.add(kFid, *found);
+  return found.has_value();
 }
 
 std::vector<TaskEvent> DiffusionTask::events(const ValidationContext& context,
@@ -204,14 +253,16 @@ void DiffusionTask::write_grid(const ValidationContext& context, const std::stri
     indices.push_back(i);
     labels.push_back(i / grid.columns * classes / rows);
   }
-  const auto own = SampleGenerator(dit_, grid.sampling).draw(indices, labels);
+  auto own = SampleGenerator(dit_, grid.sampling).draw(indices, labels);
+  if (options_.codec) own = options_.codec->decode(own).to(torch::kFloat);
   const auto shape = own.sizes();
   auto all = torch::zeros({count, shape[1], shape[2], shape[3]});
   all.index_copy_(0, torch::tensor(indices, torch::kLong), own);
   context.ranks.sum(all);
   context.ranks.on_root("grid of samples", [&] {
     std::filesystem::create_directories(std::filesystem::path(path).parent_path());
-    write_png(path, tile(displayed(all, grid.latents), grid.columns));
+    const auto images = options_.codec ? all.to(torch::kByte) : displayed(all, grid.latents);
+    write_png(path, tile(images, grid.columns));
     log::info("samples in {} s: {}", std::lround(watch.seconds()), path);
   });
 }
@@ -229,7 +280,7 @@ void DiffusionTask::check_metadata(const Metadata& saved, const std::string& sou
     if (found == saved.end()) continue;
     WF_CHECK(found->second == words, source, ": trained with the ", name, " ",
              join(found->second, ", "), ", and the settings are now ", join(words, ", "),
-             ": restore DIFFUSION.*, or choose another --tag");
+             ": restore DIFFUSION.* and DATA.VAE, or choose another --tag");
   }
 }
 

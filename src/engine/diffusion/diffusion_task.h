@@ -6,6 +6,8 @@
 
 #include "diffusion/process.h"
 #include "diffusion/timestep_law.h"
+#include "engine/diffusion/latent_codec.h"
+#include "engine/diffusion/sample_fidelity.h"
 #include "engine/diffusion/sampling.h"
 
 #include <map>
@@ -35,6 +37,13 @@ struct DiffusionOptions {
   std::vector<std::string> classes;  ///< names, in the order of the labels; may be empty
   Metadata facts;                    ///< settings of the process that a checkpoint must agree on
   GridOptions grid;
+  /// Encodes batches of images and decodes grids of latents; null: the data are what they are.
+  std::shared_ptr<LatentCodec> codec;
+  /// Computes the FID in validations, of the first EMA, or of the trained weights without one; may
+  /// be null.
+  std::shared_ptr<SampleFidelity> fidelity;
+  int64_t fidelity_every = 0;       ///< optimizer steps between FIDs; 0: in every validation
+  bool select_by_fidelity = false;  ///< the FID selects the best checkpoint
 };
 
 /// Class-conditional image generation: a denoiser in a diffusion process, as DiT and fast-DiT train
@@ -43,7 +52,7 @@ struct DiffusionOptions {
 /// Validated by the loss on fixed draws, functions of (seed, sample).
 class DiffusionTask : public Task {
  public:
-  static const MetricSpec kLoss, kSamples;
+  static const MetricSpec kLoss, kSamples, kFid;
   static const MetricSpec kLossByTime[4];  ///< quarters of the process, from the data to the noise
 
   DiffusionTask(std::shared_ptr<DiTImpl> model, std::unique_ptr<Loader> validation,
@@ -56,7 +65,9 @@ class DiffusionTask : public Task {
   Metrics step_metrics() override;
   std::map<std::string, at::Tensor> state() const override;
   std::optional<Metrics> validate(const ValidationContext& context) override;
-  const MetricSpec& selection_metric() const override { return kLoss; }
+  const MetricSpec& selection_metric() const override {
+    return options_.select_by_fidelity ? kFid : kLoss;
+  }
   std::vector<TaskEvent> events(const ValidationContext& context,
                                 const std::string& directory) override;
   Metadata metadata() const override;
@@ -66,6 +77,10 @@ class DiffusionTask : public Task {
  private:
   struct Draws;
   Denoiser denoiser() const;
+  at::Tensor data_of(const Batch& batch, const std::vector<CounterRng>& posterior) const;
+  std::optional<Metrics> validate_loss(const ValidationContext& context);
+  bool fidelity_due(const ValidationContext& context) const;
+  bool add_fidelity(const ValidationContext& context, Metrics& metrics) const;  // false: cancelled
   void write_grid(const ValidationContext& context, const std::string& path);
 
   std::shared_ptr<DiTImpl> dit_;
@@ -74,6 +89,7 @@ class DiffusionTask : public Task {
   std::unique_ptr<DiffusionProcess> process_;
   std::unique_ptr<TimestepLaw> law_;
   std::unique_ptr<LossByTime> by_time_;
+  at::Tensor fidelity_step_;                      // [1] int64, the step of the last FID
   std::vector<at::Tensor> step_u_, step_losses_;  // of this rank since the last step
 };
 

@@ -28,11 +28,17 @@ class FeatureNetwork {
   virtual ImageFeatures features(const std::vector<at::Tensor>& images) = 0;
   virtual int64_t dim() const = 0;          ///< D
   virtual int64_t spatial_dim() const = 0;  ///< S; 0: none
-  /// What the Fréchet distance in these features is called: "FID".
-  virtual std::string distance() const = 0;
   /// What two figures of it must agree on: network, weights, preprocessing.
   virtual const FidelitySettings& settings() const = 0;
+  std::string distance() const;
 };
+
+/// Of all settings of a file of statistics those of FeatureNetwork::settings().
+FidelitySettings network_settings(const FidelitySettings& all);
+
+/// What the Fréchet distance in the features of a network is called: "FID" for Inception-v3, "FD"
+/// for any other. `settings`: those of the network; empty: not known, so those of the FID.
+std::string distance_name(const FidelitySettings& settings);
 
 /// The network of the FID. `weights` identifies the weights in the settings; `model` has them and
 /// is on `device`, its normalization is folded here.

@@ -55,12 +55,12 @@ FeatureSet extract_features(const ImageSet& images, FeatureNetwork& network,
     out.pooled.add(features.pooled, begin);
     if (out.spatial) out.spatial->add(features.spatial, begin);
     if (options.keep_features) kept.push_back(features.pooled);
-    if (options.keep_logits) logits.push_back(features.logits);
+    if (options.keep_logits && features.logits.defined()) logits.push_back(features.logits);
     if (options.progress) options.progress(end, count);
   }
   out.images_per_s = static_cast<double>(count) / watch.seconds();
   if (options.keep_features) out.features = torch::cat(kept);
-  if (options.keep_logits) out.logits = torch::cat(logits);
+  if (!logits.empty()) out.logits = torch::cat(logits);
   return out;
 }
 

@@ -33,11 +33,17 @@ struct FigureSelection {
 /// Comma-separated: fid, sfid, is, pr, kid. Throws wf::Error, listing them, for another word.
 FigureSelection parse_figures(const std::string& words);
 
+struct Figures {
+  std::vector<Figure> all;
+  std::vector<std::string> left_out;  ///< "sFID: why"
+};
+
 /// Those of `selection` that the two sets suffice for. `distance` is what the Fréchet distance is
 /// called ("FID"). Where the samples' features were computed, the distance of halves of them shows
-/// how much of it comes from their number. Throws wf::Error.
-std::vector<Figure> compute_figures(const ComparedSet& samples, const ComparedSet& reference,
-                                    const FigureSelection& selection, const std::string& distance);
+/// how much of it comes from their number; that estimate needs halves of more images than features.
+/// Throws wf::Error.
+Figures compute_figures(const ComparedSet& samples, const ComparedSet& reference,
+                        const FigureSelection& selection, const std::string& distance);
 
 /// How the figures were computed: chunks, neighbors, subsets.
 FidelitySettings figure_settings();

@@ -8,6 +8,8 @@
 namespace wf {
 namespace {
 
+constexpr const char* kInceptionName = "inception-v3-2015-12-05";
+
 class InceptionNetwork : public FeatureNetwork {
  public:
   InceptionNetwork(Inception model, InceptionInput input, const std::string& weights,
@@ -15,9 +17,7 @@ class InceptionNetwork : public FeatureNetwork {
       : model_(std::move(model)),
         input_(input),
         device_(device),
-        settings_{{"network", "inception-v3-2015-12-05"},
-                  {"weights", weights},
-                  {"input", to_string(input)}} {
+        settings_{{"network", kInceptionName}, {"weights", weights}, {"input", to_string(input)}} {
     model_->eval();
     model_->fold_norms();
   }
@@ -30,7 +30,6 @@ class InceptionNetwork : public FeatureNetwork {
   }
   int64_t dim() const override { return 2048; }
   int64_t spatial_dim() const override { return 2023; }
-  std::string distance() const override { return "FID"; }
   const FidelitySettings& settings() const override { return settings_; }
 
  private:
@@ -53,6 +52,25 @@ class InceptionNetwork : public FeatureNetwork {
 };
 
 }  // namespace
+
+FidelitySettings network_settings(const FidelitySettings& all) {
+  FidelitySettings out;
+  for (const auto& setting : all) {
+    if (setting.first == "network" || setting.first == "weights" || setting.first == "input") {
+      out.push_back(setting);
+    }
+  }
+  return out;
+}
+
+std::string distance_name(const FidelitySettings& settings) {
+  for (const auto& [name, value] : settings) {
+    if (name == "network" && value != kInceptionName) return "FD";
+  }
+  return "FID";
+}
+
+std::string FeatureNetwork::distance() const { return distance_name(settings()); }
 
 std::unique_ptr<FeatureNetwork> inception_network(Inception model, InceptionInput input,
                                                   const std::string& weights, c10::Device device) {

@@ -14,8 +14,8 @@ struct ImageFile {
 
 /// The files that `paths` name, and the images below the directories among them, in order. What
 /// training skips in a directory, hidden files and those that are not images by their names, is
-/// skipped here too, with one warning for each of `paths`. Throws wf::Error for a directory without
-/// images.
+/// skipped here too, with one warning for each of `paths` that has others; links are followed, and
+/// a dangling one stays in the list. Throws wf::Error for a directory without images.
 std::vector<ImageFile> image_files(const std::vector<std::string>& paths);
 
 /// The class of an image by the directories above it. As in training, the directories inside that

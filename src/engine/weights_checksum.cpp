@@ -1,4 +1,4 @@
-#include "weights_checksum.h"
+#include "engine/weights_checksum.h"
 
 #include "weightformer/serialization/weights.h"
 

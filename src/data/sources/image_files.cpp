@@ -1,11 +1,10 @@
-#include "image_files.h"
+#include "data/sources/image_files.h"
 
 #include "weightformer/core/check.h"
 
 #include "data/sources/listing.h"
 #include "runtime/log.h"
 
-#include <algorithm>
 #include <filesystem>
 
 namespace wf {
@@ -14,30 +13,16 @@ namespace {
 namespace fs = std::filesystem;
 
 std::vector<ImageFile> images_below(const std::string& root) {
-  std::vector<ImageFile> files;
-  int64_t others = 0;
-  std::string example;
-  std::error_code problem;
-  for (fs::recursive_directory_iterator it(root, problem), end; !problem && it != end;
-       it.increment(problem)) {
-    const auto& path = it->path();
-    std::error_code unknown;
-    if (it->is_directory(unknown)) continue;
-    if (is_picture(path.filename().string())) {
-      files.push_back({path.string(), root});
-    } else if (others++ == 0 || path.string() < example) {
-      example = path.string();
-    }
+  auto found = list_images(root);
+  if (found.others > 0) {
+    log::warning("{}: {} skipped, not an image by its name: {}{}", root,
+                 found.others == 1 ? "1 file" : str(found.others, " files"), found.first_other,
+                 found.others > 1 ? ", …" : "");
   }
-  WF_CHECK(!problem, root, ": cannot list the directory: ", problem.message());
-  if (others > 0) {
-    log::warning("{}: {} skipped, hidden or not an image by its name: {}{}", root,
-                 others == 1 ? "1 file" : str(others, " files"), example, others > 1 ? ", …" : "");
-  }
-  WF_CHECK(!files.empty(), root,
+  WF_CHECK(!found.files.empty(), root,
            ": no images in it (jpg, jpeg, png, bmp, webp, ppm, pgm, tif, tiff)");
-  std::sort(files.begin(), files.end(),
-            [](const auto& a, const auto& b) { return a.path < b.path; });
+  std::vector<ImageFile> files;
+  for (const auto& name : found.files) files.push_back({(fs::path(root) / name).string(), root});
   return files;
 }
 
