@@ -86,7 +86,10 @@ int64_t checked_label(int64_t label, const std::string& name) {
 
 std::shared_ptr<const Latents> open_latents(const std::string& path, const LatentOptions& options) {
   if (fs::is_regular_file(path)) {
-    if (ends_with(path, ".wflat")) return std::make_shared<PackedLatents>(path, options.hflip);
+    if (ends_with(path, ".wflat")) {
+      WF_CHECK(options.scale == 0, path, ": has its own scale; leave DATA.LATENT_SCALE at 0");
+      return std::make_shared<PackedLatents>(path, options.hflip);
+    }
     if (ends_with(path, ".zip")) return open_mean_and_std(path, options);
     WF_CHECK(ends_with(path, ".npz"), path,
              ": latents are in a directory, a .wflat, .zip or .npz file (DATA.DATA_PATH)");
