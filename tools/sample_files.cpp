@@ -73,7 +73,7 @@ int draw_files(const SampleModelRequest& request, const SampleFiles& files) {
   std::filesystem::create_directories(files.directory, problem);
   WF_CHECK(!problem, files.directory,
            ": cannot create the directory (--output): ", problem.message());
-  const auto record = [&] { write_sample_settings(files.preset, request, model, files); };
+  const auto record = [&] { write_sample_settings(request, model, files, codec.get()); };
   if (files.images > 0) {
     const auto ranks = build_distributed(config, env, device);
     draw_many(model, files, generator, codec.get(), *ranks);

@@ -8,6 +8,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <sstream>
+
 namespace wf {
 namespace {
 
@@ -58,9 +60,10 @@ void apply_preset(const std::string& name, SampleModelRequest& model, SampleFile
   if (!images_given) files.images = preset.images;
 }
 
-void write_sample_settings(const std::string& name, const SampleModelRequest& request,
-                           const SampleModel& model, const SampleFiles& files) {
+void write_sample_settings(const SampleModelRequest& request, const SampleModel& model,
+                           const SampleFiles& files, const LatentCodec* codec) {
   nlohmann::ordered_json settings;
+  const auto& name = files.preset;
   settings["preset"] = name.empty() ? "none" : name;
   const auto changed = name.empty() ? std::vector<std::string>{}
                                     : changes(presets().at(name), request, model, files);
@@ -70,12 +73,12 @@ void write_sample_settings(const std::string& name, const SampleModelRequest& re
   settings["images"] = std::to_string(files.images);
   settings["labels"] = files.images == 0 ? "of the grid" : files.balanced ? "balanced" : "random";
   settings["rounding"] = "truncate(127.5 x + 128)";
-  const auto lines =
-      list_settings(model.config, {"MODEL.NAME", "DIFFUSION.", "SAMPLE.", "AMP", "DATA.IMG_SIZE"});
-  for (size_t at = 0; at < lines.size();) {
-    const auto end = std::min(lines.find('\n', at), lines.size()), colon = lines.find(": ", at);
-    settings[lines.substr(at, colon - at)] = lines.substr(colon + 2, end - colon - 2);
-    at = end + 1;
+  std::istringstream lines(
+      (codec ? codec->settings() : "") +
+      list_settings(model.config, {"MODEL.NAME", "DIFFUSION.", "SAMPLE.", "AMP", "DATA.IMG_SIZE"}));
+  for (std::string line; std::getline(lines, line);) {
+    const auto colon = line.find(": ");
+    settings[line.substr(0, colon)] = line.substr(colon + 2);
   }
   // As wf_fid writes its results.
   const nlohmann::ordered_json json{{"figures", nlohmann::ordered_json::object()},

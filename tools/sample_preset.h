@@ -14,8 +14,8 @@ void apply_preset(const std::string& preset, SampleModelRequest& model, SampleFi
                   bool images_given);
 
 /// Writes directory/settings.json: every setting that changes a FID, and which of them differ from
-/// the preset. Two of them are compared by wf_fid --explain.
-void write_sample_settings(const std::string& preset, const SampleModelRequest& request,
-                           const SampleModel& model, const SampleFiles& files);
+/// the preset. Two of them are compared by wf_fid --explain. `codec`: null without --vae.
+void write_sample_settings(const SampleModelRequest& request, const SampleModel& model,
+                           const SampleFiles& files, const LatentCodec* codec);
 
 }  // namespace wf
