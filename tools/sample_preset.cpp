@@ -4,7 +4,8 @@
 #include "config/load.h"
 #include "core/atomic_file.h"
 #include "core/registry.h"
-#include "weights_checksum.h"
+#include "engine/diffusion/latent_codec.h"
+#include "engine/weights_checksum.h"
 
 #include <nlohmann/json.hpp>
 
