@@ -4,6 +4,9 @@
 #include <ATen/autocast_mode.h>
 #include <torch/types.h>
 
+#include <algorithm>
+#include <vector>
+
 namespace wf {
 namespace {
 
