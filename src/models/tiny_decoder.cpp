@@ -26,7 +26,7 @@ class TinyBlockImpl : public torch::nn::Module {
   }
 
  private:
-  torch::nn::Conv2d first_, second_, third_;
+  std::shared_ptr<VaeConvImpl> first_, second_, third_;
 };
 
 }  // namespace
@@ -43,7 +43,7 @@ TinyDecoderImpl::TinyDecoderImpl(const TinyDecoderOptions& options) : options(op
     ++number;
     layers_.push_back(std::move(module));
   };
-  add(conv3(options.latent_channels(), widths.front()).ptr());
+  add(conv3(options.latent_channels(), widths.front()));
   ++number;  // ReLU
   for (size_t i = 0; i < widths.size(); ++i) {
     const bool last = i + 1 == widths.size();
@@ -65,7 +65,8 @@ at::Tensor TinyDecoderImpl::decode_latents(const at::Tensor& latents) {
     } else if (auto* block = layers_[i]->as<TinyBlockImpl>()) {
       x = block->forward(x);
     } else {
-      x = layers_[i]->as<torch::nn::Conv2dImpl>()->forward(x);
+      auto* conv = layers_[i]->as<VaeConvImpl>();
+      x = conv ? conv->forward(x) : layers_[i]->as<torch::nn::Conv2dImpl>()->forward(x);
       if (i == 0) x = x.relu_();
     }
   }

@@ -36,7 +36,7 @@ class VaeEncoderImpl : public torch::nn::Module {
   }
 
  private:
-  torch::nn::Conv2d conv_in_, conv_out_{nullptr};
+  std::shared_ptr<VaeConvImpl> conv_in_, conv_out_;
   torch::nn::ModuleList stages_;
   std::shared_ptr<VaeMiddleImpl> middle_;
   torch::nn::GroupNorm norm_{nullptr};
@@ -66,7 +66,7 @@ class VaeDecoderImpl : public torch::nn::Module {
   }
 
  private:
-  torch::nn::Conv2d conv_in_, conv_out_{nullptr};
+  std::shared_ptr<VaeConvImpl> conv_in_, conv_out_;
   torch::nn::ModuleList stages_;
   std::shared_ptr<VaeMiddleImpl> middle_;
   torch::nn::GroupNorm norm_{nullptr};

@@ -8,10 +8,6 @@
 
 namespace wf {
 
-torch::nn::Conv2d conv3(int64_t in, int64_t out) {
-  return torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, 3).padding(1));
-}
-
 torch::nn::GroupNorm group_norm(int64_t groups, int64_t channels) {
   return torch::nn::GroupNorm(torch::nn::GroupNormOptions(groups, channels).eps(1e-6));
 }
@@ -34,7 +30,7 @@ VaeResnetImpl::VaeResnetImpl(int64_t in, int64_t out, int64_t groups)
 at::Tensor VaeResnetImpl::forward(const at::Tensor& x) {
   auto h = conv1_->forward(at::silu(norm1_->forward(x)));
   h = conv2_->forward(at::silu(norm2_->forward(h)));
-  return (conv_shortcut_ ? conv_shortcut_->forward(x) : x) + h;
+  return h + (conv_shortcut_ ? conv_shortcut_->forward(x) : x);
 }
 
 VaeAttentionImpl::VaeAttentionImpl(int64_t dim, int64_t groups)
@@ -78,9 +74,12 @@ VaeStageImpl::VaeStageImpl(int64_t in, int64_t out, int64_t layers, int64_t grou
   if (resampling == VaeResampling::none) return;
   const bool down = resampling == VaeResampling::down;
   auto wrapped = std::make_shared<torch::nn::Module>();
-  resample_ = wrapped->register_module(
-      "conv",
-      down ? torch::nn::Conv2d(torch::nn::Conv2dOptions(out, out, 3).stride(2)) : conv3(out, out));
+  if (down) {
+    auto conv = torch::nn::Conv2d(torch::nn::Conv2dOptions(out, out, 3).stride(2));
+    down_ = wrapped->register_module("conv", conv);
+  } else {
+    up_ = wrapped->register_module("conv", conv3(out, out));
+  }
   auto list = torch::nn::ModuleList();
   list->push_back(wrapped);
   register_module(down ? "downsamplers" : "upsamplers", list);
@@ -91,8 +90,8 @@ at::Tensor VaeStageImpl::forward(at::Tensor x) {
   if (resampling_ == VaeResampling::none) return x;
   // Padding only on the right and below, as in the original implementation.
   if (resampling_ == VaeResampling::down)
-    return resample_->forward(at::constant_pad_nd(x, {0, 1, 0, 1}));
-  return resample_->forward(doubled(x));
+    return down_->forward(at::constant_pad_nd(x, {0, 1, 0, 1}));
+  return up_->forward_doubled(x);
 }
 
 }  // namespace wf

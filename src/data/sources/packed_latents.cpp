@@ -15,18 +15,18 @@
 namespace wf {
 namespace {
 
-constexpr std::string_view kMagic("wflat\r\n\0", 8), kEndMagic = "wflaend\n";
-constexpr uint32_t kVersion = 1;
-constexpr size_t kHeader = 64, kFooter = 32, kRecord = 8;
+constexpr std::string_view kLatentMagic("wflat\r\n\0", 8), kLatentEndMagic = "wflaend\n";
+constexpr uint32_t kLatentVersion = 1;
+constexpr size_t kLatentHeader = 64, kLatentFooter = 32, kLatentRecord = 8;
 
-void append_text(std::string& out, const std::string& text) {
+void append_sized(std::string& out, const std::string& text) {
   append_number<uint32_t>(out, static_cast<uint32_t>(text.size()));
   out += text;
 }
 
-std::string header_of(const PackedLatentsInfo& info) {
-  std::string out(kMagic);
-  append_number<uint32_t>(out, kVersion);
+std::string latent_header(const PackedLatentsInfo& info) {
+  std::string out(kLatentMagic);
+  append_number<uint32_t>(out, kLatentVersion);
   append_number<uint32_t>(out, static_cast<uint32_t>(info.channels));
   append_number<uint32_t>(out, static_cast<uint32_t>(info.side));
   append_number<uint32_t>(out, static_cast<uint32_t>(info.planes));
@@ -46,7 +46,7 @@ int64_t PackedLatentsInfo::row_bytes() const {
 }
 
 PackedLatentsWriter::PackedLatentsWriter(const std::string& path, PackedLatentsInfo info)
-    : file_(path), path_(path), header_(header_of(info)), info_(std::move(info)) {
+    : file_(path), path_(path), header_(latent_header(info)), info_(std::move(info)) {
   file_.write(header_.data(), header_.size());
 }
 
@@ -67,16 +67,16 @@ void PackedLatentsWriter::add(const at::Tensor& row, int64_t label) {
 void PackedLatentsWriter::finish() {
   WF_CHECK(written_ == info_.samples, path_, ": ", written_, " samples, expected ", info_.samples);
   std::string index;
-  for (const auto& name : info_.classes) append_text(index, name);
+  for (const auto& name : info_.classes) append_sized(index, name);
   index += records_;
-  append_text(index, info_.origin);
+  append_sized(index, info_.origin);
   std::string footer;
   append_number<uint64_t>(footer,
-                          kHeader + static_cast<uint64_t>(info_.samples * info_.row_bytes()));
+                          kLatentHeader + static_cast<uint64_t>(info_.samples * info_.row_bytes()));
   append_number<uint64_t>(footer, index.size());
   append_number<uint32_t>(footer, checksum(footer, checksum(index, checksum(header_))));
   append_number<uint32_t>(footer, 0);
-  footer += kEndMagic;
+  footer += kLatentEndMagic;
   file_.write(index.data(), index.size());
   file_.write(footer.data(), footer.size());
   file_.commit();
@@ -85,20 +85,21 @@ void PackedLatentsWriter::finish() {
 PackedLatents::PackedLatents(const std::string& path, double hflip)
     : file_(std::make_shared<const MappedFile>(path)), hflip_(hflip) {
   const auto all = file_->bytes();
-  WF_CHECK(all.substr(0, kMagic.size()) == kMagic, path, ": not a file of wf_encode");
+  WF_CHECK(all.substr(0, kLatentMagic.size()) == kLatentMagic, path, ": not a file of wf_encode");
   const auto need = [&](bool good) {
     WF_CHECK(good, path, ": truncated or damaged; copy it again or encode again");
   };
-  need(all.size() >= kHeader + kFooter);
+  need(all.size() >= kLatentHeader + kLatentFooter);
   const auto version = load_number<uint32_t>(all, 8);
-  WF_CHECK(version == kVersion, path, ": version ", version,
-           " of the format, and this program reads ", kVersion, "; encode again");
-  const auto footer = all.substr(all.size() - kFooter);
-  need(footer.substr(kFooter - kEndMagic.size()) == kEndMagic);
+  WF_CHECK(version == kLatentVersion, path, ": version ", version,
+           " of the format, and this program reads ", kLatentVersion, "; encode again");
+  const auto footer = all.substr(all.size() - kLatentFooter);
+  need(footer.substr(kLatentFooter - kLatentEndMagic.size()) == kLatentEndMagic);
   const auto begin = load_number<uint64_t>(footer, 0), length = load_number<uint64_t>(footer, 8);
-  need(begin >= kHeader && begin <= all.size() - kFooter && length == all.size() - kFooter - begin);
+  need(begin >= kLatentHeader && begin <= all.size() - kLatentFooter &&
+       length == all.size() - kLatentFooter - begin);
   auto rest = all.substr(begin, length);
-  need(checksum(footer.substr(0, 16), checksum(rest, checksum(all.substr(0, kHeader)))) ==
+  need(checksum(footer.substr(0, 16), checksum(rest, checksum(all.substr(0, kLatentHeader)))) ==
        load_number<uint32_t>(footer, 16));
   const auto number = [&](size_t at) { return int64_t{load_number<uint32_t>(all, at)}; };
   info_.channels = channels_ = number(12);
@@ -114,7 +115,7 @@ PackedLatents::PackedLatents(const std::string& path, double hflip)
        side_ > 0 && side_ < kMost && channels_ * side_ < (int64_t{1} << 24));
   need(info_.samples >= 0 &&
        info_.samples <= static_cast<int64_t>(all.size()) / info_.row_bytes() &&
-       begin == kHeader + static_cast<uint64_t>(info_.samples * info_.row_bytes()));
+       begin == kLatentHeader + static_cast<uint64_t>(info_.samples * info_.row_bytes()));
   const auto text = [&] {
     need(rest.size() >= 4 && load_number<uint32_t>(rest, 0) <= rest.size() - 4);
     std::string out(rest.substr(4, load_number<uint32_t>(rest, 0)));
@@ -122,8 +123,8 @@ PackedLatents::PackedLatents(const std::string& path, double hflip)
     return out;
   };
   for (auto left = number(28); left > 0; --left) info_.classes.push_back(text());
-  need(static_cast<uint64_t>(info_.samples) <= rest.size() / kRecord);
-  records_ = rest.substr(0, static_cast<size_t>(info_.samples) * kRecord);
+  need(static_cast<uint64_t>(info_.samples) <= rest.size() / kLatentRecord);
+  records_ = rest.substr(0, static_cast<size_t>(info_.samples) * kLatentRecord);
   rest.remove_prefix(records_.size());
   info_.origin = text();
   WF_CHECK(info_.samples > 0, path, ": holds no latents");
@@ -134,8 +135,8 @@ std::string PackedLatents::name(int64_t i) const { return str(file_->path(), " [
 
 int64_t PackedLatents::read(int64_t i, CounterRng* rng, float* out) const {
   const auto bytes = static_cast<size_t>(info_.row_bytes());
-  const auto row = file_->bytes().substr(kHeader + static_cast<size_t>(i) * bytes, bytes);
-  const auto record = static_cast<size_t>(i) * kRecord;
+  const auto row = file_->bytes().substr(kLatentHeader + static_cast<size_t>(i) * bytes, bytes);
+  const auto record = static_cast<size_t>(i) * kLatentRecord;
   WF_CHECK(file_->whole(), file_->path(), ": has become shorter since it was opened");
   WF_CHECK(checksum(row) == load_number<uint32_t>(records_, record + 4), name(i),
            ": damaged: its CRC-32 does not match; copy the file again or encode again");

@@ -87,7 +87,7 @@ Archive add_up(const SampleRunOptions& options, const Shards& shards) {
   return archive;
 }
 
-void write_npz(const SampleRunOptions& options, const Shards& shards) {
+void write_archive(const SampleRunOptions& options, const Shards& shards) {
   const auto path = options.directory + "/samples.npz";
   const auto archive = add_up(options, shards);
   AtomicFile out(path);
@@ -139,7 +139,7 @@ void run_samples(const SampleGenerator& generator, const SampleRunOptions& optio
     if (fs::exists(options.directory + "/samples.npz") && missing.empty()) {
       log::info("{}/samples.npz: complete, nothing to draw", options.directory);
     } else {
-      write_npz(options, shards);
+      write_archive(options, shards);
     }
   });
 }
