@@ -28,15 +28,15 @@ int64_t rows_of(const Weights& weights, const char* name) {
   return matrix ? found->second.size(0) : 0;
 }
 
-using Metadata = std::map<std::string, std::string>;
+using Entries = std::map<std::string, std::string>;
 
 // Only a safetensors file has metadata.
-Metadata metadata_of(const Weights& weights) {
+Entries metadata_of(const Weights& weights) {
   if (!weights.file || !looks_like_safetensors(weights.file->bytes())) return {};
   return read_safetensors(weights.file).metadata;
 }
 
-void check_normalization(const Metadata& metadata, const char* key, const float (&here)[3],
+void check_normalization(const Entries& metadata, const char* key, const float (&here)[3],
                          const std::string& source) {
   const auto entry = metadata.find(key);
   if (entry == metadata.end()) return;
