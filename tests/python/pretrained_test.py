@@ -157,7 +157,7 @@ class BadFiles(Files):
 
 
 class Library(unittest.TestCase):
-    """What an import says when there is no library, or one for another torch."""
+    """What an import reports when there is no library, or one for another torch."""
 
     def message(self, content=None):
         with tempfile.TemporaryDirectory() as directory:

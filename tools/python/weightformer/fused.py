@@ -28,8 +28,7 @@ class GeluLinear(torch.autograd.Function):
     def backward(context, grad):
         x, weight, bias = context.saved_tensors
         dy = grad.to(x.dtype).flatten(0, -2)
-        hidden = F.gelu(x, approximate=context.approximate)
-        grad_weight = dy.t() @ hidden.flatten(0, -2)
+        grad_weight = dy.t() @ F.gelu(x, approximate=context.approximate).flatten(0, -2)
         grad_hidden = (dy @ weight.to(x.dtype)).view(x.shape)
         grad_x = aten.gelu_backward(grad_hidden, x, approximate=context.approximate)
         return grad_x, grad_weight.to(weight.dtype), dy.sum(0).to(bias.dtype), None
