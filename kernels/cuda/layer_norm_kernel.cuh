@@ -44,9 +44,13 @@ __device__ A sum_of_lanes(const Vec<A, N>& v) {
   return sum;
 }
 
+// A division may be a call, which needs a stack. `share` below is 1 / channels.
+__device__ inline float inverse_root(float x) { return rsqrtf(x); }
+__device__ inline double inverse_root(double x) { return 1 / std::sqrt(x); }
+
 template <typename T, typename U, typename Y, int N>
 __global__ void __launch_bounds__(kNormThreads)
-    layer_norm_kernel(NormInput<T, U, Y, Accumulate<T>> in) {
+    layer_norm_kernel(NormInput<T, U, Y, Accumulate<T>> in, Accumulate<T> share) {
   using A = Accumulate<T>;
   using V = Vec<A, N>;
   constexpr int R = kNormRows<A, N>;
@@ -71,7 +75,7 @@ __global__ void __launch_bounds__(kNormThreads)
     }
     block_sum(mean, shared[0]);
     for (int r = 0; r < R; ++r) {
-      mean[r] /= c;
+      mean[r] *= share;
       for (int i = 0; i < N; ++i) x[r].lane[i] -= mean[r];
       square[r] = p.works ? sum_of_lanes(x[r] * x[r]) : 0;
     }
@@ -80,7 +84,7 @@ __global__ void __launch_bounds__(kNormThreads)
       if (!inside(r)) continue;
       Vec<A, 2> moments;
       moments.lane[0] = mean[r];
-      moments.lane[1] = 1 / std::sqrt(square[r] / c + in.eps);
+      moments.lane[1] = inverse_root(square[r] * share + in.eps);
       store(in.y + (row + r) * c + p.channel, fmadd(x[r] * V(moments.lane[1]), factor, offset));
       if (threadIdx.x == 0) store(in.moments + 2 * (row + r), moments);
     }
@@ -89,7 +93,7 @@ __global__ void __launch_bounds__(kNormThreads)
 
 template <typename T, typename U, typename Y, int N>
 __global__ void __launch_bounds__(kNormThreads)
-    layer_norm_backward_kernel(NormGradients<T, U, Y, Accumulate<T>> g) {
+    layer_norm_backward_kernel(NormGradients<T, U, Y, Accumulate<T>> g, Accumulate<T> share) {
   using A = Accumulate<T>;
   using V = Vec<A, N>;
   constexpr int R = kNormRows<A, N>;
@@ -130,7 +134,8 @@ __global__ void __launch_bounds__(kNormThreads)
     for (int r = 0; r < R; ++r) {
       if (!inside(r)) continue;
       const int64_t at = (row + r) * c + p.channel;
-      V dx = fmadd(x[r], V(-sums[2 * r + 1] / c), grad[r] + V(-sums[2 * r] / c)) * V(rstd[r]);
+      V dx =
+          fmadd(x[r], V(-sums[2 * r + 1] * share), grad[r] + V(-sums[2 * r] * share)) * V(rstd[r]);
       if (g.grad_sum) dx = dx + load<N>(g.grad_sum + at);
       store(g.grad_x + at, dx);
       if (!g.gate) continue;
@@ -165,7 +170,8 @@ void launch_layer_norm(const NormInput<T, U, Y, Accumulate<T>>& in, Launch launc
   with_pack<kPack<T>>(in.shape.channels,
                       {in.x, in.update, in.gate, in.factor, in.offset, in.y, in.sum}, [&](auto n) {
                         constexpr int N = decltype(n)::value;
-                        launch(layer_norm_kernel<T, U, Y, N>, norm_shape<N>(in.shape), in);
+                        launch(layer_norm_kernel<T, U, Y, N>, norm_shape<N>(in.shape), in,
+                               Accumulate<T>(1) / in.shape.channels);
                       });
 }
 
@@ -176,7 +182,8 @@ void launch_layer_norm_backward(const NormGradients<T, U, Y, Accumulate<T>>& g, 
                        g.factor_sums, g.offset_sums, g.gate_sums},
                       [&](auto n) {
                         constexpr int N = decltype(n)::value;
-                        launch(layer_norm_backward_kernel<T, U, Y, N>, norm_shape<N>(g.shape), g);
+                        launch(layer_norm_backward_kernel<T, U, Y, N>, norm_shape<N>(g.shape), g,
+                               Accumulate<T>(1) / g.shape.channels);
                       });
 }
 
