@@ -29,6 +29,8 @@ std::vector<Flag> flags_of(BenchOptions& o) {
           {"--load", &o.load},
           {"--unverified", &o.unverified},
           {"--phases", &o.phases},
+          {"--floor", &o.floor},
+          {"--trace", &o.trace},
           {"--sweep", &o.sweep},
           {"--ops", &o.ops},
           {"--data", &o.data},

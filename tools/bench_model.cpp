@@ -16,6 +16,13 @@ std::string shown(const Phases& phases) {
                      1e3 * phases.forward, 1e3 * phases.backward, 1e3 * phases.rest);
 }
 
+std::string shown(const Floor& floor, const Timing& timing) {
+  return fmt::format(R"(, "floor_ms": {:.3f}, "floor_calls": {}, "floor_gflop_per_s": {:.1f}, )"
+                     R"("floor_share": {:.3f})",
+                     1e3 * floor.seconds, floor.calls, floor.gflop / floor.seconds,
+                     floor.seconds / timing.best);
+}
+
 }  // namespace
 
 void bench_model(const BenchOptions& o) {
@@ -28,19 +35,19 @@ void bench_model(const BenchOptions& o) {
     for (int64_t i = 1; i <= 6; ++i) sizes.push_back(i * subject.sweep);
   }
   for (const int64_t size : sizes) {
-    Phases phases;
-    const auto timing =
-        time_model(o, subject.work(size), *subject.module, o.phases ? &phases : nullptr);
+    StepDetails details;
+    const auto timing = time_model(o, subject.work(size), *subject.module, details);
     const int64_t side = size / subject.patch;
     const double tokens = static_cast<double>(o.batch * side * side);
     std::cout
         << fmt::format(
                R"({{"who": "weightformer", "model": "{}", "mode": "{}", "batch": {}, "size": {}, )"
                R"("dtype": "{}", "images_per_s_best": {:.3f}, "images_per_s_median": {:.3f}, )"
-               R"("peak_mib": {:.1f}, "idle_mib": {:.1f}, "us_per_token": {:.4f}{}}})",
+               R"("peak_mib": {:.1f}, "idle_mib": {:.1f}, "us_per_token": {:.4f}{}{}}})",
                o.model, o.mode, o.batch, size, o.dtype, o.batch / timing.best,
                o.batch / timing.median, peak_memory_mib(o.torch_device()), idle,
-               1e6 * timing.best / tokens, o.phases ? shown(phases) : "")
+               1e6 * timing.best / tokens, o.phases ? shown(details.phases) : "",
+               o.floor ? shown(details.floor, timing) : "")
         << std::endl;
   }
 }
