@@ -81,7 +81,7 @@ TEST(LayerNorm, AForkAddsTheGradientsOfBothBranchesOrTakesOne) {
     if (of_y) loss = loss + y.sin().sum();
     return torch::autograd::grad({loss}, {x})[0];
   };
-  for (const auto [of_sum, of_y] : {std::pair(true, true), {true, false}, {false, true}}) {
+  for (const auto& [of_sum, of_y] : {std::pair(true, true), {true, false}, {false, true}}) {
     expect_close(gradient(true, of_sum, of_y), gradient(false, of_sum, of_y), 1e-12, "x");
   }
 }
