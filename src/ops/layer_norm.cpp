@@ -4,6 +4,7 @@
 #include "ops/layer_norm_kernel.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/layer_norm.h>
 #include <ATen/ops/native_layer_norm.h>
@@ -228,6 +229,7 @@ Tensor layer_norm(const Tensor& x, const NormOptions& options) {
 }
 
 std::pair<Tensor, Tensor> layer_norm_fork(const Tensor& x, const NormOptions& o) {
+  if (!o.update && !at::GradMode::is_enabled()) return {x, layer_norm(x, o)};
   if (!o.update) {
     const auto out = Fork::apply(x, o.weight, o.bias, o.scale, o.shift, o.eps, o.dtype);
     return {out[0], out[1]};
