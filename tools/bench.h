@@ -19,7 +19,8 @@ struct BenchOptions {
   std::string model = "wfm_tiny", mode = "infer", dtype = "float32", device = "cpu";
   std::string dynamic_linear = "auto", sweep, weights, trace;
   int64_t batch = 8, size = 0, steps = 5, warmup = 2, threads = 2;
-  bool ops = false, load = false, unverified = false, phases = false, floor = false;
+  bool ops = false, load = false, unverified = false, phases = false, floor = false,
+       traffic = false;
   bool model_given = false;
 
   std::string data;  ///< a directory of images

@@ -31,6 +31,7 @@ std::vector<Flag> flags_of(BenchOptions& o) {
           {"--phases", &o.phases},
           {"--floor", &o.floor},
           {"--trace", &o.trace},
+          {"--traffic", &o.traffic},
           {"--sweep", &o.sweep},
           {"--ops", &o.ops},
           {"--data", &o.data},

@@ -11,10 +11,20 @@
 namespace wf {
 namespace {
 
-using Stack = std::vector<c10::IValue>;
+struct Product {
+  c10::OperatorHandle op;
+  std::vector<c10::IValue> inputs;
+  size_t left;
+};
+struct Notes {
+  std::mutex mutex;
+  std::vector<Product> products;
+  std::map<std::string, at::Tensor> tensors;
+};
+Notes* notes = nullptr;
 
-// The operators in which products end, with the index of their left factor.
-const std::map<std::string, size_t>& products() {
+// The operators in which products end, with the index of their left factor, or of the kernel.
+const std::map<std::string, size_t>& left_factors() {
   static const std::map<std::string, size_t> all{{"aten::mm", 0},
                                                  {"aten::bmm", 0},
                                                  {"aten::addmm", 1},
@@ -27,90 +37,64 @@ const std::map<std::string, size_t>& products() {
   return all;
 }
 
-struct Call {
-  c10::OperatorHandle op;
-  Stack inputs;
-  size_t left;
-};
+// A tensor of the same shape and strides. Those that agree in them share one, so that all of them
+// fit into memory.
+c10::IValue stand_in(const c10::IValue& value) {
+  if (!value.isTensor() || !value.toTensor().defined()) return value;
+  const auto& t = value.toTensor();
+  auto& own = notes->tensors[wf::str(t.sizes(), t.strides(), t.scalar_type())];
+  if (!own.defined()) own = at::empty_strided(t.sizes(), t.strides(), t.options()).fill_(0.01);
+  return own;
+}
 
-// Tensors of the shapes and strides of others. Calls that take the same get the same one, so that
-// all of them fit into memory.
-class Stand {
- public:
-  c10::IValue in_for(const c10::IValue& value) {
-    if (!value.isTensor() || !value.toTensor().defined()) return value;
-    const auto& t = value.toTensor();
-    auto& own = tensors_[wf::str(t.sizes(), t.strides(), t.scalar_type())];
-    if (!own.defined()) {
-      own = at::empty_strided(t.sizes(), t.strides(), t.options()).fill_(0.01);
-    }
-    return own;
-  }
-
- private:
-  std::map<std::string, at::Tensor> tensors_;
-};
-
-std::mutex calls_mutex;
-std::vector<Call>* calls = nullptr;
-Stand* stand = nullptr;
-
-std::unique_ptr<at::ObserverContext> note(const at::RecordFunction& function) {
-  const auto found = products().find(function.name());
+std::unique_ptr<at::ObserverContext> note_product(const at::RecordFunction& function) {
+  const auto found = left_factors().find(function.name());
   const auto name = function.operator_name();
-  if (found == products().end() || !name) return nullptr;
-  const std::lock_guard lock(calls_mutex);
-  Call call{c10::Dispatcher::singleton().findSchemaOrThrow(name->name.c_str(),
-                                                           name->overload_name.c_str()),
-            {},
-            found->second};
-  for (const auto& value : function.inputs()) call.inputs.push_back(stand->in_for(value));
-  calls->push_back(std::move(call));
+  if (found == left_factors().end() || !name) return nullptr;
+  const std::lock_guard lock(notes->mutex);
+  Product product{*c10::Dispatcher::singleton().findOp(*name), {}, found->second};
+  for (const auto& value : function.inputs()) product.inputs.push_back(stand_in(value));
+  notes->products.push_back(std::move(product));
   return nullptr;
 }
 
-// The multiplications and additions of a call, whose (first) result is given.
-double flop(const Call& call, const at::Tensor& result) {
-  const auto& left = call.inputs[call.left].toTensor();
-  const std::string name = call.op.operator_name().name;
-  if (name == "aten::convolution" || name == "aten::convolution_backward") {
-    // The left one is the weight; both gradients cost what the result costs.
-    const auto& big = name == "aten::convolution" ? result : call.inputs[0].toTensor();
-    return 2.0 * big.numel() * (left.numel() / left.size(0));
-  }
-  return 2.0 * result.numel() * left.size(-1);
+double flop(const Product& product, const at::Tensor& result) {
+  const auto& left = product.inputs[product.left].toTensor();
+  const auto& name = product.op.operator_name().name;
+  if (name.rfind("aten::convolution", 0) != 0) return 2.0 * result.numel() * left.size(-1);
+  // Both gradients of a convolution, each as many as the result takes.
+  const bool backward = name == "aten::convolution_backward";
+  const auto& y = backward ? product.inputs[0].toTensor() : result;
+  return (backward ? 4.0 : 2.0) * y.numel() * (left.numel() / left.size(0));
 }
 
 }  // namespace
 
 Floor measure_floor(const BenchOptions& o, const std::function<void()>& step) {
-  std::vector<Call> noted;
-  Stand own;
-  calls = &noted;
-  stand = &own;
-  auto callback = at::RecordFunctionCallback(note);
-  callback.needsInputs(true).scopes(
-      {at::RecordScope::FUNCTION, at::RecordScope::BACKWARD_FUNCTION});
+  Notes noted;
+  notes = &noted;
+  auto callback = at::RecordFunctionCallback(note_product);
+  callback.needsInputs(true).scopes({at::RecordScope::FUNCTION});
   const auto handle = at::addGlobalCallback(callback);
   step();
   synchronize(o.torch_device());
   at::removeCallback(handle);
 
-  const c10::InferenceMode inference;
+  const torch::NoGradGuard no_grad;
   Floor floor;
   const auto repeat = [&] {
     floor.gflop = 0;
-    for (const auto& call : noted) {
-      Stack stack = call.inputs;
-      call.op.callBoxed(stack);
+    for (const auto& product : noted.products) {
+      auto stack = product.inputs;
+      product.op.callBoxed(stack);
       for (const auto& result : stack) {
         if (!result.isTensor() || !result.toTensor().defined()) continue;
-        floor.gflop += 1e-9 * flop(call, result.toTensor());
+        floor.gflop += 1e-9 * flop(product, result.toTensor());
         break;
       }
     }
   };
-  floor.calls = static_cast<int64_t>(noted.size());
+  floor.calls = static_cast<int64_t>(noted.products.size());
   floor.seconds = time_steps(o, repeat).best;
   return floor;
 }

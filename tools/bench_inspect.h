@@ -4,6 +4,7 @@
 #include "bench.h"
 
 #include <functional>
+#include <map>
 #include <string>
 
 namespace wf {
@@ -22,5 +23,16 @@ struct Floor {
 
 /// Notes the calls of one step and repeats them with the same shapes, strides and dtypes.
 Floor measure_floor(const BenchOptions& options, const std::function<void()>& step);
+
+/// What an operator reads and writes: its tensors, each once.
+struct OpTraffic {
+  int64_t calls = 0;
+  double bytes = 0;
+};
+
+/// Counts the operators of one step that move memory, by name. A gradient that is added up counts
+/// as an operator too.
+std::map<std::string, OpTraffic> count_traffic(c10::Device device,
+                                               const std::function<void()>& step);
 
 }  // namespace wf

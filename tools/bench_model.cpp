@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <torch/types.h>
 
+#include <algorithm>
 #include <iostream>
 
 namespace wf {
@@ -21,6 +22,23 @@ std::string shown(const Floor& floor, const Timing& timing) {
                      R"("floor_share": {:.3f})",
                      1e3 * floor.seconds, floor.calls, floor.gflop / floor.seconds,
                      floor.seconds / timing.best);
+}
+
+// The operators by what they move, the most first.
+std::string shown(const std::map<std::string, OpTraffic>& traffic) {
+  std::vector<std::pair<std::string, OpTraffic>> ops(traffic.begin(), traffic.end());
+  std::sort(ops.begin(), ops.end(),
+            [](const auto& a, const auto& b) { return a.second.bytes > b.second.bytes; });
+  OpTraffic all;
+  std::string list;
+  for (const auto& [name, op] : ops) {
+    all.calls += op.calls;
+    all.bytes += op.bytes;
+    list += fmt::format(R"({}"{}": [{}, {:.2f}])", list.empty() ? "" : ", ", name, op.calls,
+                        1e-6 * op.bytes);
+  }
+  return fmt::format(R"(, "op_calls": {}, "moved_mb": {:.1f}, "ops": {{{}}})", all.calls,
+                     1e-6 * all.bytes, list);
 }
 
 }  // namespace
@@ -47,7 +65,8 @@ void bench_model(const BenchOptions& o) {
                o.model, o.mode, o.batch, size, o.dtype, o.batch / timing.best,
                o.batch / timing.median, peak_memory_mib(o.torch_device()), idle,
                1e6 * timing.best / tokens, o.phases ? shown(details.phases) : "",
-               o.floor ? shown(details.floor, timing) : "")
+               (o.floor ? shown(details.floor, timing) : "") +
+                   (o.traffic ? shown(details.traffic) : ""))
         << std::endl;
   }
 }

@@ -25,6 +25,7 @@ Phases medians(std::vector<Phases> all) {
 
 void inspect(const BenchOptions& o, const std::function<void()>& step, StepDetails& details) {
   if (!o.trace.empty()) trace_step(o.trace, o.torch_device(), step);
+  if (o.traffic) details.traffic = count_traffic(o.torch_device(), step);
   if (o.floor) details.floor = measure_floor(o, step);
 }
 

@@ -32,10 +32,11 @@ struct Phases {
   double rest = 0;  ///< clipping and optimizer
 };
 
-/// What --phases and --floor ask for.
+/// What --phases, --floor and --traffic ask for.
 struct StepDetails {
   Phases phases;
   Floor floor;
+  std::map<std::string, OpTraffic> traffic;
 };
 
 /// Times steps of --mode on `work`, which runs `module`, and what else `options` ask for: the parts
