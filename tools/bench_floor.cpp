@@ -62,10 +62,9 @@ double flop(const Product& product, const at::Tensor& result) {
   const auto& left = product.inputs[product.left].toTensor();
   const auto& name = product.op.operator_name().name;
   if (name.rfind("aten::convolution", 0) != 0) return 2.0 * result.numel() * left.size(-1);
-  // Both gradients of a convolution, each as many as the result takes.
-  const bool backward = name == "aten::convolution_backward";
-  const auto& y = backward ? product.inputs[0].toTensor() : result;
-  return (backward ? 4.0 : 2.0) * y.numel() * (left.numel() / left.size(0));
+  // Of the backward pass only the kernel's gradient: images need none.
+  const auto& y = name == "aten::convolution" ? result : product.inputs[0].toTensor();
+  return 2.0 * y.numel() * (left.numel() / left.size(0));
 }
 
 }  // namespace
