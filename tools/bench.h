@@ -17,9 +17,10 @@ namespace wf {
 
 struct BenchOptions {
   std::string model = "wfm_tiny", mode = "infer", dtype = "float32", device = "cpu";
-  std::string dynamic_linear = "auto", sweep, weights;
+  std::string dynamic_linear = "auto", sweep, weights, trace;
   int64_t batch = 8, size = 0, steps = 5, warmup = 2, threads = 2;
-  bool ops = false, load = false, unverified = false, phases = false;
+  bool ops = false, load = false, unverified = false, phases = false, floor = false,
+       traffic = false;
   bool model_given = false;
 
   std::string data;  ///< a directory of images

@@ -23,10 +23,16 @@ Phases medians(std::vector<Phases> all) {
   return out;
 }
 
+void inspect(const BenchOptions& o, const std::function<void()>& step, StepDetails& details) {
+  if (!o.trace.empty()) trace_step(o.trace, o.torch_device(), step);
+  if (o.traffic) details.traffic = count_traffic(o.torch_device(), step);
+  if (o.floor) details.floor = measure_floor(o, step);
+}
+
 }  // namespace
 
 Timing time_model(const BenchOptions& o, const BatchWork& work, torch::nn::Module& module,
-                  Phases* phases) {
+                  StepDetails& details) {
   const auto device = o.torch_device();
   std::optional<at::ScalarType> amp;
   if (o.type() != at::kFloat) amp = o.type();
@@ -37,7 +43,10 @@ Timing time_model(const BenchOptions& o, const BatchWork& work, torch::nn::Modul
   if (o.mode == "infer") {
     module.eval();
     const torch::InferenceMode inference;
-    return time_steps(o, forward);
+    const auto timing = time_steps(o, forward);
+    inspect(
+        o, [&] { forward(); }, details);
+    return timing;
   }
   module.train();
   const auto optimizer = make_optimizer({}, param_groups(module, 0.01));
@@ -60,11 +69,13 @@ Timing time_model(const BenchOptions& o, const BatchWork& work, torch::nn::Modul
     timed(&Phases::rest, begin);
   };
   const auto timing = time_steps(o, [&] { step(nullptr); });
-  if (phases) {  // in separate steps, as synchronizing with a GPU in between costs time
+  if (o.phases) {  // in separate steps, as synchronizing with a GPU in between costs time
     std::vector<Phases> all(static_cast<size_t>(o.steps));
     for (auto& one : all) step(&one);
-    *phases = medians(std::move(all));
+    details.phases = medians(std::move(all));
   }
+  inspect(
+      o, [&] { step(nullptr); }, details);
   return timing;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "bench.h"
+#include "bench_inspect.h"
 
 #include <ATen/core/Tensor.h>
 #include <torch/nn/module.h>
@@ -31,10 +32,17 @@ struct Phases {
   double rest = 0;  ///< clipping and optimizer
 };
 
-/// Times steps of --mode on `work`, which runs `module`; where `phases` is not null, also their
-/// parts, in --mode train.
+/// What --phases, --floor and --traffic ask for.
+struct StepDetails {
+  Phases phases;
+  Floor floor;
+  std::map<std::string, OpTraffic> traffic;
+};
+
+/// Times steps of --mode on `work`, which runs `module`, and what else `options` ask for: the parts
+/// of a step, its GEMMs alone, a trace.
 Timing time_model(const BenchOptions& options, const BatchWork& work, torch::nn::Module& module,
-                  Phases* phases);
+                  StepDetails& details);
 
 /// The model that `options` select, with the weights of --weights. Throws wf::Error in one line.
 Subject make_subject(const BenchOptions& options);

@@ -42,6 +42,9 @@ constexpr const char* kHelp =
   --load                 time only the loading of that file
   --unverified           with --load: without verifying checksums
   --phases               with train: time of forward, backward and rest, for wf_scale
+  --floor                the matrix products of the step alone: time, rate, share of the step
+  --traffic              operators of a step that move memory: calls and megabytes of each
+  --trace FILE           operators and kernels of one step, for ui.perfetto.dev
   --sweep resolution     one line for each of several sides: seconds per token
   --ops                  one line for each operator and its ATen reference
   --data DIRECTORY       the loader on the images in it, images per second of CPU time: random

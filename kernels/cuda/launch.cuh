@@ -5,8 +5,8 @@
 
 #include "kernels/cuda/pack.cuh"
 
-#include <ATen/cuda/CUDAContext.h>
 #include <c10/cuda/CUDAException.h>
+#include <c10/cuda/CUDAStream.h>
 
 #include <cstdint>
 
@@ -18,7 +18,7 @@ inline auto launcher(const char* op) {
     WF_CHECK(shape.blocks * shape.block.x * shape.block.y <= INT32_MAX, "[", op,
              "] more than 2^31 threads: split the batch");
     kernel<<<static_cast<unsigned>(shape.blocks), shape.block, 0,
-             at::cuda::getCurrentCUDAStream()>>>(params...);
+             c10::cuda::getCurrentCUDAStream()>>>(params...);
     C10_CUDA_KERNEL_LAUNCH_CHECK();
   };
 }

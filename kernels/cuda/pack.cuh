@@ -48,8 +48,18 @@ __device__ Vec<A, N> fmadd(const Vec<A, N>& a, const Vec<A, N>& b, const Vec<A, 
   return out;
 }
 
+// Tests count the bytes that a kernel moves.
+#ifdef WF_CUDA_EMULATOR
+using emulator::note_load;
+using emulator::note_store;
+#else
+__device__ inline void note_load(const void*, size_t) {}
+__device__ inline void note_store(const void*, size_t) {}
+#endif
+
 template <int N, typename T>
 __device__ Vec<Accumulate<T>, N> load(const T* from) {
+  note_load(from, N * sizeof(T));
   const auto pack = *reinterpret_cast<const Pack<T, N>*>(from);
   Vec<Accumulate<T>, N> out;
   for (int i = 0; i < N; ++i) out.lane[i] = static_cast<Accumulate<T>>(pack.lane[i]);
@@ -59,6 +69,7 @@ template <int N, typename T>
 __device__ void store(T* to, const Vec<Accumulate<T>, N>& value) {
   Pack<T, N> pack;
   for (int i = 0; i < N; ++i) pack.lane[i] = static_cast<T>(value.lane[i]);
+  note_store(to, N * sizeof(T));
   *reinterpret_cast<Pack<T, N>*>(to) = pack;
 }
 

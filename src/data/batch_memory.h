@@ -17,6 +17,9 @@ class BatchMemory {
 
   at::Tensor take(at::IntArrayRef sizes, at::ScalarType type);
 
+  /// Memory that a GPU reads while the host goes on.
+  bool pinned() const { return pinned_; }
+
  private:
   bool pinned_;
   size_t kept_;

@@ -16,7 +16,11 @@ class ImageBatchBuilder : public BatchBuilder {
  public:
   ImageBatchBuilder(const Dataset& dataset, const Transform& transform, bool bytes, int64_t count,
                     BatchMemory& memory)
-      : dataset_(dataset), transform_(transform), bytes_(bytes), erased_(count) {
+      : dataset_(dataset),
+        transform_(transform),
+        bytes_(bytes),
+        pinned_(memory.pinned()),
+        erased_(count) {
     const int64_t side = transform.size();
     batch_.inputs = memory.take({count, 3, side, side}, bytes ? at::kByte : at::kFloat);
     batch_.labels = memory.take({count}, at::kLong);
@@ -52,7 +56,7 @@ class ImageBatchBuilder : public BatchBuilder {
       }
     }
     if (total == 0) return std::move(batch_);
-    batch_.noise = at::empty({total}, at::kFloat);
+    batch_.noise = at::empty({total}, at::TensorOptions(at::kFloat).pinned_memory(pinned_));
     float* to = batch_.noise.data_ptr<float>();
     for (const auto& parts : erased_) {
       for (const auto& part : parts) to = std::copy(part.values.begin(), part.values.end(), to);
@@ -63,7 +67,7 @@ class ImageBatchBuilder : public BatchBuilder {
  private:
   const Dataset& dataset_;
   const Transform& transform_;
-  bool bytes_;
+  bool bytes_, pinned_;
   std::vector<std::vector<ErasedPart>> erased_;  // by slot
   Batch batch_;
 };

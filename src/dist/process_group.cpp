@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <condition_variable>
 #include <cstdlib>
+#include <future>
 #include <mutex>
 #include <new>
 #include <sstream>
@@ -26,6 +27,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
+
+constexpr milliseconds kEndOfNccl(10000);
 
 double seconds(Clock::duration time) { return std::chrono::duration<double>(time).count(); }
 
@@ -96,9 +99,22 @@ ProcessGroup::ProcessGroup(const LaunchEnv& env, c10::Device device, const Group
 }
 
 ProcessGroup::~ProcessGroup() {
+  end_nccl();
   // Leak it: Gloo's destructor waits for all pending operations, so after a failure the error would
   // be delayed by one timeout per operation.
   if (lost_) native_.release();
+}
+
+// Otherwise NCCL warns that nobody destroyed the group, or, after a lost peer, its kernels spin on
+// the GPU while tensors are freed.
+void ProcessGroup::end_nccl() noexcept {
+  if (!nccl_) return;
+  // In a thread, since a communicator with a lost peer may not return.
+  std::packaged_task<void()> end(
+      [nccl = nccl_, lost = lost_] { lost ? nccl->abort() : nccl->shutdown(); });
+  const auto ended = end.get_future();
+  std::thread(std::move(end)).detach();
+  ended.wait_for(kEndOfNccl);
 }
 
 void ProcessGroup::rendezvous() {
@@ -133,7 +149,8 @@ void ProcessGroup::connect(c10::Device device) {
   native_->setBackend(c10::kCPU, Type::GLOO, make_gloo({prefixed("gloo"), env_, timeout_}));
   native_->setDefaultBackend(Type::GLOO);
   if (device.is_cuda()) {
-    native_->setBackend(c10::kCUDA, Type::NCCL, make_nccl({prefixed("nccl"), env_, timeout_}));
+    nccl_ = make_nccl({prefixed("nccl"), env_, timeout_});
+    native_->setBackend(c10::kCUDA, Type::NCCL, nccl_);
     native_->setDefaultBackend(Type::NCCL);
   }
 }

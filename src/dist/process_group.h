@@ -16,6 +16,7 @@
 #include <string>
 
 namespace c10d {
+class Backend;
 class ProcessGroup;
 class Store;
 class Work;
@@ -107,6 +108,7 @@ class ProcessGroup {
   [[noreturn]] void throw_peer_lost(const std::string& message) const;
   void rendezvous();
   void connect(c10::Device device);
+  void end_nccl() noexcept;
   void beat_while(const std::string& key, const std::function<void()>& work);
   void wait_for_root(const std::string& what, const std::string& key);
 
@@ -114,8 +116,9 @@ class ProcessGroup {
   std::chrono::milliseconds timeout_;
   c10::intrusive_ptr<c10d::Store> store_;
   c10::intrusive_ptr<c10d::ProcessGroup> native_;
-  int64_t root_works_ = 0;     // calls of on_root so far
-  mutable bool lost_ = false;  // a collective has failed
+  c10::intrusive_ptr<c10d::Backend> nccl_;  // null on a CPU
+  int64_t root_works_ = 0;                  // calls of on_root so far
+  mutable bool lost_ = false;               // a collective has failed
 };
 
 }  // namespace wf

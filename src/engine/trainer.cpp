@@ -354,24 +354,34 @@ void Trainer::update(Step& step) {
   if (state_.scaler) found_inf = state_.scaler->unscale(groups);
   step.grad_norm = grad_norm(groups);
   require_finite(step);  // before clipping, which would spread one bad gradient to all
+  if (!found_inf && !checks_every_step()) {
+    found_inf = not_finite(step.grad_norm);
+    skipped_ = skipped_.defined() ? skipped_ + *found_inf : *found_inf;
+  }
   clip_gradients(groups, step.grad_norm, options_.clip_grad);
   state_.optimizer->step(step.lr, found_inf);
   if (state_.scaler) state_.scaler->update(*found_inf);
   for (const auto& ema : state_.emas) ema->update(state_.progress.step + 1);
 }
 
+// The check synchronizes with a GPU.
+bool Trainer::checks_every_step() const {
+  return options_.check_every_step.value_or(options_.device.is_cpu());
+}
+
 void Trainer::require_finite(const Step& step) const {
-  // The check synchronizes with a GPU, so there it is done only in steps whose loss is read.
-  if (!options_.device.is_cpu() && !step.has_loss) return;
+  if (!checks_every_step() && !step.has_loss) return;
   const double loss = step.loss.item<double>(), norm = step.grad_norm.item<double>();
-  if (std::isfinite(loss) && std::isfinite(norm)) return;
+  const double skipped = skipped_.defined() ? skipped_.item<double>() : 0;
+  if (std::isfinite(loss) && std::isfinite(norm) && skipped == 0) return;
   // Overflows in float16 are expected: the scaler skips the step and lowers its scale.
   if (state_.scaler && state_.scaler->current() > kLowestScale) return;
   const auto& progress = state_.progress;
   throw Error(
       wf::str("training diverged at step ", progress.step, " (epoch ", progress.epoch + 1,
               ", batch ", progress.batch + 1, "): loss ", shown(loss), ", gradient norm ",
-              shown(norm), "; first bad parameter: ", first_bad_parameter(*state_.model),
+              shown(norm), skipped > 0 ? wf::str(" (", skipped, " steps before were skipped)") : "",
+              "; first bad parameter: ", first_bad_parameter(*state_.model),
               ". Nothing was saved since; lower TRAIN.BASE_LR or resume an older checkpoint"),
       Error::kDiverged);
 }

@@ -1,6 +1,7 @@
 #include "weightformer/models/dit.h"
 
 #include "weightformer/core/check.h"
+#include "weightformer/ops/layer_norm.h"
 
 #include "core/text.h"
 #include "nn/recompute.h"
@@ -83,10 +84,13 @@ at::Tensor DiTImpl::forward(const at::Tensor& x, const at::Tensor& t, const at::
   auto [tokens, grid] = x_embedder->forward(x);
   tokens = tokens + positions(grid, tokens);
   const auto condition = at::silu(t_embedder->forward(t) + y_embedder->forward(y));
-  for (const auto& module : *blocks) {
-    const auto block = std::dynamic_pointer_cast<DiTBlockImpl>(module);
-    const auto forward = [block, grid = grid](const std::vector<at::Tensor>& inputs) {
-      return block->forward(inputs[0], inputs[1], grid);
+  // Each block normalizes its result for the next one, together with its last addition.
+  tokens = layer_norm(tokens);
+  for (size_t i = 0; i < blocks->size(); ++i) {
+    const auto block = std::dynamic_pointer_cast<DiTBlockImpl>(blocks->ptr(i));
+    const DiTBlockResult result{/*normalized=*/i + 1 < blocks->size()};
+    const auto forward = [block, grid = grid, result](const std::vector<at::Tensor>& inputs) {
+      return block->forward_normalized(inputs[0], inputs[1], grid, result);
     };
     tokens = recompute_if(options.recompute() && is_training(), *block, forward,
                           {tokens, condition}, at::Generator());

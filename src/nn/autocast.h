@@ -1,6 +1,7 @@
 #pragma once
 
 #include <ATen/autocast_mode.h>
+#include <ATen/core/Tensor.h>
 
 #include <optional>
 
@@ -30,6 +31,8 @@ class Autocast {
 
   /// The autocast state of `device`, to be restored elsewhere.
   static std::optional<at::ScalarType> current(c10::DeviceType device) {
+    // Tensors without data, for one, have no autocast.
+    if (!at::autocast::is_autocast_available(device)) return std::nullopt;
     if (!at::autocast::is_autocast_enabled(device)) return std::nullopt;
     return at::autocast::get_autocast_dtype(device);
   }
@@ -39,5 +42,10 @@ class Autocast {
   bool enabled_before_;
   at::ScalarType dtype_before_;
 };
+
+/// The dtype in which matrix products take x.
+inline at::ScalarType compute_type(const at::Tensor& x) {
+  return Autocast::current(x.device().type()).value_or(x.scalar_type());
+}
 
 }  // namespace wf

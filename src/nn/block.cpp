@@ -1,9 +1,24 @@
 #include "weightformer/nn/block.h"
 
+#include "weightformer/ops/layer_norm.h"
+
+#include "nn/autocast.h"
+
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 
 namespace wf {
+namespace {
+
+NormOptions options_of(const torch::nn::LayerNormImpl& norm) {
+  NormOptions out;
+  out.weight = norm.weight;
+  out.bias = norm.bias;
+  out.eps = norm.options.eps();
+  return out;
+}
+
+}  // namespace
 
 BlockImpl::BlockImpl(BlockOptions options) : options(options) { reset(); }
 
@@ -21,14 +36,16 @@ void BlockImpl::reset() {
 at::Tensor BlockImpl::forward(at::Tensor x, Grid grid) {
   DwconvOptions fusion;
   fusion.residual = true;
-  if (mixers.dynamic()) x = norm1->forward(x);
+  if (mixers.dynamic()) x = layer_norm(x, options_of(*norm1));
   x = mixers.convolve(x, grid, fusion);
-  const auto normed = norm2->forward(x);
+  auto norm = options_of(*norm2);
+  norm.dtype = compute_type(x);
+  const auto [skip, normed] = layer_norm_fork(x, norm);
   // Samples may also be dropped in training mode without gradients.
   if (at::GradMode::is_enabled() || drop_path->active()) {
-    return x + drop_path->forward(mixers.mlp(normed, grid, Gelu::exact));
+    return skip + drop_path->forward(mixers.mlp(normed, grid, Gelu::exact));
   }
-  return mixers.add_mlp(x, normed, grid, Gelu::exact);
+  return mixers.add_mlp(skip, normed, grid, Gelu::exact);
 }
 
 }  // namespace wf

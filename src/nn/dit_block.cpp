@@ -1,5 +1,9 @@
 #include "weightformer/nn/dit_block.h"
 
+#include "weightformer/ops/layer_norm.h"
+
+#include "nn/autocast.h"
+
 #include <ATen/ops/addcmul.h>
 #include <ATen/ops/linear.h>
 
@@ -13,13 +17,25 @@ void DiTBlockImpl::reset() {
 }
 
 at::Tensor DiTBlockImpl::forward(const at::Tensor& x, const at::Tensor& condition, Grid grid) {
+  return forward_normalized(layer_norm(x), condition, grid, {});
+}
+
+at::Tensor DiTBlockImpl::forward_normalized(const at::Tensor& x, const at::Tensor& condition,
+                                            Grid grid, const DiTBlockResult& result) {
   const auto parts = modulation->forward(condition);
-  const auto &shift1 = parts[0], &scale1 = parts[1], &gate1 = parts[2];
-  const auto &shift2 = parts[3], &scale2 = parts[4], &gate2 = parts[5];
-  const auto mixed =
-      mixers.convolve(layer_norm_no_affine(x), grid, {shift1, scale1, gate1, /*residual=*/true});
-  const auto update = mixers.mlp(modulated_norm(mixed, shift2, scale2), grid, Gelu::tanh);
-  return at::addcmul(mixed, gate2.unsqueeze(1), update);
+  const auto &shift1 = parts[0], &scale1 = parts[1], &gate1 = parts[2], &gate2 = parts[5];
+  const auto mixed = mixers.convolve(x, grid, {shift1, scale1, gate1, /*residual=*/true});
+  NormOptions second;
+  second.shift = parts[3];
+  second.scale = parts[4];
+  second.dtype = compute_type(mixed);
+  const auto [skip, normed] = layer_norm_fork(mixed, second);
+  const auto update = mixers.mlp(normed, grid, Gelu::tanh);
+  if (!result.normalized) return at::addcmul(skip, gate2.unsqueeze(1), update);
+  NormOptions next;
+  next.update = update;
+  next.gate = gate2;
+  return layer_norm(skip, next);
 }
 
 FinalLayerImpl::FinalLayerImpl(FinalLayerOptions options) : options(options) { reset(); }
@@ -34,7 +50,11 @@ void FinalLayerImpl::reset() {
 
 at::Tensor FinalLayerImpl::forward(const at::Tensor& x, const at::Tensor& condition) {
   const auto parts = modulation->forward(condition);
-  return at::linear(modulated_norm(x, parts[0], parts[1]), linear->weight, linear->bias);
+  NormOptions norm;
+  norm.shift = parts[0];
+  norm.scale = parts[1];
+  norm.dtype = compute_type(x);
+  return at::linear(layer_norm(x, norm), linear->weight, linear->bias);
 }
 
 }  // namespace wf

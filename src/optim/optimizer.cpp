@@ -162,6 +162,10 @@ at::Tensor grad_norm(const std::vector<ParamGroup>& groups) {
   return at::linalg_vector_norm(at::stack(at::_foreach_norm(gradients, 2)), 2);
 }
 
+at::Tensor not_finite(const at::Tensor& norm) {
+  return norm.isfinite().logical_not().to(torch::kFloat).view({1});
+}
+
 void clip_gradients(const std::vector<ParamGroup>& groups, const at::Tensor& norm,
                     double max_norm) {
   const torch::NoGradGuard no_grad;

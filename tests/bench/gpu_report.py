@@ -19,8 +19,9 @@ models = defaultdict(lambda: defaultdict(list))
 for line in lines:
     if "who" in line:
         models[line["model"], line["mode"], line["dtype"], line["batch"], line["size"]][line["who"]].append(line)
+packed = Path(__file__).parents[2] / "commit.txt"  # of tools/gpu_pack.sh
 try:
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
+    commit = packed.read_text().strip() if packed.exists() else subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
 except OSError:  # no git on this machine
     commit = ""
 about = {
@@ -36,12 +37,16 @@ def median(rows, key):
 
 
 def ratio(ours, theirs, key):
-    """The median of the ratios of runs that were made one after the other."""
-    pairs = [a[key] / b[key] for a, b in zip(ours, theirs)]
-    return f"{statistics.median(pairs):.2f}" if pairs else "–"
+    return f"{median(ours, key) / median(theirs, key):.2f}" if ours and theirs else "–"
 
 
-table = ["| model | mode | dtype | batch | images/s | ÷ eager | ÷ compiled | memory, MiB | ÷ eager |", "|---|---|---|---|---|---|---|---|---|"]
+def number(rows, key, form):
+    """The median of those runs that have it."""
+    values = [row[key] for row in rows if key in row]
+    return format(statistics.median(values), form) if values else "–"
+
+
+table = ["| model | mode | dtype | batch | images/s | ÷ eager | ÷ compiled | share of GEMMs | memory, MiB | ÷ eager |", "|---|---|---|---|---|---|---|---|---|---|"]
 for (model, mode, dtype, batch, _), who in models.items():
     ours, eager, compiled = who["weightformer"], who["torch"], who["torch.compile"]
     if not ours:
@@ -49,7 +54,7 @@ for (model, mode, dtype, batch, _), who in models.items():
     speed = "images_per_s_median"
     table.append(
         f"| {model} | {mode} | {dtype} | {batch} | {median(ours, speed):.1f} | {ratio(ours, eager, speed)} | "
-        f"{ratio(ours, compiled, speed)} | {median(ours, 'peak_mib'):.0f} | {ratio(ours, eager, 'peak_mib')} |"
+        f"{ratio(ours, compiled, speed)} | {number(ours, 'floor_share', '.2f')} | {median(ours, 'peak_mib'):.0f} | {ratio(ours, eager, 'peak_mib')} |"
     )
 table += ["", "| op | dtype | forward, µs | GB/s | ÷ reference | with backward, µs | ÷ reference |", "|---|---|---|---|---|---|---|"]
 for line in lines:

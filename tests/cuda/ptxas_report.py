@@ -56,7 +56,7 @@ def problems(kernel):
     where = f"{kernel['name']} for sm_{kernel['arch']}"
     if kernel["spills"] or kernel["stack"]:
         yield f"{where}: {kernel['spills']} bytes of spills, {kernel['stack']} of stack"
-    pack = re.search(r"<\w+, (\d+)", kernel["name"])
+    pack = re.search(r"<(?:\w+, )+(\d+)", kernel["name"])
     # The gradients of the taps leave channel by channel.
     if pack and int(pack[1]) > 1 and "grad_taps" not in kernel["name"] and kernel["scalar_stores"]:
         yield f"{where}: {kernel['scalar_stores']} stores of single numbers, though it has packs of {pack[1]}"

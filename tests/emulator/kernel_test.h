@@ -83,6 +83,21 @@ class Buffer {
   size_t offset_;
 };
 
+/// How often a kernel reads and writes the numbers of a buffer, on average, while this exists.
+class Traffic {
+ public:
+  template <class T>
+  explicit Traffic(Buffer<T>& buffer)
+      : bytes_(buffer.size() * sizeof(T)), watch_(buffer.data(), bytes_) {}
+
+  double reads() const { return static_cast<double>(watch_.loaded()) / bytes_; }
+  double writes() const { return static_cast<double>(watch_.stored()) / bytes_; }
+
+ private:
+  size_t bytes_;
+  emulator::Watch watch_;
+};
+
 /// Numbers in [-1, 1) that T holds exactly.
 template <class T>
 Numbers random_numbers(size_t count, uint32_t seed) {

@@ -334,6 +334,40 @@ TEST_F(TrainerTest, ANonFiniteLossStopsWithTheStepAndTheFirstBadParameter) {
       << "the bad step reached the weights";
 }
 
+// As on a GPU, where only some steps wait for their loss.
+TEST_F(TrainerTest, AnUncheckedStepThatIsNotFiniteIsSkippedAndReportedAtTheNextCheck) {
+  struct BadStep : QuadraticTask {
+    at::Tensor loss(const Batch& batch, const StepRng& rng) override {
+      const auto loss = QuadraticTask::loss(batch, rng);
+      return ++steps == 2 ? loss * NAN : loss;
+    }
+    int steps = 0;
+  } task;
+  TrainerOptions options;
+  options.epochs = 3;
+  options.check_every_step = false;
+  QuadraticRun run;
+  run.state.model = task.model();
+  run.state.optimizer = make_optimizer({}, param_groups(*run.state.model, 0.05));
+  Trainer trainer(run.state, task, *run.train, options);
+  const auto seen = std::make_shared<Collect>(4);
+  trainer.add(seen);
+  try {
+    trainer.run();
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.exit_code(), Error::kDiverged);
+    EXPECT_NE(std::string(error.what()).find("diverged at step 3"), std::string::npos)
+        << error.what();
+    EXPECT_NE(std::string(error.what()).find("(1 steps before were skipped)"), std::string::npos)
+        << error.what();
+  }
+  for (const auto& item : run.state.model->named_parameters()) {
+    EXPECT_TRUE(item.value().isfinite().all().item<bool>()) << item.key();
+  }
+  EXPECT_EQ(run.state.optimizer->state()["step.weight"].item<double>(), 2) << "steps 0 and 2";
+}
+
 TEST_F(TrainerTest, RefusesACheckpointInsideAnEpochOfAnotherLength) {
   QuadraticRun run;
   run.state.progress.batch = 2;

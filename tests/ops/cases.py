@@ -49,6 +49,18 @@ def dwconv_case(size, name, kernel=False, modulated=False, gated=False, residual
     return Case(f"dynamic_dwconv, {name}", call, [(b, h * w, c), (c, 1, 3, 3), (c,), *optional])
 
 
+def norm_case(size, name, vectors, fork=False, **options):
+    """`vectors`: the names of the arguments after the tokens; with `fork` both results count."""
+    b, h, w, c = size
+    shapes = {"weight": (c,), "bias": (c,), "update": (b, h * w, c)}
+
+    def call(h, w, x, *given):
+        y, total, _ = wf.layer_norm(x, **dict(zip(vectors, given)), keep_sum=fork, **options)
+        return torch.cat([y, total.to(y.dtype)], 2) if fork else y
+
+    return Case(f"layer_norm, {name}", call, [(b, h * w, c), *[shapes.get(v, (b, c)) for v in vectors]])
+
+
 def cases(size):
     b, h, w, c = size
     tokens = (b, h * w, c)
@@ -63,6 +75,11 @@ def cases(size):
         dwconv_case(size, "dynamic", kernel=True, residual=True),
         dwconv_case(size, "modulated", modulated=True),
         dwconv_case(size, "everything", kernel=True, modulated=True, gated=True, residual=True),
+        norm_case(size, "plain", []),
+        norm_case(size, "affine", ["weight", "bias"]),
+        norm_case(size, "modulated, short result", ["scale", "shift"], dtype=torch.bfloat16),
+        norm_case(size, "gated update", ["update", "gate"]),
+        norm_case(size, "fork", ["update", "gate", "scale", "shift"], fork=True),
         Case("dynamic_linear, factored", lambda h, w, *t: wf.dynamic_linear(*t, "factored")[0], linear),
         Case("dynamic_linear, merged", lambda h, w, *t: wf.dynamic_linear(*t, "merged")[0], linear),
     ]

@@ -93,6 +93,30 @@ TEST(DynamicLinear, UnderAutocastItComputesInTheLowerPrecision) {
   expect_close(y, published(inputs), 2e-2, "y");
 }
 
+// On a GPU the module adds them, so that the GEMMs' rows are aligned.
+TEST(DynamicLinear, RowsOfZerosInLeftAndRightChangeNothing) {
+  torch::manual_seed(0);
+  const auto options = torch::dtype(torch::kDouble).device(test_device());
+  const Tensors inputs{torch::randn({2, 12, 8}, options), torch::randn({2, 3, 8}, options),
+                       torch::randn({2, 3, 16}, options), torch::randn({8, 16}, options),
+                       torch::randn({16}, options)};
+  const auto padded = [](const at::Tensor& t) { return at::constant_pad_nd(t, {0, 0, 0, 5}); };
+  for (const char* mode : {"factored", "merged"}) {
+    const auto plain = run_with_gradients(
+        [&](const Tensors& t) { return dynamic_linear(t[0], t[1], t[2], t[3], t[4], mode); },
+        inputs);
+    const auto aligned = run_with_gradients(
+        [&](const Tensors& t) {
+          return dynamic_linear(t[0], padded(t[1]), padded(t[2]), t[3], t[4], mode);
+        },
+        inputs);
+    expect_close(aligned.y, plain.y, 1e-13, "y");
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      expect_close(aligned.grads[i], plain.grads[i], 1e-13, "gradient " + std::to_string(i));
+    }
+  }
+}
+
 TEST(DynamicLinear, AnUnknownModeListsTheKnownOnes) {
   try {
     with_mode("fast")(make_inputs(1, 4, 1, torch::kFloat));

@@ -349,4 +349,40 @@ unsigned ballot(unsigned mask, bool predicate) {
   return votes;
 }
 
+// --- Watched memory -------------------------------------------------------------------------
+
+namespace {
+
+// Changes only between launches.
+std::vector<Watch*>& watches() {
+  static std::vector<Watch*> all;
+  return all;
+}
+
+}  // namespace
+
+Watch::Watch(const void* begin, size_t bytes)
+    : begin_(static_cast<const char*>(begin)), bytes_(bytes) {
+  watches().push_back(this);
+}
+Watch::~Watch() {
+  auto& all = watches();
+  all.erase(std::find(all.begin(), all.end(), this));
+}
+bool Watch::holds(const void* address) const {
+  const auto* at = static_cast<const char*>(address);
+  return at >= begin_ && at < begin_ + bytes_;
+}
+
+void note_load(const void* address, size_t bytes) {
+  for (auto* watch : watches()) {
+    if (watch->holds(address)) watch->loaded_.fetch_add(bytes, std::memory_order_relaxed);
+  }
+}
+void note_store(const void* address, size_t bytes) {
+  for (auto* watch : watches()) {
+    if (watch->holds(address)) watch->stored_.fetch_add(bytes, std::memory_order_relaxed);
+  }
+}
+
 }  // namespace wf::emulator

@@ -23,6 +23,7 @@
 #define WF_CUDA_EMULATOR 1
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <cstddef>
@@ -95,6 +96,30 @@ void sync_warp(unsigned mask);
 uint64_t shuffle(unsigned mask, uint64_t bits, unsigned source, int width);
 unsigned ballot(unsigned mask, bool predicate);
 unsigned lane();
+
+/// Counts the bytes that device code loads from and stores to `bytes` of memory from `begin` on
+/// while this exists, as far as it does so by load() and store() of kernels/cuda/pack.cuh.
+class Watch {
+ public:
+  Watch(const void* begin, size_t bytes);
+  ~Watch();
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+
+  uint64_t loaded() const { return loaded_; }
+  uint64_t stored() const { return stored_; }
+
+ private:
+  friend void note_load(const void* address, size_t bytes);
+  friend void note_store(const void* address, size_t bytes);
+  bool holds(const void* address) const;
+
+  const char* begin_;
+  size_t bytes_;
+  std::atomic<uint64_t> loaded_{0}, stored_{0};
+};
+void note_load(const void* address, size_t bytes);
+void note_store(const void* address, size_t bytes);
 
 template <class T>
 T shuffle_value(unsigned mask, T value, unsigned source, int width) {

@@ -1,8 +1,10 @@
 #include "support/process.h"
+#include "support/temp_dir.h"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <set>
 #include <sstream>
 
 namespace wf::testing {
@@ -36,6 +38,37 @@ TEST(WfBench, PrintsTheSpeedOfAModelInEveryModeAndPrecision) {
       EXPECT_GT(line["peak_mib"].get<double>(), 0);
     }
   }
+}
+
+TEST(WfBench, TimesTheProductsOfAStepAlone) {
+  for (const char* mode : {"infer", "train"}) {
+    const auto end = run(command({"--mode", mode, "--floor"}));
+    ASSERT_EQ(end.code, 0) << end.err;
+    const auto line = json_lines(end.out).at(0);
+    // Each of the five blocks has two linear layers, and a backward pass two products for each.
+    EXPECT_GE(line["floor_calls"].get<int>(), mode == std::string("train") ? 30 : 10);
+    EXPECT_GT(line["floor_ms"].get<double>(), 0);
+    EXPECT_GT(line["floor_gflop_per_s"].get<double>(), 0);
+    EXPECT_GT(line["floor_share"].get<double>(), 0);
+  }
+}
+
+TEST(WfBench, WritesATraceOfOneStep) {
+  const TempDir dir;
+  const auto path = dir / "trace.json";
+  const auto end = run(command({"--mode", "train", "--trace", path}));
+  ASSERT_EQ(end.code, 0) << end.err;
+  std::set<std::string> names;
+  for (const auto& event : nlohmann::json::parse(read_file(path)).at("traceEvents")) {
+    names.insert(event.value("name", ""));
+  }
+  for (const char* name : {"wf::layer_norm", "wf::layer_norm_backward", "wf::dynamic_dwconv",
+                           "aten::mm", "aten::_fused_adamw_"}) {
+    EXPECT_EQ(names.count(name), 1u) << name;
+  }
+  const auto refused = run(command({"--trace", dir / "no" / "trace.json"}));
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_NE(refused.err.find("cannot be written"), std::string::npos) << refused.err;
 }
 
 TEST(WfBench, KnowsTheDiffusionModels) {

@@ -25,6 +25,9 @@ struct TrainerOptions {
   int64_t validate_steps = 0;   ///< steps between validations inside an epoch; 0: none
   uint64_t seed = 0;
   std::shared_ptr<Distributed> distributed;  ///< null: a single process
+  /// Check every step, which waits for a GPU; by default on CPUs. Otherwise the steps whose loss is
+  /// read.
+  std::optional<bool> check_every_step;
 };
 
 enum class Outcome { finished, stopped };
@@ -57,7 +60,7 @@ class Trainer {
   bool done() const;
 
   /// Returns `stopped` after a stop signal, at the end of a step. Throws wf::Error with exit code
-  /// kDiverged when a loss or gradient is not finite; on a CPU, before it reaches the weights.
+  /// kDiverged when a loss or gradient is not finite, before it reaches the weights.
   Outcome run();
 
  private:
@@ -83,6 +86,7 @@ class Trainer {
   void update(Step& step);
   void report_step(const Step& step, StepReport at);
   void run_events();
+  bool checks_every_step() const;
   void require_finite(const Step& step) const;
   void require_finite_weights() const;
   int64_t batches_per_epoch() const;
@@ -97,6 +101,7 @@ class Trainer {
   Loader& train_;
   TrainerOptions options_;
   at::Generator generator_;
+  at::Tensor skipped_;  // [1] on the device: unchecked steps whose gradients were not finite
   std::vector<std::shared_ptr<Observer>> observers_;
   std::vector<TaskEvent> events_;
   bool stop_cancelled_validation_ = false;  // inside an epoch

@@ -18,6 +18,11 @@ struct DiTBlockOptions {
   TORCH_ARG(std::string, dynamic_linear) = "auto";  ///< see ops/dynamic_linear.h
 };
 
+/// What DiTBlock::forward_normalized returns.
+struct DiTBlockResult {
+  bool normalized = false;  ///< as the next block takes it, without a pass of its own
+};
+
 /// One block of WeightFormer's DiT variant: six vectors come from the condition (adaLN-Zero), and
 ///   x ← norm(x)  (it replaces x, so the residual is normalized too)
 ///   x ← x + gate1 * dwc(modulate(x, shift1, scale1))
@@ -32,6 +37,10 @@ class DiTBlockImpl : public torch::nn::Cloneable<DiTBlockImpl> {
 
   /// x: [B, H*W, C]; condition: [B, C], after SiLU → [B, H*W, C].
   at::Tensor forward(const at::Tensor& x, const at::Tensor& condition, Grid grid);
+
+  /// The same for an x that is normalized already.
+  at::Tensor forward_normalized(const at::Tensor& x, const at::Tensor& condition, Grid grid,
+                                const DiTBlockResult& result);
 
   DiTBlockOptions options;
   AdaLN modulation{nullptr};

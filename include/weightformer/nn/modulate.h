@@ -1,5 +1,4 @@
-// Normalization and modulation as in DiT's adaLN (Peebles and Xie 2022), in the published order of
-// operations.
+// Modulation as in DiT's adaLN (Peebles and Xie 2022). ops/layer_norm.h fuses it with the norm.
 #pragma once
 
 #include <torch/nn/cloneable.h>
@@ -13,13 +12,6 @@ namespace wf {
 /// x * (1 + scale) + shift, the same for every token of a sample.
 /// x: [B, N, C]; shift and scale: [B, C] → [B, N, C].
 at::Tensor modulate(const at::Tensor& x, const at::Tensor& shift, const at::Tensor& scale);
-
-/// Layer normalization without affine parameters, epsilon 1e-6. x: [B, N, C] → [B, N, C].
-at::Tensor layer_norm_no_affine(const at::Tensor& x);
-
-/// modulate(layer_norm_no_affine(x), shift, scale) in the dtype of x. Stores only x for the
-/// backward pass, which normalizes it again; autograd would store the normalized tensor too.
-at::Tensor modulated_norm(const at::Tensor& x, const at::Tensor& shift, const at::Tensor& scale);
 
 struct AdaLNOptions {
   AdaLNOptions(int64_t dim, int64_t parts) : dim_(dim), parts_(parts) {}

@@ -55,6 +55,10 @@ std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options,
 /// The L2 norm of all gradients, a scalar on their device; does not synchronize.
 at::Tensor grad_norm(const std::vector<ParamGroup>& groups);
 
+/// `found_inf` of Optimizer::step(): [1] float32, 1 where `norm` is not finite, else 0; does not
+/// synchronize.
+at::Tensor not_finite(const at::Tensor& norm);
+
 /// Scales all gradients in place so that their norm, currently `norm`, is at most `max_norm` (0: no
 /// clipping).
 void clip_gradients(const std::vector<ParamGroup>& groups, const at::Tensor& norm, double max_norm);

@@ -41,7 +41,10 @@ class Sums {
     now[kReadable] = readable.sum();
     now[kImages] = number(labels.size(0));
     if (real_.defined()) {
-      const auto indices = torch::tensor(batch.indices).to(options_.device);
+      auto indices = torch::tensor(batch.indices);
+      // From memory that is not pinned, the copy would wait for the batches before.
+      if (options_.device.is_cuda()) indices = indices.pin_memory();
+      indices = indices.to(options_.device, /*non_blocking=*/true);
       const auto right =
           real_.index_select(0, indices);  // [B, maximum number of labels], padded with -1
       now[kReal] = (right.eq(first.unsqueeze(1)).any(1) & readable).sum();
