@@ -8,7 +8,6 @@
 
 #include "fuzz.h"
 
-#include <sanitizer/allocator_interface.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -21,6 +20,13 @@
 #include <iterator>
 #include <string_view>
 #include <vector>
+
+// Of the sanitizers; GCC has no header for them.
+extern "C" {
+size_t __sanitizer_get_current_allocated_bytes();
+int __sanitizer_install_malloc_and_free_hooks(void (*on_malloc)(const volatile void*, size_t),
+                                              void (*on_free)(const volatile void*));
+}
 
 namespace {
 
