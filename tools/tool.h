@@ -11,6 +11,9 @@
 
 #include <CLI/CLI.hpp>
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <cstdlib>
 #include <exception>
 #include <iostream>
@@ -18,8 +21,16 @@
 
 namespace wf {
 
+/// Without them, the next files to be opened would take their numbers, and get what is printed.
+inline void open_standard_streams() {
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(stream, F_GETFD) == -1) static_cast<void>(::open("/dev/null", O_RDWR));
+  }
+}
+
 /// What a program that computes does first in main().
 inline void prepare_process(char** argv) {
+  open_standard_streams();
   choose_waiting_policy(argv);
   keep_freed_memory();
   set_threads(0, /*processes=*/1);
@@ -31,9 +42,10 @@ inline void prepare_process(char** argv) {
 /// flag --version.
 template <typename Work>
 int run_tool(CLI::App* app, Work work) {
+  open_standard_streams();
   if (app) app->set_version_flag("--version", version_text(), "print the version and exit");
   const auto fail = [](std::string message, int code) {
-    message = message.substr(0, message.find('\n'));
+    message = log::printable(message.substr(0, message.find('\n')));
     log::status("");
     log::record(log::Level::error, message);
     std::cerr << "error: " << message << std::endl;

@@ -12,17 +12,26 @@
 namespace wf {
 namespace {
 
+void write_file(const SaveJob& job, const std::string& path) {
+  try {
+    job.snapshot->write(path);
+  } catch (const DiskFull&) {
+    if (!job.make_room || !job.make_room()) throw;
+    job.snapshot->write(path);
+  }
+}
+
 void write(const SaveJob& job) {
   const Stopwatch watch;
   if (job.prepare) job.prepare();
   // The best file comes first: otherwise a process that is killed between the two would leave a
   // checkpoint that refers to a missing best one.
   if (!job.best_path.empty()) {
-    job.snapshot->write(job.best_path);
+    write_file(job, job.best_path);
     log::info("saved {} in {:.2f} s", job.best_path, watch.seconds());
   }
   if (job.path.empty()) return;
-  if (job.best_path.empty() || !link_file(job.best_path, job.path)) job.snapshot->write(job.path);
+  if (job.best_path.empty() || !link_file(job.best_path, job.path)) write_file(job, job.path);
   log::info("saved {} in {:.2f} s", job.path, watch.seconds());
   if (job.written) job.written();
 }

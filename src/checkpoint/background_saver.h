@@ -19,6 +19,8 @@ struct SaveJob {
   std::string path, best_path;    ///< either may be empty
   std::function<void()> prepare;  ///< called by the writing thread before it writes
   std::function<void()> written;  ///< called by the writing thread once `path` is complete
+  /// Called by the writing thread when the disk is full; true if the write may now succeed.
+  std::function<bool()> make_room;
 };
 
 /// Writes snapshots in a background thread, one at a time. A failed write is logged as an error and

@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string_view>
 
 namespace wf {
 namespace {
@@ -62,8 +63,9 @@ class ReadField {
   void operator()(double& field, const char* name) const {
     if (format_ < 3 && is_new_in_format_3(name)) return;
     field = number_or(dict_.find(name), 0);
-    WF_CHECK(!std::isinf(field) || field == Progress::kNone, path_,
-             ": damaged checkpoint: progress: ", name, " is infinite");
+    const bool none = std::isnan(field) && name == std::string_view("best_metric");
+    WF_CHECK(std::isfinite(field) || none, path_, ": damaged checkpoint: progress: ", name,
+             " is not finite");
   }
 
  private:

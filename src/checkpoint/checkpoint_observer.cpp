@@ -102,6 +102,7 @@ void CheckpointObserver::save(const std::string& name, bool best, const TrainSta
   if (best) job.best_path = directory_ + "/" + kBestCheckpoint;
   if (lock_) job.prepare = [lock = lock_] { lock->renew(); };
   job.written = [this, saved] { written(saved); };
+  job.make_room = [this] { return make_room(); };
   saver_->submit(std::move(job));
   if (!name.empty()) saved_step_ = state.progress.step;
   constexpr double kNoticeable = 0.5;
@@ -120,6 +121,16 @@ void CheckpointObserver::written(const SavedCheckpoint& saved) {
     std::filesystem::remove(saved_.front().path, ignored);
     saved_.erase(saved_.begin());
   }
+}
+
+// Called by the writing thread. The newest checkpoint always stays.
+bool CheckpointObserver::make_room() {
+  if (saved_.size() < 2) return false;
+  log::warning("the disk is full: {} is removed to save a newer one", saved_.front().path);
+  std::error_code ignored;
+  std::filesystem::remove(saved_.front().path, ignored);
+  saved_.erase(saved_.begin());
+  return true;
 }
 
 }  // namespace wf

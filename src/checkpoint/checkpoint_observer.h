@@ -56,6 +56,7 @@ class CheckpointObserver : public Observer {
   void after_writing(const std::string& name, const TrainState& state);
   void save(const std::string& name, bool best, const TrainState& state);
   void written(const SavedCheckpoint& saved);
+  bool make_room();
 
   std::string directory_;
   CheckpointOptions options_;

@@ -3,6 +3,8 @@
 #include "weightformer/core/check.h"
 #include "weightformer/serialization/weights.h"
 
+#include "runtime/log.h"
+
 #include <ATen/ops/full_like.h>
 #include <ATen/ops/zeros_like.h>
 
@@ -125,6 +127,10 @@ Value* write_optimizer(TensorTree& tree, const Optimizer& optimizer,
 TensorMap read_optimizer(TensorFile& file, const Value& dict, const std::vector<std::string>& names,
                          const Optimizer& optimizer) {
   const auto states = states_in_order(file.path(), dict, names.size());
+  const auto empty = [](const auto* state) { return !state; };
+  if (!names.empty() && std::all_of(states.begin(), states.end(), empty)) {
+    log::warning("{}: its optimizer has no state; the moments start from zero", file.path());
+  }
   std::map<std::string, const Value*> by_name;
   for (size_t i = 0; i < names.size(); ++i) by_name[names[i]] = states[i];
   TensorMap out;

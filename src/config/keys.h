@@ -26,6 +26,8 @@ struct Constraint {
 inline Constraint at_least(double min) { return {min, Constraint::kUnlimited, false, {}}; }
 inline Constraint between(double min, double max) { return {min, max, false, {}}; }
 inline Constraint from_to_below(double min, double max) { return {min, max, true, {}}; }
+/// Any int64 that is not negative; other integers without a limit of their own are counts.
+inline Constraint seed() { return between(0, 0x1p63); }
 inline Constraint one_of(std::vector<std::string> choices) {
   return {-Constraint::kUnlimited, Constraint::kUnlimited, false, std::move(choices)};
 }
@@ -345,7 +347,7 @@ void visit_sample(C& c, V&& v) {
   v(s.columns, 8, {"SAMPLE.COLUMNS", "samples of a class in a grid", between(1, 100), Scope::run});
   v(s.batch_size, 64,
     {"SAMPLE.BATCH_SIZE", "samples drawn at a time", between(1, 65536), Scope::run});
-  v(s.seed, 0, {"SAMPLE.SEED", "random seed of the samples", at_least(0), Scope::run});
+  v(s.seed, 0, {"SAMPLE.SEED", "random seed of the samples", seed(), Scope::run});
 }
 
 template <typename C, typename V>
@@ -420,7 +422,7 @@ void visit_run(C& c, V&& v) {
     {"SAVE_KEEP", "number of recent checkpoints to keep, besides max_acc.pth", at_least(1),
      Scope::run});
   v(c.print_freq, 100, {"PRINT_FREQ", "steps between log lines", at_least(1), Scope::run});
-  v(c.seed, 0, {"SEED", "random seed", at_least(0)});
+  v(c.seed, 0, {"SEED", "random seed", seed()});
   v(c.eval_mode, false, {"EVAL_MODE", "evaluate the model and exit", {}, Scope::run});
   v(c.throughput_mode, false,
     {"THROUGHPUT_MODE",

@@ -99,7 +99,8 @@ class FileReader {
       if (!root.IsNull()) {
         WF_CHECK(root.IsMap(), path, ": expected KEY: value lines");
         read_bases(path, root, values);
-        read_section(path, root, "", values);
+        std::set<std::string> seen;
+        read_section(path, root, "", values, seen);
       }
       known = files_.emplace(identity, std::move(values)).first;
     } else {
@@ -126,7 +127,10 @@ class FileReader {
     text << in.rdbuf();
     WF_CHECK(in && text.str().find('\0') == std::string::npos, path, ": not a text file");
     try {
-      return YAML::Load(text.str());
+      const auto documents = YAML::LoadAll(text.str());
+      WF_CHECK(documents.size() <= 1, path, ": ", documents.size(),
+               " YAML documents, separated by ---; expected one");
+      return documents.empty() ? YAML::Node() : documents[0];
     } catch (const YAML::Exception& problem) {
       const int tab = indented_by_tab(text.str());
       WF_CHECK(tab == 0, path, ":", tab, ": not YAML: the line begins with a tab; use blanks");
@@ -170,12 +174,12 @@ class FileReader {
   }
 
   void read_section(const std::string& path, const YAML::Node& section, const std::string& prefix,
-                    Values& values) {
-    std::set<std::string> seen;
+                    Values& values, std::set<std::string>& seen) {
     for (const auto& item : section) {
       const auto where = place(path, item.first);
       WF_CHECK(item.first.IsScalar(), where, ": a key must be a word");
       const std::string key = prefix + item.first.Scalar();
+      // As a path, TRAIN.EPOCHS, a key is the same as inside of its section.
       WF_CHECK(seen.insert(key).second, where, ": ", first_line(key), " is given twice");
       if (key == "BASE") continue;
       if (!section_names().count(key)) {
@@ -186,7 +190,7 @@ class FileReader {
       }
       if (item.second.IsNull()) continue;  // an empty section
       WF_CHECK(item.second.IsMap(), where, ": ", key, " is a section: expected keys below it");
-      read_section(path, item.second, key + ".", values);
+      read_section(path, item.second, key + ".", values, seen);
     }
   }
 

@@ -45,7 +45,8 @@ Number number(const YAML::Node& node, const char* expected) {
   const char* end = text.data() + text.size();
   Number value{};
   const auto [stop, problem] = std::from_chars(begin, end, value);
-  WF_CHECK(problem == std::errc() && stop == end && std::isfinite(static_cast<double>(value)),
+  // Operators take numbers as float.
+  WF_CHECK(problem == std::errc() && stop == end && std::isfinite(static_cast<float>(value)),
            "expected ", expected, ", got ", quoted(text));
   return value;
 }
@@ -98,6 +99,10 @@ void parse_value(const YAML::Node& node, AmpMode& field, const Constraint&) {
 void parse_value(const YAML::Node& node, int64_t& field, const Constraint& constraint) {
   field = number<int64_t>(node, "an integer");
   check_range(static_cast<double>(field), constraint);
+  // Products of two counts, such as steps and samples, must fit in 64 bits.
+  constexpr int64_t kMost = 1'000'000'000;
+  const bool count = std::isfinite(constraint.min) && !std::isfinite(constraint.max);
+  WF_CHECK(!count || field <= kMost, "must be at most ", kMost, ", got ", field);
 }
 
 void parse_value(const YAML::Node& node, double& field, const Constraint& constraint) {

@@ -1,7 +1,5 @@
 #include "core/atomic_file.h"
 
-#include "weightformer/core/check.h"
-
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -65,7 +63,9 @@ void AtomicFile::commit() {
 }
 
 void AtomicFile::fail(const std::string& doing) const {
-  throw Error(str(path_, ": ", doing, " file: ", std::strerror(errno)));
+  const auto problem = str(path_, ": ", doing, " file: ", std::strerror(errno));
+  if (errno == ENOSPC || errno == EDQUOT) throw DiskFull(problem);
+  throw Error(problem);
 }
 
 void write_text_file(const std::string& path, const std::string& text) {

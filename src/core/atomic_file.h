@@ -1,9 +1,17 @@
 #pragma once
 
+#include "weightformer/core/check.h"
+
 #include <cstddef>
 #include <string>
 
 namespace wf {
+
+/// No space is left on the disk, or in the user's quota.
+class DiskFull : public Error {
+ public:
+  using Error::Error;
+};
 
 /// Writes a file atomically: under a temporary name in the same directory, flushed to the disk,
 /// then renamed by commit(). Without commit() the temporary file is removed.

@@ -43,8 +43,11 @@ void put(Json& line, const ValidationReport& report) {
 // True if a run at `progress` will not write this line again.
 bool keeps(const nlohmann::json& line, const Progress& progress) {
   if (!line.is_object()) return false;  // truncated by a crash
-  const auto epoch = line.value("epoch", int64_t{-1});
-  const auto step = line.value("step", int64_t{0});
+  const auto count = [&](const char* name, int64_t otherwise) {
+    const auto found = line.find(name);
+    return found != line.end() && found->is_number() ? found->get<int64_t>() : otherwise;
+  };
+  const auto epoch = count("epoch", -1), step = count("step", 0);
   if (line.contains("train_loss")) return epoch >= 0 && epoch < progress.epoch;
   if (line.contains("loss")) return step <= progress.step;
   return step <= progress.validated_step;
@@ -68,6 +71,7 @@ void MetricsObserver::on_start(const TrainState& state) {
   size_ = 0;
   inode_ = 0;
   if (!std::filesystem::exists(path_)) return;  // the first start
+  WF_CHECK(std::filesystem::is_regular_file(path_), path_, ": not a regular file; remove it");
   std::ifstream in(path_);
   WF_CHECK(in, path_, ": cannot read the lines of earlier epochs");
   std::string kept;

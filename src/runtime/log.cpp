@@ -87,22 +87,31 @@ spdlog::level::level_enum spdlog_level(Level level) {
 
 }  // namespace
 
+std::string printable(std::string_view message) {
+  std::string out(message);
+  for (char& c : out) {
+    const auto code = static_cast<unsigned char>(c);
+    if ((code < 0x20 && c != '\t') || code == 0x7f) c = '?';
+  }
+  return out;
+}
+
 void write(Level level, std::string_view message) {
   const std::lock_guard lock(terminal);
   clear_status();
   follow_file();
-  logger().log(spdlog_level(level), spdlog::string_view_t(message.data(), message.size()));
+  logger().log(spdlog_level(level), printable(message));
 }
 
 void only_errors_on_terminal() { logger().sinks()[0]->set_level(spdlog::level::err); }
 
-void record(Level level, std::string_view message) {
+void record(Level level, std::string_view text) {
+  const auto message = printable(text);
   const auto& sinks = logger().sinks();
   for (size_t i = 1; i < sinks.size(); ++i) {  // the first is the terminal
     // A logger would catch it. A full disk must not end the program.
     try {
-      sinks[i]->log(
-          {"wf", spdlog_level(level), spdlog::string_view_t(message.data(), message.size())});
+      sinks[i]->log({"wf", spdlog_level(level), message});
       sinks[i]->flush();
     } catch (const spdlog::spdlog_ex& problem) {
       std::fprintf(stderr, "%s\n", problem.what());
@@ -111,6 +120,9 @@ void record(Level level, std::string_view message) {
 }
 
 void open(const std::string& path) {
+  std::error_code ignored;
+  WF_CHECK(!std::filesystem::is_fifo(path, ignored), path,
+           ": cannot open the log file: it is a pipe");
   try {
     const std::lock_guard lock(terminal);
     file_sink = open_sink(path);

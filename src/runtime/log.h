@@ -12,8 +12,12 @@ namespace wf::log {
 
 enum class Level { debug, info, warning, error };
 
-/// Writes one line, with time and level, to standard error and the open file. Thread-safe.
+/// Writes one line, made printable, with time and level, to standard error and the open file.
+/// Thread-safe.
 void write(Level level, std::string_view message);
+
+/// `text` with ? for line breaks and the commands of a terminal, which names of files may hold.
+std::string printable(std::string_view text);
 
 /// Appends all further lines to `path` too. Throws wf::Error when it cannot be opened.
 void open(const std::string& path);

@@ -11,8 +11,18 @@
 namespace wf {
 namespace {
 
-// The number 0x1950a86a20f9469cfc6c in a pickle of protocol 2.
-constexpr std::string_view kMagic = "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
+// The number 0x1950a86a20f9469cfc6c, with which a file of the old format begins, as a pickle: the
+// protocol, from 4 on a frame of 13 bytes, and the number.
+constexpr std::string_view kMagic = "\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
+constexpr std::string_view kFrame{"\x95\x0d\0\0\0\0\0\0\0", 9};
+
+// The bytes of the first pickle of the old format; 0 for another file.
+size_t magic_size(std::string_view file) {
+  if (file.size() < 2 || file[0] != '\x80' || file[1] < 2 || file[1] > 5) return 0;
+  size_t at = 2;
+  if (file.substr(at, kFrame.size()) == kFrame) at += kFrame.size();
+  return file.substr(at, kMagic.size()) == kMagic ? at + kMagic.size() : 0;
+}
 
 // Every storage that a tensor refers to must exist and have the size that the pickle declares.
 void check_storages(const TorchFile& content, const std::string& where) {
@@ -72,7 +82,7 @@ TorchFile parse_zip(std::string_view file, const std::string& where) {
 // Four pickles (magic, version, system, the tree), the list of storage keys, then for each key the
 // number of elements (int64) and the elements.
 TorchFile parse_legacy(std::string_view file, const std::string& where) {
-  uint64_t at = kMagic.size();
+  uint64_t at = magic_size(file);
   const auto next = [&](const char* what) {
     auto document = pickle::read(file.substr(at), where + ": " + what);
     at += document.size;
@@ -110,7 +120,7 @@ TorchFile parse_legacy(std::string_view file, const std::string& where) {
 }  // namespace
 
 bool looks_like_torch(std::string_view file) {
-  return looks_like_zip(file) || file.substr(0, kMagic.size()) == kMagic;
+  return looks_like_zip(file) || magic_size(file) > 0;
 }
 
 TorchFile parse_torch_file(std::string_view file, const std::string& where) {

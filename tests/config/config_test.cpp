@@ -12,6 +12,7 @@
 
 #include <cstdlib>
 #include <functional>
+#include <limits>
 
 namespace wf::testing {
 namespace {
@@ -113,6 +114,11 @@ TEST_F(ConfigTest, ABaseThatGoesInACircleIsAnError) {
   EXPECT_NE(error("BASE: [b.yaml]").find("BASE includes itself"), std::string::npos);
 }
 
+TEST_F(ConfigTest, ASeedMayBeAnyNumberThatIsNotNegative) {
+  EXPECT_EQ(load("SEED: 9223372036854775807").seed, std::numeric_limits<int64_t>::max());
+  EXPECT_EQ(error("SEED: -1"), "a.yaml:1: SEED: must be from 0 to " + str(0x1p63) + ", got -1");
+}
+
 // Thirty files, each named twice by the next: 2^30 readings without a memory.
 TEST_F(ConfigTest, ABaseThatSeveralFilesNameIsReadOnce) {
   file("TRAIN: {EPOCHS: 50}", "0.yaml");
@@ -197,6 +203,11 @@ TEST_F(ConfigTest, EveryMistakeIsOneLineWithFileLineAndKey) {
       {"TRAIN: {EPOCHS: 1.5}", "a.yaml:1: TRAIN.EPOCHS: expected an integer, got '1.5'"},
       {"TRAIN: {EPOCHS: [1]}", "a.yaml:1: TRAIN.EPOCHS: expected an integer, got a list"},
       {"TRAIN: {EPOCHS: 0}", "a.yaml:1: TRAIN.EPOCHS: must be at least 1, got 0"},
+      {"TRAIN: {EPOCHS: 4611686018427387904}",
+       "a.yaml:1: TRAIN.EPOCHS: must be at most 1000000000, got 4611686018427387904"},
+      {"TRAIN: {CLIP_GRAD: 1e308}", "a.yaml:1: TRAIN.CLIP_GRAD: expected a number, got '1e308'"},
+      {"TRAIN: {EPOCHS: 3}\nTRAIN.EPOCHS: 4", "a.yaml:2: TRAIN.EPOCHS is given twice"},
+      {"TAG: a\n---\nTAG: b", "a.yaml: 2 YAML documents, separated by ---; expected one"},
       {"TRAIN: {BASE_LR: .nan}", "a.yaml:1: TRAIN.BASE_LR: expected a number, got '.nan'"},
       {"TRAIN: {BASE_LR: }", "a.yaml:1: TRAIN.BASE_LR: expected a number, got nothing"},
       {"AMP: maybe", "a.yaml:1: AMP: expected true, false or auto, got 'maybe'"},

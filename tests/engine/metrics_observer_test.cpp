@@ -1,10 +1,13 @@
 #include "engine/metrics_observer.h"
 
+#include "support/errors.h"
 #include "support/quadratic_task.h"
 #include "support/temp_dir.h"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -98,6 +101,16 @@ TEST_F(MetricsObserverTest, DropsTheLinesThatAResumedRunWritesAgain) {
   EXPECT_EQ(epochs, std::vector<int64_t>{0});
   EXPECT_EQ(steps, (std::vector<int64_t>{1, 2, 3, 4, 5, 6, 7, 8}));
   EXPECT_EQ(validations, std::vector<int64_t>{4});
+}
+
+TEST_F(MetricsObserverTest, TakesLinesOfOtherProgramsAndOnlyARegularFile) {
+  write_file(path_,
+             "{\"epoch\": \"x\", \"step\": null}\n[1]\n\xff\n{\"epoch\": [0], \"loss\": 1}\n");
+  EXPECT_NO_THROW(MetricsObserver(path_).on_start(state_));
+  std::filesystem::remove(path_);
+  ASSERT_EQ(::mkfifo(path_.c_str(), 0600), 0);
+  EXPECT_EQ(error_of([&] { MetricsObserver(path_).on_start(state_); }),
+            path_ + ": not a regular file; remove it");
 }
 
 TEST_F(MetricsObserverTest, AFailedLineIsWrittenWithTheNextOne) {

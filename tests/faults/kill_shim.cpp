@@ -2,10 +2,12 @@
 // write, fsync, rename, link, unlink and remove that concern a file under the directory
 // WF_KILL_UNDER, before the call has any effect; a write first writes half of its bytes. Each of
 // these calls is a line of the file WF_KILL_LOG, if that is set. With WF_NO_LINKS there are no hard
-// links, as on some file systems.
+// links, as on some file systems. With WF_DISK_BYTES the files under the directory can have no more
+// bytes than that.
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -14,6 +16,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <map>
 #include <string>
 
 namespace {
@@ -52,6 +56,20 @@ std::string path_of(int descriptor) {
   return size > 0 ? std::string(path, static_cast<size_t>(size)) : "";
 }
 
+// Whether the disk has room for so many bytes more.
+bool fits(size_t bytes) {
+  static const std::string under = variable("WF_KILL_UNDER"), limit = variable("WF_DISK_BYTES");
+  if (limit.empty()) return true;
+  std::map<ino_t, size_t> sizes;  // a file may have several names
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(under, ignored)) {
+    struct stat info {};
+    if (::stat(entry.path().c_str(), &info) == 0) sizes[info.st_ino] = info.st_size;
+  }
+  for (const auto& size : sizes) bytes += size.second;
+  return bytes <= std::stoul(limit);
+}
+
 }  // namespace
 
 extern "C" {
@@ -61,6 +79,10 @@ ssize_t write(int descriptor, const void* data, size_t bytes) {
   if (descriptor > STDERR_FILENO && is_the_one("write", path_of(descriptor))) {
     real(descriptor, data, bytes / 2);
     end();
+  }
+  if (descriptor > STDERR_FILENO && !fits(bytes)) {
+    errno = ENOSPC;
+    return -1;
   }
   return real(descriptor, data, bytes);
 }

@@ -106,5 +106,20 @@ TEST(KilledInASave, WithoutHardLinksTheBestWeightsAreKeptToo) {
   kill_everywhere(2, "WF_NO_LINKS=1");
 }
 
+TEST(FullDisk, TheOldestCheckpointMakesRoomForTheNewest) {
+  const TempDir folder;
+  const auto one = folder / "one";
+  ASSERT_EQ(run(probe(one, 1)).code, 0);
+  const auto size = std::filesystem::file_size(one + "/ckpt_epoch_1.pth");
+  const auto full = folder / "full";
+  // The best one, the newest one and the one that is being written, but no older one.
+  const auto limit = "WF_DISK_BYTES=" + std::to_string(3 * size + size / 2);
+  const auto filled = run(probe(full, 4, {"WF_KEEP=3", limit}));
+  EXPECT_EQ(filled.code, 0) << filled.err;
+  EXPECT_NE(filled.err.find("the disk is full"), std::string::npos) << filled.err;
+  EXPECT_TRUE(std::filesystem::exists(full + "/ckpt_epoch_4.pth")) << filled.err;
+  EXPECT_TRUE(std::filesystem::exists(full + "/max_acc.pth")) << filled.err;
+}
+
 }  // namespace
 }  // namespace wf::testing

@@ -1,5 +1,6 @@
 // A run of epochs of two steps, whose validations are known in advance, as save_kill_test.cpp kills
-// and resumes it: save_probe DIRECTORY EPOCHS. Prints the best validation.
+// and resumes it: save_probe DIRECTORY EPOCHS. Prints the best validation. WF_KEEP in the
+// environment is the number of checkpoints that are kept, otherwise 1.
 
 #include "checkpoint/checkpoint_observer.h"
 #include "checkpoint/resume.h"
@@ -51,7 +52,8 @@ void run(const std::string& directory, int64_t epochs) {
   Trainer trainer(state, task, train, options);
   trainer.add(std::make_shared<MetricsObserver>(directory + "/metrics.jsonl"));
   CheckpointOptions checkpoints;
-  checkpoints.keep = 1;
+  const char* keep = std::getenv("WF_KEEP");
+  checkpoints.keep = keep ? std::strtoul(keep, nullptr, 10) : 1;
   trainer.add(std::make_shared<CheckpointObserver>(directory, checkpoints, std::move(saved)));
   trainer.run();
   std::cout << state.progress.best_metric << std::endl;

@@ -1,17 +1,32 @@
 // Feeds a target with mutated copies of files: DRIVER [--runs N] [--seed S] FILE|DIRECTORY…
 // A compiler with libFuzzer searches better; this driver works everywhere and is reproducible.
+//
+// An input has a budget of processor time and of memory. One that exceeds it is a finding, as a
+// crash is: it is written to the temporary directory and the program aborts.
 
 #include "weightformer/core/random.h"
 
 #include "fuzz.h"
 
+#include <sys/time.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <string_view>
 #include <vector>
+
+// Of the sanitizers; GCC has no header for them.
+extern "C" {
+size_t __sanitizer_get_current_allocated_bytes();
+int __sanitizer_install_malloc_and_free_hooks(void (*on_malloc)(const volatile void*, size_t),
+                                              void (*on_free)(const volatile void*));
+}
 
 namespace {
 
@@ -21,6 +36,46 @@ namespace fs = std::filesystem;
 std::string read_file(const fs::path& path) {
   std::ifstream in(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
+}
+
+// For every input, and for each of its bytes more: a reader may keep a value of 150 bytes for a
+// byte of pickle. The sanitizers make everything several times slower.
+constexpr size_t kMegabytes = 64, kBytesPerByte = 2000;
+constexpr int kSeconds = 20;
+
+std::string_view current;        // the input
+size_t memory_limit = SIZE_MAX;  // bytes in use that are too many
+
+[[noreturn]] void exceeded(const char* what) {
+  memory_limit = SIZE_MAX;
+  const auto file = "wf_fuzz_finding_" + std::to_string(::getpid());
+  const auto path = fs::temp_directory_path() / file;
+  std::ofstream(path, std::ios::binary).write(current.data(), static_cast<long>(current.size()));
+  std::fprintf(stderr, "error: an input of %zu bytes exceeds its budget of %s: %s\n",
+               current.size(), what, path.c_str());
+  std::abort();
+}
+
+void count_memory(const volatile void*, size_t) {
+  if (__sanitizer_get_current_allocated_bytes() > memory_limit) exceeded("memory");
+}
+
+void end_of_time(int) { exceeded("time"); }
+
+// Counts the time that the process computes, as other processes may have the processor.
+void set_timer(int seconds) {
+  const itimerval timer{{0, 0}, {seconds, 0}};
+  ::setitimer(ITIMER_PROF, &timer, nullptr);
+}
+
+void try_input(const std::string& bytes) {
+  current = bytes;
+  memory_limit =
+      __sanitizer_get_current_allocated_bytes() + (kMegabytes << 20) + kBytesPerByte * bytes.size();
+  set_timer(kSeconds);
+  LLVMFuzzerTestOneInput(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
+  set_timer(0);
+  memory_limit = SIZE_MAX;
 }
 
 uint64_t telling_number(CounterRng& rng) {
@@ -100,12 +155,14 @@ int main(int argc, char** argv) {
       paths.emplace_back(word);
     }
   }
+  __sanitizer_install_malloc_and_free_hooks(count_memory, [](const volatile void*) {});
+  std::signal(SIGPROF, end_of_time);
   std::sort(paths.begin(), paths.end());
   std::vector<std::string> seeds;
   for (const auto& path : paths) {
     const auto file = read_file(path);
     // The unmodified file is an input too.
-    LLVMFuzzerTestOneInput(reinterpret_cast<const uint8_t*>(file.data()), file.size());
+    try_input(file);
     auto part = fuzz_seed(file);
     if (!part.empty()) seeds.push_back(std::move(part));
   }
@@ -116,7 +173,7 @@ int main(int argc, char** argv) {
     auto bytes = pick();
     const auto other = pick();
     for (int64_t count = 1 + rng.below(8); count > 0; --count) bend(bytes, other, rng);
-    LLVMFuzzerTestOneInput(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
+    try_input(bytes);
   }
   std::printf("%zu seeds, %llu runs\n", seeds.size(), static_cast<unsigned long long>(runs));
   return 0;

@@ -1,4 +1,5 @@
-"""Writes checkpoints_special/: files of torch.save with a tensor that has no plain bytes.
+"""Writes checkpoints_special/: files of torch.save with a tensor that has no plain bytes, and the
+format before zip archives in later protocols of pickle.
 
     .venv/bin/python tests/golden/make_checkpoints_special.py
 """
@@ -17,3 +18,10 @@ special = {
 directory.mkdir(exist_ok=True)
 for name, tensor in special.items():
     torch.save({"plain": values, "special": tensor}, directory / name)
+for protocol in (3, 4, 5):
+    torch.save(
+        {"plain": values},
+        directory / f"legacy_protocol_{protocol}.pth",
+        _use_new_zipfile_serialization=False,
+        pickle_protocol=protocol,
+    )

@@ -120,6 +120,14 @@ TEST(ReadWeights, TensorsWithoutPlainBytesAreRefusedByName) {
   }
 }
 
+TEST(ReadWeights, TheOldFormatIsReadInEveryProtocol) {
+  for (const char* protocol : {"3", "4", "5"}) {
+    const auto path = golden_path(str("checkpoints_special/legacy_protocol_", protocol, ".pth"));
+    const auto tensors = read_weights(path).tensors;
+    EXPECT_TRUE(torch::equal(tensors.at("plain"), torch::tensor({{1.0F, 0.0F}, {0.0F, -2.0F}})));
+  }
+}
+
 TEST(ReadWeights, OneFlippedBitIsFound) {
   const TempDir folder;
   for (const std::string name : {"bare_state_dict.pth", "ours.pth", "ours.safetensors"}) {

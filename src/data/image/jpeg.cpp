@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <csetjmp>
+#include <cstdio>
 
 namespace wf {
 namespace {
@@ -35,6 +36,16 @@ struct ErrorManager {
   }
   static void silent(j_common_ptr) {}
 };
+
+// Encoders write about ten scans. Each one, even if it is empty, costs a pass over the whole image.
+constexpr int kMaxScans = 100;
+
+void limit_scans(j_common_ptr info) {
+  if (reinterpret_cast<j_decompress_ptr>(info)->input_scan_number <= kMaxScans) return;
+  auto* errors = reinterpret_cast<ErrorManager*>(info->err);
+  std::snprintf(errors->message, sizeof errors->message, "more than %d scans", kMaxScans);
+  std::longjmp(errors->jump, 1);
+}
 
 // Smooth chroma upsampling looks one sample to each side, which is two pixels; without them the
 // pixels at the cut would differ from those of a full decode.
@@ -67,6 +78,7 @@ struct Jpeg::Cut {
 struct Jpeg::Decoder {
   jpeg_decompress_struct info{};
   ErrorManager errors{};
+  jpeg_progress_mgr progress{};
 
   Decoder() {
     info.err = jpeg_std_error(&errors.base);
@@ -83,6 +95,8 @@ struct Jpeg::Decoder {
   bool read_header(std::string_view bytes) {
     if (setjmp(errors.jump)) return false;
     jpeg_create_decompress(&info);
+    progress.progress_monitor = limit_scans;
+    info.progress = &progress;
     jpeg_mem_src(&info, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
     jpeg_read_header(&info, TRUE);
     const auto space = info.jpeg_color_space;

@@ -67,6 +67,8 @@ class Sums {
     result.images = static_cast<int64_t>(images);
     result.unreadable = static_cast<int64_t>(images - readable);
     result.real_images = static_cast<int64_t>(real);
+    WF_CHECK(readable > 0 || images == 0, "none of the ", result.images,
+             " validation images can be read; the log names the first ones");
     if (readable > 0) result.loss = values[kLoss] / readable;
     if (images > 0) {
       result.acc1 = 100 * values[kTop1] / images;

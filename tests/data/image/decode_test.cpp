@@ -51,6 +51,17 @@ TEST(Decode, EveryDamagedImageIsNamedInOneLine) {
   EXPECT_EQ(count, 6);
 }
 
+// A small file of such scans would take the time of a thousand images.
+TEST(Decode, AJpegOfVeryManyScansIsRefused) {
+  try {
+    read_image(WF_SOURCE_DIR "/tests/fuzz/images/many_scans.jpg");
+    FAIL() << "decoded";
+  } catch (const UnreadableImage& problem) {
+    EXPECT_NE(std::string(problem.what()).find("more than 100 scans"), std::string::npos)
+        << problem.what();
+  }
+}
+
 TEST(Decode, AnAbsurdClaimIsRefusedForItsSize) {
   try {
     read_image(WF_GOLDEN_DIR "/images_bad/huge_claim.png");

@@ -4,6 +4,7 @@
 #include "data/transforms.h"
 #include "engine/classification/classification_task.h"
 #include "engine/classification/evaluation_report.h"
+#include "support/errors.h"
 #include "support/temp_dir.h"
 #include "support/toy_data.h"
 
@@ -91,6 +92,14 @@ TEST(ClassificationTask, RefusesACheckpointWhoseClassesChangedTheirMeaning) {
   EXPECT_NO_THROW(task.check_metadata({}, "old.pth"));
   EXPECT_NO_THROW(task.check_metadata({{"classes", {"cat", "dog"}}}, "same.pth"));
   EXPECT_THROW(task.check_metadata({{"classes", {"dog", "cat"}}}, "swapped.pth"), Error);
+}
+
+TEST(Evaluate, WithoutAReadableImageThereIsNoResult) {
+  const auto data = std::make_shared<ToyDataset>(2, kSide, std::set<int64_t>{0, 1});
+  const auto loader = toy_loader(false, data);
+  const auto model = toy_model();
+  EXPECT_EQ(error_of([&] { evaluate(*model, *loader, {}); }),
+            "none of the 2 validation images can be read; the log names the first ones");
 }
 
 TEST(Evaluate, CountsEveryImageOnceAndUnreadableOnesAsWrong) {
