@@ -230,17 +230,16 @@ void for_each_strip(const DwconvInput<T, A>& in, Visit visit) {
   const int64_t strips = (in.channels + kSize - 1) / kSize;
   const bool plain = !in.scale && !in.gate;
   parallel_for(0, in.batch * strips, rows_per_thread(in.height * in.width * kSize),
-                   [&](int64_t i, int64_t end) {
-                     for (; i < end; ++i) {
-                       const int64_t first = i % strips * kSize;
-                       const Strip s{i / strips, first, std::min(kSize, in.channels - first)};
-                       const auto with = [&](auto full) {
-                         plain ? visit(full, std::true_type(), s)
-                               : visit(full, std::false_type(), s);
-                       };
-                       s.count == kSize ? with(std::true_type()) : with(std::false_type());
-                     }
-                   });
+               [&](int64_t i, int64_t end) {
+                 for (; i < end; ++i) {
+                   const int64_t first = i % strips * kSize;
+                   const Strip s{i / strips, first, std::min(kSize, in.channels - first)};
+                   const auto with = [&](auto full) {
+                     plain ? visit(full, std::true_type(), s) : visit(full, std::false_type(), s);
+                   };
+                   s.count == kSize ? with(std::true_type()) : with(std::false_type());
+                 }
+               });
 }
 
 }  // namespace
