@@ -8,6 +8,10 @@ find_package(spdlog REQUIRED)
 find_package(Threads REQUIRED)
 find_package(ZLIB REQUIRED)
 include(Dist)
+find_path(WF_PROTOZERO_INCLUDE protozero/pbf_writer.hpp)
+if(NOT WF_PROTOZERO_INCLUDE)
+  message(FATAL_ERROR "protozero/pbf_writer.hpp not found. Install libprotozero-dev, or pass -DWF_TRAINER=OFF.")
+endif()
 if(NOT WF_NLOHMANN_INCLUDE)
   message(FATAL_ERROR "nlohmann/json.hpp not found. Install nlohmann-json3-dev, or pass -DWF_TRAINER=OFF.")
 endif()
@@ -28,6 +32,9 @@ set(wf_trainer_plain_sources
   src/config/load.cpp
   src/config/values.cpp
   src/core/inflate.cpp
+  src/engine/report/svg_chart.cpp
+  src/engine/tensorboard/event.cpp
+  src/engine/tensorboard/event_file.cpp
   src/runtime/folder_lock.cpp
   src/data/sources/cifar.cpp
   src/data/sources/class_names.cpp
@@ -128,6 +135,12 @@ add_library(weightformer_trainer STATIC
   src/engine/fidelity/figures.cpp
   src/engine/fidelity/image_set.cpp
   src/engine/fidelity/inception_network.cpp
+  src/engine/image_file.cpp
+  src/engine/report/confusion.cpp
+  src/engine/report/report_charts.cpp
+  src/engine/report/report_observer.cpp
+  src/engine/report/report_page.cpp
+  src/engine/report/run_files.cpp
   src/engine/metadata.cpp
   src/engine/model_cost.cpp
   src/engine/throughput.cpp
@@ -144,7 +157,9 @@ add_library(weightformer_trainer STATIC
   src/engine/metrics.cpp
   src/engine/metrics_observer.cpp
   src/engine/run.cpp
+  src/engine/summary_observer.cpp
   src/engine/tasks.cpp
+  src/engine/tensorboard/tensorboard_observer.cpp
   src/engine/trainer.cpp
   src/optim/ema.cpp
   src/optim/grad_scaler.cpp
@@ -154,7 +169,8 @@ add_library(weightformer_trainer STATIC
 add_library(weightformer::trainer ALIAS weightformer_trainer)
 set_source_files_properties(${wf_trainer_plain_sources} PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
 target_include_directories(weightformer_trainer PRIVATE ${WF_INTERNAL_INCLUDES})
-target_include_directories(weightformer_trainer SYSTEM PRIVATE "${WF_NLOHMANN_INCLUDE}")
+target_include_directories(weightformer_trainer SYSTEM PRIVATE "${WF_NLOHMANN_INCLUDE}"
+  "${WF_PROTOZERO_INCLUDE}")
 target_link_libraries(weightformer_trainer
   PUBLIC weightformer_core Threads::Threads
   PRIVATE ${OpenCV_LIBS} JPEG::JPEG TIFF::TIFF ZLIB::ZLIB yaml-cpp spdlog::spdlog)
@@ -175,9 +191,9 @@ target_sources(wf_fid PRIVATE tools/fid_compare.cpp tools/fid_explain.cpp tools/
 target_sources(wf_infer PRIVATE tools/image_files.cpp tools/infer_images.cpp tools/infer_tensors.cpp)
 target_sources(wf_pack PRIVATE tools/pack_contents.cpp)
 target_sources(wf_prepare PRIVATE tools/fashion_mnist.cpp)
-target_sources(wf_report PRIVATE tools/contact_sheet.cpp tools/learning_curve.cpp)
+target_sources(wf_report PRIVATE tools/contact_sheet.cpp)
 target_sources(wf_sample PRIVATE tools/sample_files.cpp tools/sample_grid_file.cpp tools/sample_model.cpp
   tools/weights_checksum.cpp)
 target_sources(wf_scale PRIVATE tools/scaling.cpp tools/scaling_table.cpp)
-target_sources(wf_train PRIVATE tools/list_models.cpp tools/train_evaluation.cpp)
+target_sources(wf_train PRIVATE tools/list_models.cpp tools/train_evaluation.cpp tools/train_reports.cpp)
 target_link_libraries(wf_prepare PRIVATE ZLIB::ZLIB)

@@ -21,7 +21,7 @@ done
 
 packages=(g++ cmake ninja-build ccache mold git ca-certificates binutils clang-format
   python3 python3-venv libopencv-dev libjpeg-dev libtiff-dev libyaml-cpp-dev libspdlog-dev zlib1g-dev libgloo-dev
-  nlohmann-json3-dev libcli11-dev libgtest-dev)
+  nlohmann-json3-dev libprotozero-dev libcli11-dev libgtest-dev)
 images=dataset-fashion-mnist # only for the demo; Ubuntu does not have it
 
 installed() { [[ $(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]; }
@@ -119,7 +119,7 @@ for text in metadata.requires("torch"):
         need.marker = None
         print(need)
 PYTHON
-  printf '%s\n' numpy safetensors pillow
+  printf '%s\n' numpy safetensors pillow tensorboard
 }
 
 # Removes incompletely installed packages from the database of pip, so that it installs them again.

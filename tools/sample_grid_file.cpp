@@ -4,6 +4,7 @@
 #include "core/registry.h"
 #include "core/stopwatch.h"
 #include "engine/diffusion/sample_grid.h"
+#include "engine/image_file.h"
 #include "runtime/log.h"
 #include "sample_files.h"
 

@@ -8,8 +8,6 @@
 #include "core/atomic_file.h"
 #include "core/stopwatch.h"
 #include "engine/build.h"
-#include "engine/console_observer.h"
-#include "engine/metrics_observer.h"
 #include "engine/model_cost.h"
 #include "engine/run.h"
 #include "engine/tasks.h"
@@ -59,8 +57,7 @@ static int train(const Run& run) {
   for (auto& event : setup.task->events(run.validation_context(), run.directory)) {
     trainer.every(event.steps, std::move(event.run));
   }
-  trainer.add(std::make_shared<ConsoleObserver>(config.print_freq));
-  trainer.add(std::make_shared<MetricsObserver>(run.directory + "/metrics.jsonl"));
+  add_reports(trainer, run, setup);
   trainer.add(std::make_shared<CheckpointObserver>(
       run.directory, checkpoint_options(config, run.env.world), std::move(saved), lock));
   catch_stop_signals(/*announce=*/run.is_root());

@@ -57,6 +57,7 @@ class DiffusionTask : public Task {
   std::map<std::string, at::Tensor> state() const override;
   std::optional<Metrics> validate(const ValidationContext& context) override;
   const MetricSpec& selection_metric() const override { return kLoss; }
+  at::Tensor displayed(const Batch& batch, const StepRng& rng) const override;
   std::vector<TaskEvent> events(const ValidationContext& context,
                                 const std::string& directory) override;
   Metadata metadata() const override;
