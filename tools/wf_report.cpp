@@ -6,6 +6,7 @@
 #include "engine/report/report_page.h"
 #include "report.h"
 #include "tool.h"
+#include "verify_run.h"
 
 #include <opencv2/core/utils/logger.hpp>
 #include <opencv2/imgcodecs.hpp>
@@ -54,17 +55,24 @@ static void report(Wanted wanted) {
 }  // namespace wf
 
 int main(int argc, char** argv) {
+  wf::prepare_process(argv);
   CLI::App app(
       "Writes report.html about runs, learning_curve.svg from metrics.jsonl, and "
-      "contact_sheet.png from the output of wf_infer --json.");
+      "contact_sheet.png from the output of wf_infer --json; verifies that a run repeats.");
   return wf::run_tool(&app, [&] {
     wf::Wanted wanted;
+    wf::VerifyOptions verify;
     app.add_option("--html", wanted.runs, "run directories: one is described, several compared");
     app.add_option("--metrics", wanted.metrics, "metrics.jsonl of a run");
     app.add_option("--predictions", wanted.predictions, "output of wf_infer --json");
     app.add_option("--output", wanted.output,
                    "directory for the files; with one run its own by default");
+    app.add_option("--verify", verify.directory,
+                   "run directory: trains again between two of its checkpoints, and compares");
+    app.add_option("--opts", verify.opts, "--verify: KEY VALUE …, over the run's configuration");
+    app.add_option("--seed", verify.seed, "--verify: chooses the checkpoints");
     app.parse(argc, argv);
+    if (!verify.directory.empty()) return wf::verify_run(verify);
     // Unreadable images are reported by this program, in one line.
     cv::utils::logging::setLogLevel(cv::utils::logging::LOG_LEVEL_SILENT);
     wf::report(std::move(wanted));

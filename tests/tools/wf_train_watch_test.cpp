@@ -132,6 +132,34 @@ TEST_F(WatchedRun, TheWeightsAreTheSameWithAndWithoutEventFiles) {
   }
 }
 
+TEST_F(WatchedRun, IsVerifiedByTrainingAgainBetweenCheckpoints) {
+  ASSERT_EQ(run(command("run", {"--opts", "SAVE_STEPS", "16"})).code, 0);
+  const auto verify = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> words{program("wf_report"), "--verify", file("run", "")};
+    words.insert(words.end(), more.begin(), more.end());
+    return run(words);
+  };
+  const auto log = read_file(file("run", "log.txt"));
+  for (const char* seed : {"1", "2"}) {
+    const auto end = verify({"--seed", seed});
+    EXPECT_EQ(end.code, 0) << end.err << end.out;
+    EXPECT_NE(end.out.find("bit-equal: "), std::string::npos) << end.out;
+    EXPECT_EQ(end.out.find(", 0 losses"), std::string::npos) << end.out;
+  }
+  EXPECT_EQ(read_file(file("run", "log.txt")), log) << "the run directory is not changed";
+  // A run with another learning rate differs from its first step on, in the loss and the weights.
+  const auto other = verify({"--opts", "TRAIN.BASE_LR", "0.1"});
+  EXPECT_EQ(other.code, 1) << other.err;
+  EXPECT_NE(other.out.find("different: the loss at step "), std::string::npos) << other.out;
+  write_file(file("run", "metrics.jsonl"), "{\"epoch\":0,\"train_loss\":1}\n");
+  const auto weights = verify({"--opts", "TRAIN.BASE_LR", "0.1"});
+  EXPECT_EQ(weights.code, 1) << weights.err;
+  EXPECT_NE(weights.out.find("different: model."), std::string::npos) << weights.out;
+  const auto two = verify({"--opts", "DATA.BATCH_SIZE", "4"});
+  EXPECT_EQ(two.code, 2);
+  EXPECT_NE(two.err.find("trained by several processes"), std::string::npos) << two.err;
+}
+
 TEST_F(WatchedRun, AFullDiskForTheEventsIsOneWarningAndTrainingContinues) {
   if (run({"unshare", "-rm", "true"}).code != 0) GTEST_SKIP() << "no mounts are allowed here";
   const auto directory = file("run", "tensorboard");
