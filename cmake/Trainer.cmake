@@ -32,6 +32,9 @@ set(wf_trainer_plain_sources
   src/config/load.cpp
   src/config/values.cpp
   src/core/inflate.cpp
+  src/engine/report/svg_chart.cpp
+  src/engine/tensorboard/event.cpp
+  src/engine/tensorboard/event_file.cpp
   src/runtime/folder_lock.cpp
   src/data/sources/cifar.cpp
   src/data/sources/class_names.cpp
@@ -146,6 +149,12 @@ add_library(weightformer_trainer STATIC
   src/engine/fidelity/inception_network.cpp
   src/engine/fidelity/load_network.cpp
   src/engine/fidelity/reference.cpp
+  src/engine/image_file.cpp
+  src/engine/report/confusion.cpp
+  src/engine/report/report_charts.cpp
+  src/engine/report/report_observer.cpp
+  src/engine/report/report_page.cpp
+  src/engine/report/run_files.cpp
   src/engine/metadata.cpp
   src/engine/model_cost.cpp
   src/engine/throughput.cpp
@@ -163,7 +172,9 @@ add_library(weightformer_trainer STATIC
   src/engine/metrics_observer.cpp
   src/engine/run.cpp
   src/engine/shards.cpp
+  src/engine/summary_observer.cpp
   src/engine/tasks.cpp
+  src/engine/tensorboard/tensorboard_observer.cpp
   src/engine/weights_checksum.cpp
   src/engine/trainer.cpp
   src/optim/ema.cpp
@@ -175,7 +186,8 @@ add_library(weightformer_trainer STATIC
 add_library(weightformer::trainer ALIAS weightformer_trainer)
 set_source_files_properties(${wf_trainer_plain_sources} PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
 target_include_directories(weightformer_trainer PRIVATE ${WF_INTERNAL_INCLUDES})
-target_include_directories(weightformer_trainer SYSTEM PRIVATE "${WF_NLOHMANN_INCLUDE}")
+target_include_directories(weightformer_trainer SYSTEM PRIVATE "${WF_NLOHMANN_INCLUDE}"
+  "${WF_PROTOZERO_INCLUDE}")
 target_link_libraries(weightformer_trainer
   PUBLIC weightformer_core Threads::Threads
   PRIVATE ${OpenCV_LIBS} JPEG::JPEG TIFF::TIFF ZLIB::ZLIB yaml-cpp spdlog::spdlog)
@@ -206,18 +218,19 @@ foreach(tool ${WF_PROGRAMS})
   target_link_libraries(${tool} PRIVATE weightformer_trainer ${OpenCV_LIBS})
   wf_target_options(${tool} PCH REUSE)
 endforeach()
-target_sources(wf_convert PRIVATE tools/convert_listing.cpp tools/convert_to_dit.cpp tools/convert_warning.cpp)
+target_sources(wf_convert PRIVATE tools/average_weights.cpp tools/convert_listing.cpp tools/convert_to_dit.cpp
+  tools/convert_warning.cpp)
 target_link_libraries(wf_export PRIVATE weightformer_export)
 target_sources(wf_fid PRIVATE tools/fid_compare.cpp tools/fid_explain.cpp tools/fid_inputs.cpp
   tools/fid_network.cpp)
 target_sources(wf_infer PRIVATE tools/infer_images.cpp tools/infer_tensors.cpp)
 target_sources(wf_pack PRIVATE tools/pack_contents.cpp)
 target_sources(wf_prepare PRIVATE tools/fashion_mnist.cpp)
-target_sources(wf_report PRIVATE tools/contact_sheet.cpp tools/learning_curve.cpp)
+target_sources(wf_report PRIVATE tools/compare_checkpoints.cpp tools/contact_sheet.cpp tools/verify_run.cpp)
 target_sources(wf_sample PRIVATE tools/sample_files.cpp tools/sample_grid_file.cpp tools/sample_model.cpp
   tools/sample_preset.cpp)
 target_sources(wf_scale PRIVATE tools/scaling.cpp tools/scaling_table.cpp)
-target_sources(wf_train PRIVATE tools/list_models.cpp tools/train_evaluation.cpp)
+target_sources(wf_train PRIVATE tools/list_models.cpp tools/train_evaluation.cpp tools/train_reports.cpp)
 target_link_libraries(wf_prepare PRIVATE ZLIB::ZLIB)
 foreach(tool ${WF_PROGRAMS})
   wf_compile_by_directory(${tool})

@@ -1,7 +1,7 @@
 #include "weightformer/core/check.h"
 
 #include "ascii.h"
-#include "chart.h"
+#include "caption.h"
 #include "json_lines.h"
 #include "report.h"
 

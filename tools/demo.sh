@@ -50,7 +50,7 @@ build/bin/wf_report --metrics "$run/metrics.jsonl" --predictions "$out/predictio
 
 accuracy=$(sed -n 's/.*"val_acc1": *\([0-9.]*\).*/\1/p' "$out/accuracy.json")
 say "accuracy: $accuracy % of the $val held-out images ($out/accuracy.json)"
-say "look at $out/learning_curve.png and $out/contact_sheet.png"
+say "look at $out/learning_curve.svg and $out/contact_sheet.png"
 $dit || exit 0
 
 cfg=cfg/demo/fashion_mnist_dit.yaml

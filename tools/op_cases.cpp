@@ -80,59 +80,6 @@ Function convolved_by(decltype(&dynamic_dwconv) function) {
   };
 }
 
-enum class NormCase { affine, modulated, gated, fork };
-
-// x; then weight and bias, or scale and shift and for a fork update and gate, or update and gate.
-auto norm(NormCase which) {
-  return [=](const OpSize& size, at::TensorOptions options) {
-    // The gradient of one or two normalized channels is nothing but rounding.
-    const int64_t b = size.batch, c = std::max<int64_t>(size.channels, 5);
-    const auto tokens = [&] { return torch::randn({b, size.grid.tokens(), c}, options); };
-    const auto vector = [&] {
-      return which == NormCase::affine ? torch::randn({c}, options) : torch::randn({b, c}, options);
-    };
-    if (which == NormCase::gated) return Tensors{tokens(), tokens(), vector()};
-    Tensors t{tokens(), vector(), vector()};
-    if (which == NormCase::fork) t.insert(t.end(), {tokens(), vector()});
-    return t;
-  };
-}
-NormOptions norm_options(NormCase which, const Tensors& t) {
-  NormOptions o;
-  o.eps = 1e-3;  // with fewer channels than in a model, a variance may be near zero
-  if (which == NormCase::affine) {
-    o.weight = t[1];
-    o.bias = t[2];
-  } else if (which == NormCase::gated) {
-    o.update = t[1];
-    o.gate = t[2];
-  } else {
-    o.scale = t[1];
-    o.shift = t[2];
-  }
-  if (which == NormCase::fork) {
-    o.update = t[3];
-    o.gate = t[4];
-  }
-  return o;
-}
-// Both results of a fork, one beside the other.
-at::Tensor beside(const std::pair<at::Tensor, at::Tensor>& results) {
-  return at::cat({results.first, results.second}, 2);
-}
-OpCase norm_case(const char* name, NormCase which) {
-  const auto ours = [=](const Tensors& t, Grid) {
-    const auto options = norm_options(which, t);
-    return which == NormCase::fork ? beside(layer_norm_fork(t[0], options))
-                                   : layer_norm(t[0], options);
-  };
-  const auto plain = [=](const Tensors& t, Grid) {
-    const auto results = reference::layer_norm(t[0], norm_options(which, t));
-    return which == NormCase::fork ? beside(results) : results.second;
-  };
-  return {name, ours, plain, norm(which), 3};
-}
-
 }  // namespace
 
 const std::vector<OpCase>& op_cases() {
@@ -145,10 +92,6 @@ const std::vector<OpCase>& op_cases() {
       {"dynamic_dwconv", ours, plain, dwconv(4), 2},
       {"dynamic_dwconv, static kernel", ours, plain, dwconv(3), 2},
       {"dynamic_dwconv, modulated", ours, plain, dwconv(7), 2},  // as in the DiT variant
-      norm_case("layer_norm, affine", NormCase::affine),
-      norm_case("layer_norm, modulated", NormCase::modulated),
-      norm_case("layer_norm, gated update", NormCase::gated),
-      norm_case("layer_norm, fork of a gated update", NormCase::fork),
       {"dynamic_linear, factored", in_mode("factored"), published, linear, 3},
       {"dynamic_linear, merged", in_mode("merged"), published, linear, 3}};
   return cases;

@@ -10,9 +10,6 @@ namespace wf {
 /// Writes `image` and prints its path. Throws wf::Error when it cannot be written.
 void save(const cv::Mat& image, const std::string& path);
 
-/// Draws losses and accuracy by epoch from the metrics.jsonl of a run into `path`.
-void draw_learning_curve(const std::string& metrics, const std::string& path);
-
 /// Draws the images of `predictions`, lines of wf_infer --json, with their predictions into `path`,
 /// and prints how many labeled ones are correct. A sheet holds the first 200 images; the counts are
 /// of all.

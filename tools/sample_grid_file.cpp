@@ -6,6 +6,7 @@
 #include "engine/diffusion/build.h"
 #include "engine/diffusion/sample_grid.h"
 #include "engine/diffusion/sample_run.h"
+#include "engine/image_file.h"
 #include "runtime/log.h"
 #include "sample_files.h"
 

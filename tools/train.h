@@ -1,7 +1,10 @@
 // What wf_train does besides training.
 #pragma once
 
+#include "weightformer/engine/trainer.h"
+
 #include "engine/run.h"
+#include "engine/tasks.h"
 
 #include <string>
 
@@ -9,6 +12,9 @@ namespace wf {
 
 /// --eval and --throughput: prints one line of JSON. Returns the exit code; throws wf::Error.
 int evaluate_or_time(const Run& run);
+
+/// Adds the observers that write what people look at. `run` and `setup` must outlive the training.
+void add_reports(Trainer& trainer, const Run& run, const TaskSetup& setup);
 
 /// --list-models: a table of the names that MODEL.NAME takes.
 std::string list_models();

@@ -3,6 +3,7 @@
 #include "weightformer/core/check.h"
 #include "weightformer/serialization/weights.h"
 
+#include "average_weights.h"
 #include "checkpoint/weights_metadata.h"
 #include "convert_listing.h"
 #include "convert_to_dit.h"
@@ -19,14 +20,18 @@ using namespace wf;
 
 struct Arguments {
   std::string input, output, to;
+  std::vector<std::string> others;  // averaged with the input
   bool weights_only = false, ema = false, list = false;
 };
 
 void write_weights(const Arguments& a, bool to_safetensors) {
   WeightsOptions options;
   options.ema = a.ema;
-  const auto weights = read_weights(a.input, options);
-  if (!weights.source_key.empty() && !a.weights_only && !a.ema) {
+  std::vector<std::string> paths{a.input};
+  paths.insert(paths.end(), a.others.begin(), a.others.end());
+  const auto weights =
+      a.others.empty() ? read_weights(a.input, options) : average_weights(paths, options);
+  if (!weights.source_key.empty() && !a.weights_only && !a.ema && a.others.empty()) {
     log::info(
         "{}: only its weights are written to {} (from {}); a .pth holds a complete checkpoint",
         a.input, a.output, weights.source_key);
@@ -66,7 +71,7 @@ void convert(const Arguments& a) {
     return convert_to_dit(a.input, a.output);
   }
   const bool from_torch = is_torch(*open_tensors(a.input));
-  const bool all = from_torch && !to_safetensors && !a.weights_only && !a.ema;
+  const bool all = from_torch && !to_safetensors && !a.weights_only && !a.ema && a.others.empty();
   all ? rewrite(a) : write_weights(a, to_safetensors);
 }
 
@@ -83,6 +88,8 @@ int main(int argc, char** argv) {
     app.add_flag("--ema", a.ema, "only the EMA weights");
     app.add_option("--to", a.to, "dit: a checkpoint as DiT's and fast-DiT's train.py write it")
         ->check(CLI::IsMember({"dit"}));
+    app.add_option("--average", a.others,
+                   "write the mean of the weights of the input and of these");
     app.add_flag("--list", a.list, "list the content of the input");
     app.parse(argc, argv);
     WF_CHECK(a.list || !a.output.empty(), "give an output file, or --list");

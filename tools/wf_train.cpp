@@ -9,8 +9,6 @@
 #include "core/atomic_file.h"
 #include "core/stopwatch.h"
 #include "engine/build.h"
-#include "engine/console_observer.h"
-#include "engine/metrics_observer.h"
 #include "engine/model_cost.h"
 #include "engine/run.h"
 #include "engine/tasks.h"
@@ -60,8 +58,7 @@ static int train(const Run& run) {
   for (auto& event : setup.task->events(run.validation_context(), run.directory)) {
     trainer.every(event.steps, std::move(event.run));
   }
-  trainer.add(std::make_shared<ConsoleObserver>(config.print_freq));
-  trainer.add(std::make_shared<MetricsObserver>(run.directory + "/metrics.jsonl"));
+  add_reports(trainer, run, setup);
   // Before the checkpoints, see there.
   trainer.add(std::make_shared<EmaSnapshotObserver>(run.directory, config));
   trainer.add(std::make_shared<CheckpointObserver>(

@@ -89,6 +89,19 @@ std::string dump_yaml(const Config& config) {
   return out.str();
 }
 
+std::vector<Setting> all_settings(const Config& config) {
+  std::vector<Setting> all;
+  visit(config, [&](const auto& field, const auto&, const Key& key) {
+    all.push_back({key.name, text_of(field), "", key.scope});
+  });
+  const Config defaults;
+  size_t at = 0;
+  visit(defaults, [&](const auto& field, const auto&, const Key&) {
+    all[at++].default_value = text_of(field);
+  });
+  return all;
+}
+
 std::string list_settings(const Config& config, const std::set<Scope>& scopes) {
   std::ostringstream out;
   visit(config, [&](const auto& field, const auto&, const Key& key) {

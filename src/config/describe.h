@@ -13,6 +13,15 @@ namespace wf {
 /// All keys with their values as YAML; load_config() reads it back to an equal Config.
 std::string dump_yaml(const Config& config);
 
+/// A key and its texts as dump_yaml() writes them.
+struct Setting {
+  std::string name, value, default_value;
+  Scope scope;
+};
+
+/// All settings, in order.
+std::vector<Setting> all_settings(const Config& config);
+
 /// "TRAIN.EPOCHS: 300" for each key of `scopes`, one per line.
 std::string list_settings(const Config& config, const std::set<Scope>& scopes);
 

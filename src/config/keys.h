@@ -422,6 +422,8 @@ void visit_run(C& c, V&& v) {
     {"SAVE_KEEP", "number of recent checkpoints to keep, besides max_acc.pth", at_least(1),
      Scope::run});
   v(c.print_freq, 100, {"PRINT_FREQ", "steps between log lines", at_least(1), Scope::run});
+  v(c.tensorboard, true,
+    {"TENSORBOARD", "write event files for TensorBoard into the run directory", {}, Scope::run});
   v(c.seed, 0, {"SEED", "random seed", seed()});
   v(c.eval_mode, false, {"EVAL_MODE", "evaluate the model and exit", {}, Scope::run});
   v(c.throughput_mode, false,

@@ -79,6 +79,25 @@ class Loader::Impl : public std::enable_shared_from_this<Loader::Impl> {
     if (copy_) copy_->drop();
   }
 
+  Batch read(const std::vector<int64_t>& indices) const {
+    BatchMemory memory(/*pinned=*/false, /*kept=*/1);
+    const auto builder = reader_->begin(static_cast<int64_t>(indices.size()), memory);
+    for (size_t slot = 0; slot < indices.size(); ++slot) {
+      const auto index = indices[slot], at = static_cast<int64_t>(slot);
+      try {
+        builder->read(at, index,
+                      CounterRng{options_.seed, kAugment, 0, static_cast<uint64_t>(index)});
+      } catch (const UnreadableSample&) {  // next() logs it
+        builder->mark_unreadable(at);
+      }
+    }
+    auto batch = builder->finish();
+    batch.indices = indices;
+    return batch;
+  }
+
+  const SampleReader& reader() const { return *reader_; }
+
   double wait_seconds() const { return std::chrono::duration<double>(waited_).count(); }
 
   int64_t unreadable() const {
@@ -311,6 +330,8 @@ Loader::~Loader() { impl_->stop(); }
 int64_t Loader::batches() const { return impl_->batches(); }
 void Loader::start(int64_t epoch, int64_t first_batch) { impl_->start(epoch, first_batch); }
 bool Loader::next(Batch& batch) { return impl_->next(batch); }
+Batch Loader::read(const std::vector<int64_t>& indices) const { return impl_->read(indices); }
+const SampleReader& Loader::reader() const { return impl_->reader(); }
 double Loader::wait_seconds() const { return impl_->wait_seconds(); }
 int64_t Loader::unreadable() const { return impl_->unreadable(); }
 

@@ -95,6 +95,7 @@ void MetricsObserver::on_step(const TrainState&, const StepReport& report) {
   line["grad_norm"] = report.grad_norm;
   line["images_per_s"] = report.images_per_s;
   line["data_wait"] = report.data_wait;
+  line["memory_mib"] = report.memory_mib;
   append(line.dump(), /*sync=*/false);
 }
 

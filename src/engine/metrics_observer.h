@@ -11,7 +11,7 @@ namespace wf {
 ///   train_loss: an epoch. epoch, step, train_loss, val_NAME of each metric (val_ema_NAME of the
 ///     first EMA, val_ema2_NAME of the second …), lr, images_per_s, data_wait, train_unreadable
 ///   loss: a step whose loss was read. step, epoch, loss (mean since the last such line), lr,
-///     grad_norm, images_per_s, data_wait
+///     grad_norm, images_per_s, data_wait, memory_mib
 ///   neither: a validation inside an epoch. step, epoch, val_NAME …
 /// A resumed run first drops the lines that it will write again. A line that could not be written
 /// is written with the next one.

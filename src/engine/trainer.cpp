@@ -416,10 +416,12 @@ bool Trainer::validate(ValidationReport& report) {
     context.weights = static_cast<int64_t>(weights);
     auto metrics = validate_weights(context, static_cast<int64_t>(weights));
     if (!metrics) return false;
-    if (weights == 0)
-      report.trained = *std::move(metrics);
-    else
+    if (weights > 0) {
       report.ema.push_back(*std::move(metrics));
+      continue;
+    }
+    report.trained = *std::move(metrics);
+    if (options_.distributed->is_root()) report.details = task_.validation_details();
   }
   select_best(report);
   state_.progress.validated_step = state_.progress.step;

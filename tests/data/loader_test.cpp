@@ -71,6 +71,23 @@ TEST(Loader, GivesTheSameBitsForAnyNumberOfWorkersAndFromAnyBatch) {
   EXPECT_TRUE(drain(*plain, 4, 6).empty());
 }
 
+TEST(Loader, SamplesThatAreReadForDisplayAreThoseOfTheFirstEpoch) {
+  const auto loader = make(2, training());
+  const auto expected = drain(*make(0, training()), 0);
+  loader->start(0);
+  Batch batch;
+  for (const auto& each : expected) {
+    expect_same(loader->read(each.indices), each);
+    ASSERT_TRUE(loader->next(batch));
+    expect_same(batch, each);
+  }
+  EXPECT_EQ(loader->reader().size(), 50);
+  const auto damaged = std::make_shared<ToyDataset>(50, kSide, std::set<int64_t>{7});
+  const auto shown = make(2, training(), damaged)->read({7, 8});
+  EXPECT_EQ(shown.labels[0].item<int64_t>(), -1);
+  EXPECT_EQ(shown.labels[1].item<int64_t>(), 0);
+}
+
 TEST(Loader, AnEvaluationSeesEveryImageOnce) {
   const auto loader = make(2);
   EXPECT_EQ(loader->batches(), 7);

@@ -69,6 +69,7 @@ SAVE_KEEP: 9
       if (!entry.contains("loss")) continue;
       entry.erase("images_per_s");
       entry.erase("data_wait");
+      entry.erase("memory_mib");
       out.push_back(std::move(entry));
     }
     return out;

@@ -1,3 +1,4 @@
+#include "weightformer/serialization/safetensors.h"
 #include "weightformer/serialization/weights.h"
 
 #include "core/zip_archive.h"
@@ -51,6 +52,37 @@ TEST(WfConvert, SafetensorsGetOnlyTheWeightsOfACheckpointWithALogLine) {
   const auto plain =
       convert({golden_path("checkpoints/bare_state_dict.pth"), folder / "w.safetensors"});
   EXPECT_EQ(plain.err, "") << "there was nothing else";
+}
+
+TEST(WfConvert, AveragesTheWeightsOfSeveralFiles) {
+  const TempDir folder;
+  const auto write = [&](const std::string& name, float value, int64_t steps, int64_t size = 3) {
+    const auto ramp = torch::arange(size, torch::kFloat);
+    write_safetensors(folder / name, {{{"a", value * ramp},
+                                       {"half", torch::full({2}, value, torch::kHalf)},
+                                       {"steps", torch::full({1}, steps, torch::kLong)}},
+                                      {},
+                                      {}});
+    return folder / name;
+  };
+  const auto a = write("a.safetensors", 1, 5), b = write("b.safetensors", 2, 5),
+             c = write("c.safetensors", 6, 5), out = folder / "mean.safetensors";
+  const auto end = convert({a, out, "--average", b, c});
+  ASSERT_EQ(end.code, 0) << end.err;
+  const auto mean = read_weights(out).tensors;
+  EXPECT_TRUE(torch::equal(mean.at("a"), torch::tensor({0.f, 3.f, 6.f})));
+  EXPECT_TRUE(torch::equal(mean.at("half"), torch::full({2}, 3, torch::kHalf)));
+  EXPECT_TRUE(torch::equal(mean.at("steps"), torch::full({1}, 5, torch::kLong)));
+
+  const std::pair<std::string, std::string> bad[] = {
+      {write("steps.safetensors", 1, 6), "steps holds integers that differ"},
+      {write("shape.safetensors", 1, 5, 4), "a is [3] in the first and [4] in the second"},
+      {golden_path("checkpoints/hub.safetensors"), "only the first has a"}};
+  for (const auto& [other, message] : bad) {
+    const auto failed = convert({a, out, "--average", other});
+    EXPECT_EQ(failed.code, 2);
+    EXPECT_NE(failed.err.find(other + ": " + message), std::string::npos) << failed.err;
+  }
 }
 
 TEST(WfConvert, ACheckpointStaysCompleteInPth) {

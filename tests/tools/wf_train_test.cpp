@@ -64,7 +64,7 @@ PRINT_FREQ: 2
   TensorMap final_tensors(const std::string& tag, int epochs) const {
     return all_tensors(run_file(tag, str("ckpt_epoch_", epochs, ".pth")));
   }
-  // Everything except the speed, which differs between runs.
+  // Everything except speed and memory, which differ between runs.
   std::vector<nlohmann::json> metrics(const std::string& tag) const {
     std::istringstream lines(read_file(run_file(tag, "metrics.jsonl")));
     std::vector<nlohmann::json> out;
@@ -72,6 +72,7 @@ PRINT_FREQ: 2
       out.push_back(nlohmann::json::parse(line));
       out.back().erase("images_per_s");
       out.back().erase("data_wait");
+      out.back().erase("memory_mib");
     }
     return out;
   }

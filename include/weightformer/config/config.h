@@ -121,7 +121,7 @@ struct Config {
   TestConfig test;
   DistConfig dist;
   AmpMode amp;
-  bool eval_mode, throughput_mode;
+  bool eval_mode, throughput_mode, tensorboard;
   AmpDtype amp_dtype;
   DeviceChoice device;
   std::string output, tag;

@@ -54,6 +54,12 @@ class Loader {
   /// once no tensor of it is referenced any more.
   bool next(Batch& batch);
 
+  /// The samples `indices` of the dataset as the run sees them in its first epoch, read now and by
+  /// this thread, on the CPU; those that are unreadable are marked. For display: it changes nothing
+  /// that next() gives.
+  Batch read(const std::vector<int64_t>& indices) const;
+  const SampleReader& reader() const;
+
   /// Seconds that next() has waited for samples since start().
   double wait_seconds() const;
 

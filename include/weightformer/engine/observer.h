@@ -2,8 +2,10 @@
 
 #include "weightformer/engine/metrics.h"
 #include "weightformer/engine/train_state.h"
+#include "weightformer/engine/validation_details.h"
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -37,6 +39,8 @@ struct ValidationReport {
   std::vector<Metrics> ema;               ///< in the order of TrainState::emas
   const MetricSpec* selection = nullptr;  ///< the metric that selects the best checkpoint
   bool best = false;                      ///< best value of it so far, of any of the weights
+  /// Of the trained weights; null: the task has none.
+  std::shared_ptr<const ValidationDetails> details;
 };
 
 struct EpochReport {

@@ -4,6 +4,7 @@
 #include "weightformer/core/random.h"
 #include "weightformer/data/batch.h"
 #include "weightformer/engine/metrics.h"
+#include "weightformer/engine/validation_details.h"
 #include "weightformer/models/model.h"
 
 #include <ATen/core/Generator.h>
@@ -116,6 +117,16 @@ class Task {
   virtual void check_metadata(const Metadata& saved, const std::string& source) const {
     (void)saved, (void)source;
   }
+
+  /// The samples of a training batch as images, as loss() sees them: [B, 1 or 3, H, W] uint8 on the
+  /// CPU. Undefined, as by default: there is nothing to see.
+  virtual at::Tensor displayed(const Batch& batch, const StepRng& rng) const {
+    (void)batch, (void)rng;
+    return {};
+  }
+
+  /// What reports show of the last validate(), on rank 0; null, as by default: nothing.
+  virtual std::shared_ptr<const ValidationDetails> validation_details() const { return nullptr; }
 
   /// wf_train --eval: like validate(), in more detail; rank 0 writes reports into `directory`.
   virtual Metrics evaluate(const ValidationContext& context, const std::string& directory) = 0;

@@ -3,9 +3,11 @@
 #include "weightformer/core/check.h"
 
 #include "data/device_batch.h"
+#include "data/transforms.h"
 #include "engine/classification/evaluation_report.h"
 #include "engine/distributed.h"
 #include "engine/eval_mode.h"
+#include "engine/image_file.h"
 #include "engine/metadata.h"
 #include "runtime/log.h"
 
@@ -17,6 +19,19 @@ namespace wf {
 namespace {
 
 constexpr uint64_t kMixupStream = 0x6d6978;
+
+// What reports show of a validation: confusions up to so many classes, images, and their side in
+// pixels.
+constexpr int64_t kMostClasses = 2000, kHardest = 20, kThumbnail = 96;
+
+// Inputs of the model as images: [B, 3, H, W] float32 → uint8.
+at::Tensor to_bytes(const at::Tensor& inputs) {
+  auto pixels = torch::empty_like(inputs);
+  for (int64_t c = 0; c < 3; ++c) {
+    pixels.select(1, c).copy_(inputs.select(1, c) * kImagenetStd[c] + kImagenetMean[c]);
+  }
+  return (pixels * 255).round().clamp(0, 255).to(torch::kByte);
+}
 
 }  // namespace
 
@@ -50,13 +65,23 @@ at::Tensor ClassificationTask::loss(const Batch& batch, const StepRng& rng) {
   return classification_loss(logits, targets, options_.loss);
 }
 
-Evaluation ClassificationTask::run(const ValidationContext& context, bool confusion) {
+at::Tensor ClassificationTask::displayed(const Batch& batch, const StepRng& rng) const {
+  auto images = model_input(batch, c10::kCPU).clone();
+  if (mixup_) (*mixup_)(images, batch.labels.clamp_min(0), rng.stream(kMixupStream));
+  return to_bytes(images);
+}
+
+// `final`: wf_train --eval.
+Evaluation ClassificationTask::run(const ValidationContext& context, bool final) {
   EvaluateOptions options;
   options.device = context.device;
   options.amp = context.amp;
   options.cancelled = context.cancelled;
-  options.confusion = confusion;
-  if (confusion && !options_.real_labels.empty()) options.real_labels = &options_.real_labels;
+  options.rank = context.ranks.rank();
+  options.world = context.ranks.world();
+  options.confusion = final || classifier_->num_classes() <= kMostClasses;
+  options.hardest = final ? 0 : kHardest;
+  if (final && !options_.real_labels.empty()) options.real_labels = &options_.real_labels;
   if (context.ranks.world() > 1) {
     options.sum = [&](at::Tensor& tensor) { context.ranks.sum(tensor); };
   }
@@ -79,14 +104,33 @@ static Metrics metrics_of(const Evaluation& result) {
 }
 
 std::optional<Metrics> ClassificationTask::validate(const ValidationContext& context) {
-  const auto result = run(context, /*confusion=*/false);
-  if (!result.complete) return std::nullopt;
-  return metrics_of(result);
+  last_ = run(context, /*final=*/false);
+  if (!last_.complete) return std::nullopt;
+  return metrics_of(last_);
+}
+
+std::shared_ptr<const ValidationDetails> ClassificationTask::validation_details() const {
+  auto details = std::make_shared<ValidationDetails>();
+  details->classes = options_.classes;
+  details->confusion = last_.confusion;
+  std::vector<int64_t> indices;
+  for (const auto& image : last_.hardest) indices.push_back(image.index);
+  if (indices.empty()) return details;
+  const auto batch = validation_->read(indices);
+  const auto images = shrink(to_bytes(model_input(batch, c10::kCPU)), kThumbnail);
+  for (size_t i = 0; i < indices.size(); ++i) {
+    const auto& image = last_.hardest[i];
+    details->worst.push_back({validation_->reader().name(image.index),
+                              options_.classes.at(image.truth),
+                              options_.classes.at(image.predicted), image.loss, image.probability,
+                              images[static_cast<int64_t>(i)]});
+  }
+  return details;
 }
 
 Metrics ClassificationTask::evaluate(const ValidationContext& context,
                                      const std::string& directory) {
-  const auto result = run(context, /*confusion=*/true);
+  const auto result = run(context, /*final=*/true);
   context.ranks.on_root("report", [&] { write_evaluation(directory, result, options_.classes); });
   return metrics_of(result);
 }

@@ -34,18 +34,21 @@ class ClassificationTask : public Task {
   at::Tensor loss(const Batch& batch, const StepRng& rng) override;
   std::optional<Metrics> validate(const ValidationContext& context) override;
   const MetricSpec& selection_metric() const override { return kTop1; }
+  at::Tensor displayed(const Batch& batch, const StepRng& rng) const override;
+  std::shared_ptr<const ValidationDetails> validation_details() const override;
   Metadata metadata() const override { return {{"classes", options_.classes}}; }
   void check_metadata(const Metadata& saved, const std::string& source) const override;
   /// Writes classes.csv and confusion.csv, see evaluation_report.h.
   Metrics evaluate(const ValidationContext& context, const std::string& directory) override;
 
  private:
-  Evaluation run(const ValidationContext& context, bool confusion);
+  Evaluation run(const ValidationContext& context, bool final);
 
   std::shared_ptr<Classifier> classifier_;
   std::unique_ptr<Loader> validation_;
   ClassificationOptions options_;
   std::optional<Mixup> mixup_;
+  Evaluation last_;  // of validate()
 };
 
 }  // namespace wf

@@ -52,6 +52,7 @@ class Sums {
     }
     for (auto& value : now) value = value.to(torch::kDouble);
     sums_ += torch::stack(now);
+    if (options_.hardest > 0) add_hardest(logits, labels, first, batch.indices);
     if (confusion_.defined()) {
       const auto cell = labels.clamp_min(0) * logits.size(1) + first;
       confusion_.view(-1).scatter_add_(0, cell, readable.to(torch::kLong));
@@ -76,9 +77,48 @@ class Sums {
     }
     if (real > 0) result.real_acc1 = 100 * values[kReal] / real;
     if (confusion_.defined()) result.confusion = confusion_.cpu();
+    write_hardest(result);
   }
 
  private:
+  // Rows of loss, index, truth, predicted class and its probability. [K, 5] float64 on the device.
+  void add_hardest(const at::Tensor& logits, const at::Tensor& labels, const at::Tensor& first,
+                   const std::vector<int64_t>& indices) {
+    const auto losses = at::cross_entropy_loss(logits, labels, {}, at::Reduction::None, -1);
+    const auto probability = logits.softmax(1).gather(1, first.unsqueeze(1)).squeeze(1);
+    const auto numbers = torch::tensor(indices).to(options_.device, /*non_blocking=*/true);
+    std::vector<at::Tensor> columns{losses, numbers, labels, first, probability};
+    for (auto& column : columns) column = column.to(torch::kDouble);
+    const auto rows = torch::stack(columns, 1);
+    keep_hardest(hardest_.defined() ? torch::cat({hardest_, rows}) : rows);
+  }
+
+  void keep_hardest(const at::Tensor& rows) {
+    const auto count = std::min(options_.hardest, rows.size(0));
+    hardest_ = rows.index_select(0, std::get<1>(rows.select(1, 0).topk(count)));
+  }
+
+  // Each process has its own rows; the others add zeros to them, whose truth is marked as none.
+  void share_hardest() {
+    auto all = torch::zeros({options_.world, options_.hardest, 5}, torch::kDouble);
+    auto own = all[options_.rank];
+    own.select(1, 2).fill_(-1);
+    if (hardest_.defined()) own.narrow(0, 0, hardest_.size(0)).copy_(hardest_);
+    options_.sum(all);
+    keep_hardest(all.flatten(0, 1));
+  }
+
+  void write_hardest(Evaluation& result) {
+    if (!hardest_.defined()) return;
+    const auto rows = hardest_.cpu().contiguous();
+    for (int64_t i = 0; i < rows.size(0); ++i) {
+      const double* row = rows.data_ptr<double>() + 5 * i;
+      const auto integer = [&](int column) { return static_cast<int64_t>(row[column]); };
+      if (row[2] < 0) continue;  // unreadable
+      result.hardest.push_back({row[0], integer(1), integer(2), integer(3), row[4]});
+    }
+  }
+
   // On the CPU, where the counts are exact and no GPU stream is involved.
   void add_up(Evaluation& result) {
     if (!options_.sum) return;
@@ -87,6 +127,7 @@ class Sums {
     result.complete = cancelled.item<double>() == 0;
     sums_ = sums_.cpu();
     options_.sum(sums_);
+    if (options_.hardest > 0) share_hardest();
     if (!confusion_.defined()) return;
     confusion_ = confusion_.cpu();
     options_.sum(confusion_);
@@ -107,7 +148,7 @@ class Sums {
   }
 
   const EvaluateOptions& options_;
-  at::Tensor sums_, confusion_, real_;
+  at::Tensor sums_, confusion_, real_, hardest_;
 };
 
 }  // namespace

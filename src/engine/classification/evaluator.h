@@ -11,6 +11,14 @@
 
 namespace wf {
 
+/// An image that the model gets wrong, or right with a small probability.
+struct HardImage {
+  double loss = 0;
+  int64_t index = 0;  ///< in the dataset
+  int64_t truth = 0, predicted = 0;
+  double probability = 0;  ///< of the predicted class, 0…1
+};
+
 struct Evaluation {
   double loss = 0;          ///< mean cross-entropy over the readable images
   double acc1 = 0;          ///< top-1, percent of all images; unreadable ones count as wrong
@@ -20,7 +28,9 @@ struct Evaluation {
   bool complete = true;     ///< false: cancelled, the numbers are meaningless
   double real_acc1 = 0;     ///< top-1 by EvaluateOptions::real_labels, percent of real_images
   int64_t real_images = 0;  ///< images with such a label; 0: not requested
-  at::Tensor confusion;     ///< [classes, classes] int64, true class by predicted; if requested
+  /// Those of the largest losses, the largest first, as many as requested.
+  std::vector<HardImage> hardest;
+  at::Tensor confusion;  ///< [classes, classes] int64, true class by predicted; if requested
 };
 
 struct EvaluateOptions {
@@ -28,6 +38,8 @@ struct EvaluateOptions {
   std::optional<at::ScalarType> amp;  ///< dtype of autocast, as in training
   bool (*cancelled)() = nullptr;      ///< called between batches
   bool confusion = false;
+  int64_t hardest = 0;      ///< images whose loss is the largest
+  int rank = 0, world = 1;  ///< of this process among those that `sum` adds up
   /// Sums a tensor in place over the processes that each evaluate a part of the images. Null for a
   /// single process.
   std::function<void(at::Tensor&)> sum;

@@ -10,6 +10,7 @@
 #include "engine/diffusion/sample_grid.h"
 #include "engine/distributed.h"
 #include "engine/eval_mode.h"
+#include "engine/image_file.h"
 #include "engine/metadata.h"
 #include "nn/autocast.h"
 #include "runtime/log.h"
@@ -232,6 +233,11 @@ bool DiffusionTask::add_fidelity(const ValidationContext& context, Metrics& metr
   return found.has_value();
 }
 
+at::Tensor DiffusionTask::displayed(const Batch& batch, const StepRng&) const {
+  const auto inputs = diffusion_input(batch, dit_->options.channels(), c10::kCPU);
+  return wf::displayed(inputs, options_.grid.latents);
+}
+
 std::vector<TaskEvent> DiffusionTask::events(const ValidationContext& context,
                                              const std::string& directory) {
   if (options_.grid.every == 0) return {};
@@ -261,7 +267,7 @@ void DiffusionTask::write_grid(const ValidationContext& context, const std::stri
   context.ranks.sum(all);
   context.ranks.on_root("grid of samples", [&] {
     std::filesystem::create_directories(std::filesystem::path(path).parent_path());
-    const auto images = options_.codec ? all.to(torch::kByte) : displayed(all, grid.latents);
+    const auto images = options_.codec ? all.to(torch::kByte) : wf::displayed(all, grid.latents);
     write_png(path, tile(images, grid.columns));
     log::info("samples in {} s: {}", std::lround(watch.seconds()), path);
   });

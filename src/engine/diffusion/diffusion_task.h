@@ -68,6 +68,7 @@ class DiffusionTask : public Task {
   const MetricSpec& selection_metric() const override {
     return options_.select_by_fidelity ? kFid : kLoss;
   }
+  at::Tensor displayed(const Batch& batch, const StepRng& rng) const override;
   std::vector<TaskEvent> events(const ValidationContext& context,
                                 const std::string& directory) override;
   Metadata metadata() const override;
