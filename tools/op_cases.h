@@ -31,4 +31,7 @@ struct OpCase {
 
 const std::vector<OpCase>& op_cases();
 
+/// Those of them for layer_norm.
+std::vector<OpCase> norm_cases();
+
 }  // namespace wf
