@@ -67,11 +67,12 @@ OpCase norm_case(const char* name, NormCase which) {
 
 }  // namespace
 
-std::vector<OpCase> norm_cases() {
-  return {norm_case("layer_norm, affine", NormCase::affine),
-          norm_case("layer_norm, modulated", NormCase::modulated),
-          norm_case("layer_norm, gated update", NormCase::gated),
-          norm_case("layer_norm, fork of a gated update", NormCase::fork)};
+std::vector<OpCase> with_norm_cases(std::vector<OpCase> cases) {
+  cases.push_back(norm_case("layer_norm, affine", NormCase::affine));
+  cases.push_back(norm_case("layer_norm, modulated", NormCase::modulated));
+  cases.push_back(norm_case("layer_norm, gated update", NormCase::gated));
+  cases.push_back(norm_case("layer_norm, fork of a gated update", NormCase::fork));
+  return cases;
 }
 
 }  // namespace wf

@@ -76,27 +76,20 @@ Function convolved_by(decltype(&dynamic_dwconv) function) {
   };
 }
 
-std::vector<OpCase> all_cases() {
-  const auto ours = convolved_by(&dynamic_dwconv), plain = convolved_by(&reference::dynamic_dwconv);
-  const auto published = in_mode("reference");
-  std::vector<OpCase> cases{
-      {"token_pool", on_tokens(&token_pool), on_tokens(&reference::token_pool), tokens},
-      {"grid_pool3", on_tokens(&grid_pool3), on_tokens(&reference::grid_pool3), tokens},
-      {"column_gain", gain_of(&column_gain), gain_of(&reference::column_gain), gain, 3},
-      {"dynamic_dwconv", ours, plain, dwconv(4), 2},
-      {"dynamic_dwconv, static kernel", ours, plain, dwconv(3), 2},
-      {"dynamic_dwconv, modulated", ours, plain, dwconv(7), 2},  // as in the DiT variant
-      {"dynamic_linear, factored", in_mode("factored"), published, linear, 3},
-      {"dynamic_linear, merged", in_mode("merged"), published, linear, 3}};
-  const auto norms = norm_cases();
-  cases.insert(cases.end(), norms.begin(), norms.end());
-  return cases;
-}
-
 }  // namespace
 
 const std::vector<OpCase>& op_cases() {
-  static const auto cases = all_cases();
+  const auto ours = convolved_by(&dynamic_dwconv), plain = convolved_by(&reference::dynamic_dwconv);
+  const auto published = in_mode("reference");
+  static const auto cases = with_norm_cases(
+      {{"token_pool", on_tokens(&token_pool), on_tokens(&reference::token_pool), tokens},
+       {"grid_pool3", on_tokens(&grid_pool3), on_tokens(&reference::grid_pool3), tokens},
+       {"column_gain", gain_of(&column_gain), gain_of(&reference::column_gain), gain, 3},
+       {"dynamic_dwconv", ours, plain, dwconv(4), 2},
+       {"dynamic_dwconv, static kernel", ours, plain, dwconv(3), 2},
+       {"dynamic_dwconv, modulated", ours, plain, dwconv(7), 2},  // as in the DiT variant
+       {"dynamic_linear, factored", in_mode("factored"), published, linear, 3},
+       {"dynamic_linear, merged", in_mode("merged"), published, linear, 3}});
   return cases;
 }
 

@@ -31,7 +31,7 @@ struct OpCase {
 
 const std::vector<OpCase>& op_cases();
 
-/// Those of them for layer_norm.
-std::vector<OpCase> norm_cases();
+/// Adds those for layer_norm.
+std::vector<OpCase> with_norm_cases(std::vector<OpCase> others);
 
 }  // namespace wf
