@@ -67,17 +67,17 @@ TEST_F(WfEma, AgreesWithNumPyAndWithTheEmaThatWasTracked) {
   const auto of = [&](const char* std) {
     return read_safetensors(file("run", std::string("ema_") + std + ".safetensors")).tensors;
   };
-  EXPECT_LT(difference(of("0.05"), tracked, "model_ema."), 1e-5);
-  EXPECT_LT(difference(of("0.075"), tracked, "model_ema_3."), 1e-3);
-  // The neighbors differ by much more.
-  EXPECT_GT(difference(of("0.05"), tracked, "model_ema_3."), 1e-2);
+  EXPECT_LT(difference(of("0.05"), tracked, "model_ema."), 1e-4);
+  const double neighbor = difference(of("0.05"), tracked, "model_ema_3.");
+  EXPECT_GT(neighbor, 1e-2);
+  EXPECT_LT(difference(of("0.075"), tracked, "model_ema_3."), 0.05 * neighbor);
   if (run({WF_PYTHON, "-c", "import numpy, safetensors.numpy"}).code != 0) return;
   for (const auto* std : {"0.075", "0.15"}) {
     const auto checked =
         run({WF_PYTHON, WF_SOURCE_DIR "/tests/tools/posthoc_ema.py", run_directory("run"), std,
              file("run", std::string("ema_") + std + ".safetensors")});
     ASSERT_EQ(checked.code, 0) << checked.err;
-    EXPECT_LT(std::stod(checked.out), 2e-3) << std;
+    EXPECT_LT(std::stod(checked.out), 5e-3) << std;
   }
 }
 
