@@ -234,8 +234,10 @@ bool DiffusionTask::add_fidelity(const ValidationContext& context, Metrics& metr
 }
 
 at::Tensor DiffusionTask::displayed(const Batch& batch, const StepRng&) const {
+  if (options_.codec && batch.inputs.scalar_type() == torch::kByte) return batch.inputs.cpu();
   const auto inputs = diffusion_input(batch, dit_->options.channels(), c10::kCPU);
-  return wf::displayed(inputs, options_.grid.latents);
+  return options_.codec ? options_.codec->decode(inputs)
+                        : wf::displayed(inputs, options_.grid.latents);
 }
 
 std::vector<TaskEvent> DiffusionTask::events(const ValidationContext& context,
