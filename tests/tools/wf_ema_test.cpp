@@ -7,6 +7,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace wf::testing {
 namespace {
 
@@ -105,6 +107,24 @@ TEST_F(WfEma, KilledAnywhereARunHasTheSnapshotsOfTheUnbrokenOne) {
   }
   EXPECT_EQ(files, 22);
   EXPECT_EQ(std::distance(fs::directory_iterator(file("broken", "ema")), {}), 22);
+}
+
+TEST_F(WfEma, GoingBackKeepsTheLaterSnapshotsApart) {
+  auto opts = settings("0.05,0.1");
+  opts.insert(opts.end(), {"SAVE_KEEP", "100"});
+  ASSERT_EQ(run(command("run", opts)).code, 0);
+  opts.insert(opts.end(), {"TRAIN.AUTO_RESUME", "false"});
+  auto back = command("run", opts);
+  back.insert(back.begin() + 1, {"--resume", file("run", "ckpt_step_98.pth")});
+  const auto again = run(back);
+  ASSERT_EQ(again.code, 0) << again.err;
+  EXPECT_TRUE(has(again.err, "the later EMA snapshots are now in")) << again.err;
+  const auto files = [&](const char* name) {
+    return std::count_if(fs::directory_iterator(file("run", name)), {},
+                         [](const auto& entry) { return entry.is_regular_file(); });
+  };
+  EXPECT_EQ(files("ema/old_1"), 14);  // of steps 100 to 201
+  EXPECT_EQ(files("ema"), 22);
 }
 
 TEST_F(WfEma, WritesAModelThatIsSampled) {
