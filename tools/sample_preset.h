@@ -8,8 +8,8 @@
 
 namespace wf {
 
-/// Makes the settings of `preset` those of the request; what the command line says comes first.
-/// `images_given`: --images. Throws wf::Error for an unknown name.
+/// Makes the settings of `preset` those of the request; what is set on the command line comes
+/// first. `images_given`: --images. Throws wf::Error for an unknown name.
 void apply_preset(const std::string& preset, SampleModelRequest& model, SampleFiles& files,
                   bool images_given);
 

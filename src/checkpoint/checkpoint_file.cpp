@@ -239,7 +239,7 @@ void CheckpointFile::read_extras(TrainState& state) {
 // Without them the results would differ from those of an uninterrupted run.
 void CheckpointFile::read_task_state(TrainState& state) {
   if (state.task_state.empty()) return;
-  if (published()) return;  // the statistics of the task begin anew
+  if (published()) return;  // the statistics of the task start empty
   const auto* saved = file_.root().find(kTaskKey);
   const auto tensors = saved ? file_.tensors(*saved) : TensorMap{};
   const torch::NoGradGuard no_grad;

@@ -69,7 +69,7 @@ void visit_data(C& c, V&& v) {
   v(c.data.latent_scale, 0.0,
     {"DATA.LATENT_SCALE",
      "latents: the stored numbers times this (0.18215 for Stable Diffusion's VAE); 0: normalized "
-     "as their layout says, see diffusion.md",
+     "as usual for their layout, see diffusion.md",
      at_least(0)});
   v(c.data.zip_mode, false,
     {"DATA.ZIP_MODE",

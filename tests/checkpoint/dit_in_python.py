@@ -101,8 +101,8 @@ with tempfile.TemporaryDirectory() as directory:
     for _ in range(5):
         training.step(batch)
     training.save(directory / "theirs.pt")
-    said = subprocess.run([probe, "resume", directory], check=True, capture_output=True, text=True).stdout
-    assert said.split() == ["5", "2", "1", "2"], said  # step, epoch, batch of batches
+    printed = subprocess.run([probe, "resume", directory], check=True, capture_output=True, text=True).stdout
+    assert printed.split() == ["5", "2", "1", "2"], printed  # step, epoch, batch of batches
     training.step(batch)
     apart = training.compare(load(directory / "theirs_stepped.pth"))
     print(f"a step of ours from DiT's: apart {apart:.1e}")

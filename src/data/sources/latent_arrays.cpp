@@ -125,7 +125,7 @@ Normalization channel_statistics(const std::string& path, int64_t channels) {
   for (int64_t c = 0; c < channels; ++c) {
     WF_CHECK(std::isfinite(out.mean[c]) && std::isfinite(out.factor[c]) && out.factor[c] > 0, path,
              ": channel ", c, " has mean ", out.mean[c], " and standard deviation ", out.factor[c],
-             ", expected finite numbers and a deviation above 0");
+             ", expected finite numbers and a standard deviation above 0");
     out.factor[c] = 1 / out.factor[c];
   }
   return out;

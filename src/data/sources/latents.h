@@ -39,7 +39,7 @@ class Latents {
 };
 
 struct LatentOptions {
-  /// The stored numbers are multiplied by it; 0: they are normalized as the layout says.
+  /// The stored numbers are multiplied by it; 0: they are normalized as usual for the layout.
   double scale = 0;
   double hflip = 0;  ///< probability of drawing the mirrored image of a file of wf_encode
 };

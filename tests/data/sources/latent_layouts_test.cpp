@@ -83,7 +83,7 @@ TEST_F(LatentLayouts, HaveTheSameSamplesWhateverWroteThem) {
 
 TEST_F(LatentLayouts, OfEdm2AreReadFromADirectoryAndFromArchives) {
   const auto mean = [](int64_t i, int64_t k) { return 0.18215f * written(i, k); };
-  for (const auto* name : {"edm2/folder", "edm2/STORED.zip", "edm2/DEFLATED.zip"}) {
+  for (const auto* name : {"edm2/plain", "edm2/STORED.zip", "edm2/DEFLATED.zip"}) {
     expect_samples(name, mean);
     const auto latents = open_latents(at(name));
     CounterRng draw{3}, same{3};
@@ -121,7 +121,7 @@ TEST_F(LatentLayouts, AreScaledByTheFactorThatIsAskedFor) {
   LatentOptions options;
   options.scale = 0.5;
   const auto half = [](int64_t i, int64_t k) { return 0.5f * written(i, k); };
-  for (const auto* name : {"fast_dit", "edm2/folder", "edm2/STORED.zip", "shards", "arrays/npy",
+  for (const auto* name : {"fast_dit", "edm2/plain", "edm2/STORED.zip", "shards", "arrays/npy",
                            "arrays/stored.npz"}) {
     expect_samples(name, half, options);
   }

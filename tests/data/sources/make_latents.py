@@ -43,9 +43,9 @@ def write_edm2(to: pathlib.Path) -> None:
     listed = json.dumps({"labels": [[mean_and_std(i)[0], int(labels()[i])] for i in range(COUNT)]})
     for i in range(COUNT):
         name, array = mean_and_std(i)
-        (to / "folder" / name).parent.mkdir(parents=True, exist_ok=True)
-        np.save(to / "folder" / name, array)
-    (to / "folder/dataset.json").write_text(listed)
+        (to / "plain" / name).parent.mkdir(parents=True, exist_ok=True)
+        np.save(to / "plain" / name, array)
+    (to / "plain/dataset.json").write_text(listed)
     for kind in ("STORED", "DEFLATED"):
         with zipfile.ZipFile(to / f"{kind}.zip", "w", getattr(zipfile, "ZIP_" + kind)) as archive:
             for i in range(COUNT):
@@ -95,8 +95,8 @@ def write_bad(to: pathlib.Path) -> None:
         np.save(to / name / "labels.npy", labels())
     (to / "cut").mkdir()
     np.save(to / "cut/labels.npy", labels())
-    whole = pathlib.Path(to / "double/latents.npy").read_bytes()
-    (to / "cut/latents.npy").write_bytes(whole[:-100])
+    complete = pathlib.Path(to / "double/latents.npy").read_bytes()
+    (to / "cut/latents.npy").write_bytes(complete[:-100])
     (to / "no_labels").mkdir()
     np.save(to / "no_labels/latents.npy", latents())
     np.savez(to / "no_labels.npz", latents=latents())
