@@ -35,8 +35,9 @@ for size, case in ((size, case) for size in SIZES for case in cases(size)):
         for i, (a, e) in enumerate(zip(got, want)):
             error = ((a.detach().cpu().double() - e).norm() / e.norm().clamp_min(1e-30)).item()
             count += 1
-            if not error <= allowed:
+            limit = max(allowed, TOLERANCE[a.dtype])  # a result may be shorter than its inputs
+            if not error <= limit:
                 failed += 1
-                print(f"FAILED {case.name} {size} {dtype} result {i}: relative error {error:.2e}, allowed {allowed:.0e}")
+                print(f"FAILED {case.name} {size} {dtype} result {i}: relative error {error:.2e}, allowed {limit:.0e}")
 print(f"{count - failed} passed, {failed} failed")
 sys.exit(failed > 0)
