@@ -73,8 +73,8 @@ const char* hint(const std::string& problem) {
     return "Another program uses this port: choose another MASTER_PORT (torchrun: --master-port)";
   }
   if (has("Ping failed") || has("wrong protocol")) {
-    return "Another service answers there: choose another MASTER_PORT, or another "
-           "MASTER_ADDR";
+    return "Another service answers there, or rank 0 hangs: choose another MASTER_PORT or "
+           "MASTER_ADDR, or end rank 0";
   }
   return "Another rank exited or timed out; start the run again to resume from the last "
          "checkpoint";
