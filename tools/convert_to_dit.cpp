@@ -4,13 +4,12 @@
 
 #include "checkpoint/checkpoint_file.h"
 #include "checkpoint/optimizer_layout.h"
-#include "core/registry.h"
+#include "core/text.h"
 #include "runtime/log.h"
 #include "serialization/flat_settings.h"
 #include "serialization/tensor_file.h"
 
 #include <map>
-#include <vector>
 
 namespace wf {
 namespace {
@@ -24,13 +23,9 @@ const Value& need(const TensorFile& file, const Value* value, const char* what) 
   return *value;
 }
 
-Value* weights(TensorTree& tree, TensorFile& file, const Value& dict) {
-  return tree.of(state_dict_order(dict), file.tensors(dict));
-}
-
-// The state of each parameter under its place in `order` instead of that among `names`.
+// The state of each parameter under its place in `order` instead of that among `names`, texts.
 Value* optimizer(TensorTree& tree, TensorFile& file, const Value& dict,
-                 const std::vector<std::string>& names, const std::vector<std::string>& order) {
+                 const std::vector<Value*>& names, const std::vector<std::string>& order) {
   auto& d = tree.document;
   auto* out = d.make(Kind::dict);
   auto* states = d.put(out, "state", d.make(Kind::dict));
@@ -38,7 +33,7 @@ Value* optimizer(TensorTree& tree, TensorFile& file, const Value& dict,
   const auto& saved = need(file, dict.find("state"), "optimizer state").items;
   for (size_t i = 0; i + 1 < saved.size(); i += 2) {
     const auto number = static_cast<size_t>(saved[i]->integer);
-    if (number < names.size()) by_name[names[number]] = saved[i + 1];
+    if (number < names.size()) by_name[names[number]->text] = saved[i + 1];
   }
   for (size_t place = 0; place < order.size(); ++place) {
     const auto found = by_name.find(order[place]);
@@ -54,14 +49,12 @@ Value* optimizer(TensorTree& tree, TensorFile& file, const Value& dict,
     states->items.push_back(slots);
   }
   const auto& groups = need(file, dict.find("param_groups"), "param_groups").items;
+  const auto* decay = groups.at(0)->find("weight_decay");
   for (const auto* group : groups) {
-    const auto *decay = group->find("weight_decay"), *first = groups[0]->find("weight_decay");
-    if (!decay || !first || decay->real == first->real) continue;
-    log::warning(
-        "{}: DiT's optimizer has one group: the weight decay {} will apply to all "
-        "parameters",
-        file.path(), first->real);
-    break;
+    const auto* other = group->find("weight_decay");
+    WF_CHECK(decay && other && decay->real == other->real, file.path(),
+             ": groups of several weight decays, and DiT's optimizer has one group: train with "
+             "TRAIN.WEIGHT_DECAY 0");
   }
   auto* group = d.make(Kind::dict);
   for (size_t i = 0; i + 1 < groups[0]->items.size(); i += 2) {
@@ -77,6 +70,7 @@ Value* optimizer(TensorTree& tree, TensorFile& file, const Value& dict,
 }  // namespace
 
 void convert_to_dit(const std::string& input, const std::string& output) {
+  WF_CHECK(!ends_with(output, ".safetensors"), output, ": --to dit writes a .pt");
   TensorFile file(input);
   file.verify();
   const auto& root = file.root();
@@ -85,17 +79,15 @@ void convert_to_dit(const std::string& input, const std::string& output) {
   WF_CHECK(model.find("pos_embed"), input, ": is no DiT: --to dit converts image generators");
   const auto* ema = root.find(ema_key(0));
   if (!ema) log::warning("{}: has no EMA weights, so that \"ema\" holds the trained ones", input);
-  std::vector<std::string> names;
-  for (const auto* name : need(file, own.find("optimizer_names"), "optimizer_names").items) {
-    names.push_back(name->text);
-  }
+  const auto& names = need(file, own.find("optimizer_names"), "optimizer_names").items;
+  const auto order = state_dict_order(model);
   TensorTree tree;
   auto& d = tree.document;
   auto* out = d.make(Kind::dict);
-  d.put(out, "model", weights(tree, file, model));
-  d.put(out, "ema", weights(tree, file, ema ? *ema : model));
+  d.put(out, "model", tree.of(order, file.tensors(model)));
+  d.put(out, "ema", tree.of(order, file.tensors(ema ? *ema : model)));
   const auto& saved = need(file, root.find("optimizer"), "\"optimizer\"");
-  d.put(out, "opt", optimizer(tree, file, saved, names, state_dict_order(model)));
+  d.put(out, "opt", optimizer(tree, file, saved, names, order));
   auto* args = d.put(out, "args", d.make(Kind::dict));
   const auto* config = root.find("config");
   for (const auto& [key, value] : config ? flat_settings(*config) : Settings{}) {

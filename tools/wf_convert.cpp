@@ -66,10 +66,7 @@ void convert(const Arguments& a) {
   std::error_code ignored;
   WF_CHECK(!std::filesystem::equivalent(a.input, a.output, ignored), a.output,
            ": is the input; give another name");
-  if (!a.to.empty()) {
-    WF_CHECK(!to_safetensors, a.output, ": --to dit writes a .pt");
-    return convert_to_dit(a.input, a.output);
-  }
+  if (!a.to.empty()) return convert_to_dit(a.input, a.output);
   const bool from_torch = is_torch(*open_tensors(a.input));
   const bool all = from_torch && !to_safetensors && !a.weights_only && !a.ema && a.others.empty();
   all ? rewrite(a) : write_weights(a, to_safetensors);
