@@ -45,8 +45,8 @@ TEST_F(LoadVae, ReadsTheFilesOfDiffusers) {
 
 TEST_F(LoadVae, ReadsTheAttentionUnderItsFormerNames) {
   TensorMap former;
-  for (const auto& item : state_dict(*tiny_vae())) {
-    auto [name, tensor] = item;
+  for (auto [key, tensor] : state_dict(*tiny_vae())) {
+    auto name = key;
     for (const auto& [present, before] : {std::pair{"to_q.", "query."},
                                           {"to_k.", "key."},
                                           {"to_v.", "value."},
