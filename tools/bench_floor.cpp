@@ -1,9 +1,9 @@
 #include "bench_inspect.h"
 
+#include <ATen/autocast_mode.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/record_function.h>
 #include <torch/types.h>
-#include <torch/utils.h>
 
 #include <mutex>
 
@@ -13,27 +13,24 @@ namespace {
 struct Product {
   c10::OperatorHandle op;
   std::vector<c10::IValue> inputs;
-  size_t left;
+  int left;
 };
 struct Notes {
+  c10::DeviceType device;
   std::mutex mutex;
   std::vector<Product> products;
   std::map<std::string, at::Tensor> tensors;
 };
 Notes* notes = nullptr;
 
-// The operators in which products end, with the index of their left factor, or of the kernel.
-const std::map<std::string, size_t>& left_factors() {
-  static const std::map<std::string, size_t> all{{"aten::mm", 0},
-                                                 {"aten::bmm", 0},
-                                                 {"aten::addmm", 1},
-                                                 {"aten::addmm_", 1},
-                                                 {"aten::baddbmm", 1},
-                                                 {"aten::baddbmm_", 1},
-                                                 {"aten::convolution", 1},
-                                                 {"aten::convolution_backward", 2},
-                                                 {"mkldnn::_linear_pointwise", 0}};
-  return all;
+// The place of an operator's left factor, or of its kernel; -1: not a product.
+int left_factor(const std::string& name) {
+  const auto among = [&](std::initializer_list<const char*> names) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  if (among({"aten::mm", "aten::bmm", "mkldnn::_linear_pointwise"})) return 0;
+  if (among({"aten::addmm", "aten::addmm_", "aten::baddbmm", "aten::baddbmm_"})) return 1;
+  return name == "aten::convolution" ? 1 : name == "aten::convolution_backward" ? 2 : -1;
 }
 
 // A tensor of the same shape and strides. Those that agree in them share one, so that all of them
@@ -47,11 +44,16 @@ c10::IValue stand_in(const c10::IValue& value) {
 }
 
 std::unique_ptr<at::ObserverContext> note_product(const at::RecordFunction& function) {
-  const auto found = left_factors().find(function.name());
   const auto name = function.operator_name();
-  if (found == left_factors().end() || !name) return nullptr;
+  const int left = left_factor(function.name());
+  if (left < 0 || !name) return nullptr;
+  // Autocast casts, and calls the operator again.
+  if (at::autocast::is_autocast_enabled(notes->device) &&
+      !c10::impl::tls_is_dispatch_keyset_excluded(c10::autocast_dispatch_keyset)) {
+    return nullptr;
+  }
   const std::lock_guard lock(notes->mutex);
-  Product product{*c10::Dispatcher::singleton().findOp(*name), {}, found->second};
+  Product product{*c10::Dispatcher::singleton().findOp(*name), {}, left};
   for (const auto& value : function.inputs()) product.inputs.push_back(stand_in(value));
   notes->products.push_back(std::move(product));
   return nullptr;
@@ -69,7 +71,7 @@ double flop(const Product& product, const at::Tensor& result) {
 }  // namespace
 
 Floor measure_floor(const BenchOptions& o, const std::function<void()>& step) {
-  Notes noted;
+  Notes noted{o.torch_device().type(), {}, {}, {}};
   notes = &noted;
   auto callback = at::RecordFunctionCallback(note_product);
   callback.needsInputs(true).scopes({at::RecordScope::FUNCTION});
@@ -78,7 +80,7 @@ Floor measure_floor(const BenchOptions& o, const std::function<void()>& step) {
   synchronize(o.torch_device());
   at::removeCallback(handle);
 
-  const torch::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;
   Floor floor;
   const auto repeat = [&] {
     floor.gflop = 0;

@@ -66,7 +66,7 @@ TEST(WfBench, WritesATraceOfOneStep) {
                            "aten::mm", "aten::_fused_adamw_"}) {
     EXPECT_EQ(names.count(name), 1u) << name;
   }
-  const auto refused = run(command({"--trace", dir / "no" / "trace.json"}));
+  const auto refused = run(command({"--trace", dir / "no/trace.json"}));
   EXPECT_EQ(refused.code, 2);
   EXPECT_NE(refused.err.find("cannot be written"), std::string::npos) << refused.err;
 }

@@ -37,7 +37,7 @@ Box random_box(int height, int width, CounterRng& rng) {
 std::vector<std::pair<std::string, Encoded>> pictures() {
   std::vector<std::pair<std::string, Encoded>> out;
   for (const auto& entry : std::filesystem::directory_iterator(WF_GOLDEN_DIR "/images")) {
-    out.emplace_back(entry.path().filename().string(), read_file(entry.path().string()));
+    out.emplace_back(entry.path().filename().string(), wf::read_file(entry.path().string()));
   }
   out.emplace_back("420", as_jpeg(made_photo(150, 173, 1)));
   out.emplace_back("420 progressive", as_jpeg(made_photo(97, 64, 2), progressive()));
@@ -102,7 +102,7 @@ std::pair<double, int> cost_of_reducing(const Encoded& file, int share) {
 TEST(ImageDecoder, AReducedDecodeKeepsTheToleranceThatItsHeaderStates) {
   std::vector<Encoded> photos;
   for (const char* name : {"rgb_420.jpg", "rgb_444_progressive.jpg", "grey.jpg", "cmyk.jpg"}) {
-    photos.push_back(read_file(WF_GOLDEN_DIR "/images/" + std::string(name)));
+    photos.push_back(wf::read_file(WF_GOLDEN_DIR "/images/" + std::string(name)));
   }
   photos.push_back(as_jpeg(made_photo(611, 803, 4)));
   photos.push_back(as_jpeg(made_photo(611, 803, 5), progressive()));
@@ -147,7 +147,7 @@ TEST(ImageDecoder, EveryDamagedImageIsNamedInOneLine) {
   for (const auto& entry : std::filesystem::directory_iterator(WF_GOLDEN_DIR "/images_bad")) {
     const auto path = entry.path().string();
     try {
-      ImageDecoder picture(read_file(path), path);
+      ImageDecoder picture(wf::read_file(path), path);
       picture.full();
       ADD_FAILURE() << path << " was decoded";
     } catch (const UnreadableImage& problem) {
