@@ -36,7 +36,7 @@ int main(int argc, char** argv) {
       const auto made = reconstruct_ema(snapshots, std, path);
       std::cout << fmt::format("{}: of {} snapshots to step {}, error of the profile {:.2g} %\n",
                                path, made.files, snapshots.back().step, 100 * made.error);
-      constexpr double kLarge = 0.01;
+      constexpr double kLarge = 0.05;
       if (made.error > kLarge) {
         log::warning(
             "{}: its profile is only near that of width {}; snapshots at more steps, or "
