@@ -79,7 +79,9 @@ void write_sample_settings(const SampleModelRequest& request, const SampleModel&
       list_settings(model.config, {"MODEL.NAME", "DIFFUSION.", "SAMPLE.", "AMP", "DATA.IMG_SIZE"}));
   for (std::string line; std::getline(lines, line);) {
     const auto colon = line.find(": ");
-    settings[line.substr(0, colon)] = line.substr(colon + 2);
+    auto value = line.substr(colon + 2);
+    if (value.size() > 1 && value.front() == '"') value = value.substr(1, value.size() - 2);
+    settings[line.substr(0, colon)] = value;
   }
   // As wf_fid writes its results.
   const nlohmann::ordered_json json{{"figures", nlohmann::ordered_json::object()},
