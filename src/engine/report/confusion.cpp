@@ -25,9 +25,13 @@ std::string short_name(const std::string& name) {
   return name.substr(0, end) + "…";
 }
 
+// Of the color of a cell: errors are rarer, and stronger for their number.
+double strength_of(double part, bool correct) {
+  return std::min(1.0, correct ? part : 0.15 + 1.5 * part);
+}
+
 // White to a color: blue for correct images, red for errors.
-std::string shade(double part, bool correct) {
-  const double strength = std::min(1.0, correct ? part : 0.15 + 1.5 * part);
+std::string shade(double strength, bool correct) {
   const auto mix = [&](int full) { return static_cast<int>(255 + (full - 255) * strength); };
   return correct ? fmt::format("#{:02x}{:02x}{:02x}", mix(42), mix(111), mix(187))
                  : fmt::format("#{:02x}{:02x}{:02x}", mix(214), mix(60), mix(48));
@@ -91,16 +95,17 @@ std::string Confusion::svg() const {
     const double x = kLabels + cell * static_cast<double>(column->second);
     const double y = kHeader + cell * static_cast<double>(row->second);
     const bool correct = each.truth == each.predicted;
+    const double strength = strength_of(part, correct);
     out += fmt::format(
         "<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.2f}\" height=\"{:.2f}\" fill=\"{}\"><title>"
         "{} → {}: {} ({:.1f} %)</title></rect>",
-        x, y, cell - 0.7, cell - 0.7, shade(part, correct), escape_xml(names_[each.truth]),
+        x, y, cell - 0.7, cell - 0.7, shade(strength, correct), escape_xml(names_[each.truth]),
         escape_xml(names_[each.predicted]), each.count, 100 * part);
     if (cell < 24) continue;
     out += fmt::format(
         "<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\" fill=\"{}\" "
         "pointer-events=\"none\">{}</text>\n",
-        x + cell / 2, y + cell / 2 + 4, part > 0.55 ? "#fff" : "#333",
+        x + cell / 2, y + cell / 2 + 4, strength > 0.55 ? "#fff" : "#333",
         short_number(static_cast<double>(each.count)));
   }
   return out + "</svg>\n";

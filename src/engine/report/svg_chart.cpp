@@ -33,9 +33,9 @@ double tick_step(double range) {
   return power;
 }
 
-std::vector<double> linear_ticks(const Range& range) {
+std::vector<double> linear_ticks(const Range& range, double smallest_step = 0) {
   std::vector<double> ticks;
-  const double step = tick_step(range.high - range.low);
+  const double step = std::max(smallest_step, tick_step(range.high - range.low));
   for (double at = std::ceil(range.low / step - 1e-9); at * step <= range.high * (1 + 1e-12);
        ++at) {
     ticks.push_back(at * step);
@@ -133,7 +133,7 @@ class Plot {
   }
 
   void x_axis() {
-    for (const double tick : linear_ticks(x_)) {
+    for (const double tick : linear_ticks(x_, /*smallest_step=*/1)) {  // epochs and steps
       line(x_of(tick), kHeight - kBottom, x_of(tick), kHeight - kBottom + 4, "stroke=\"#999\"");
       text(x_of(tick), kHeight - kBottom + 16, "middle", short_number(tick));
     }
