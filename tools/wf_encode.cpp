@@ -21,12 +21,11 @@ using namespace wf;
 namespace {
 
 struct EncodeRequest {
-  std::string vae, output, device = "auto", dataset = "imagenet";
+  std::string data_path, vae, output, device = "auto", dataset = "imagenet";
   std::vector<std::string> splits;
-  DataConfig data;
   LatentCodecOptions codec;
   EncodeRunOptions run;
-  bool no_flip = false, amp = false;
+  bool zip = false, no_flip = false, amp = false;
 };
 
 int encode(EncodeRequest& request) {
@@ -35,8 +34,8 @@ int encode(EncodeRequest& request) {
   set_key(config, "DEVICE", request.device, "--device");
   set_key(config, "DATA.DATASET", request.dataset, "--dataset");
   set_key(config, "AMP", request.amp ? "true" : "false", "--amp");
-  config.data.data_path = request.data.data_path;
-  config.data.zip_mode = request.data.zip_mode;
+  config.data.data_path = request.data_path;
+  config.data.zip_mode = request.zip;
   const auto device = build_device(config, env);
   const auto ranks = build_distributed(config, env, device);
   if (!ranks->is_root()) log::only_errors_on_terminal();
@@ -74,13 +73,13 @@ int main(int argc, char** argv) {
   return run_tool(&app, [&] {
     EncodeRequest r;
     r.run.workers = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-    app.add_option("--data-path", r.data.data_path, "as of wf_train: train/CLASS/*, …")->required();
+    app.add_option("--data-path", r.data_path, "as of wf_train: train/CLASS/*, …")->required();
     app.add_option("--vae", r.vae, "directory of diffusers' config.json and weights")->required();
     app.add_option("--output", r.output, "directory for train.wflat and val.wflat")->required();
     app.add_option("--size", r.run.size, "side of the center crop, pixels (256)");
     app.add_option("--split", r.splits, "train, val; default: those that exist");
     app.add_option("--dataset", r.dataset, "imagenet or cifar100, see DATA.DATASET");
-    app.add_flag("--zip", r.data.zip_mode, "read train.zip with train_map.txt");
+    app.add_flag("--zip", r.zip, "read train.zip with train_map.txt");
     app.add_flag("--no-flip", r.no_flip, "do not encode the mirrored images");
     app.add_flag("--half", r.run.half, "store float16: half the bytes");
     app.add_option("--batch-size", r.run.batch_size, "images at a time")
