@@ -87,7 +87,8 @@ Floor measure_floor(const BenchOptions& o, const std::function<void()>& step) {
     for (const auto& product : noted.products) {
       auto results = product.inputs;
       product.op.callBoxed(results);
-      floor.gflop += 1e-9 * flop(product, results[0].toTensor());
+      floor.gflop +=
+          1e-9 * flop(product, results[0].isTensor() ? results[0].toTensor() : at::Tensor());
     }
   };
   floor.calls = static_cast<int64_t>(noted.products.size());

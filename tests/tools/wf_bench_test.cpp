@@ -53,6 +53,27 @@ TEST(WfBench, TimesTheProductsOfAStepAlone) {
   }
 }
 
+// What a training step moves must not grow unnoticed. The numbers are those of today: lower them
+// when it moves less.
+TEST(WfBench, AStepMovesNoMoreThanItDid) {
+  struct Most {
+    const char* model;
+    int calls;
+    double mb;
+  };
+  for (const auto& most : {Most{"wfm_nano", 348, 8.3}, Most{"dit_nano", 577, 6.1}}) {
+    const auto end =
+        run({program("wf_bench"), "--model", most.model, "--mode", "train", "--dtype", "bfloat16",
+             "--batch", "2", "--steps", "1", "--warmup", "0", "--traffic"});
+    ASSERT_EQ(end.code, 0) << end.err;
+    const auto line = json_lines(end.out).at(0);
+    EXPECT_LE(line["op_calls"].get<int>(), most.calls) << line["ops"];
+    EXPECT_LE(line["moved_mb"].get<double>(), most.mb) << line["ops"];
+    EXPECT_GT(line["ops"]["wf::layer_norm"][0].get<int>(), 5) << line["ops"];
+    EXPECT_EQ(line["ops"]["wf::layer_norm"][0], line["ops"]["wf::layer_norm_backward"][0]);
+  }
+}
+
 TEST(WfBench, WritesATraceOfOneStep) {
   const TempDir dir;
   const auto path = dir / "trace.json";
