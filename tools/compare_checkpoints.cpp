@@ -17,6 +17,15 @@ namespace {
 using pickle::Kind;
 using pickle::Value;
 
+// The value of a dict by the text of its key, which may be an integer; null without one.
+const Value* find(const Value* dict, const std::string& key) {
+  if (!dict || !dict->is(Kind::dict)) return nullptr;
+  for (size_t i = 0; i + 1 < dict->items.size(); i += 2) {
+    if (dict->items[i]->as_key() == key) return dict->items[i + 1];
+  }
+  return nullptr;
+}
+
 class Comparer {
  public:
   Comparer(TensorFile& ours, TensorFile& theirs) : ours_(ours), theirs_(theirs) {}
@@ -30,8 +39,7 @@ class Comparer {
     if (!theirs.is(Kind::dict)) return;
     for (size_t i = 0; i + 1 < theirs.items.size(); i += 2) {
       const auto key = theirs.items[i]->as_key();
-      const Value* mine = ours && ours->is(Kind::dict) ? ours->find(key) : nullptr;
-      compare(*theirs.items[i + 1], mine, path.empty() ? key : path + "." + key);
+      compare(*theirs.items[i + 1], find(ours, key), path.empty() ? key : path + "." + key);
     }
   }
 
