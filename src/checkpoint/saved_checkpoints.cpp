@@ -134,10 +134,12 @@ void remove_incomplete_files(const std::string& directory) {
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(directory, ignored)) {
     const auto name = entry.path().filename().string();
-    if (name.find(".pth.tmp") != std::string::npos || starts_with(name, "metrics.jsonl.tmp") ||
-        starts_with(name, "config.yaml.tmp")) {
-      fs::remove(entry.path(), ignored);
+    bool incomplete = name.find(".pth.tmp") != std::string::npos;
+    for (const std::string file :
+         {"metrics.jsonl", "config.yaml", "summary.csv", "validation.json", "report.html"}) {
+      incomplete = incomplete || starts_with(name, file + ".tmp");
     }
+    if (incomplete) fs::remove(entry.path(), ignored);
   }
 }
 
