@@ -35,11 +35,10 @@ def multiplications(graph):
     for node in graph.node:
         if node.op_type not in ("MatMul", "Conv"):
             continue
-        weight, out = shapes.get(node.input[1]), shapes.get(node.output[0])
-        left = shapes.get(node.input[0])
-        if None in (weight, out, left) or None in weight + out + left:
+        right, out = shapes.get(node.input[1]), shapes.get(node.output[0])
+        if None in (right, out) or None in right + out:
             return None
-        count += math.prod(out) * (left[-1] if node.op_type == "MatMul" else math.prod(weight[1:]))
+        count += math.prod(out) * (right[-2] if node.op_type == "MatMul" else math.prod(right[1:]))
     return count
 
 

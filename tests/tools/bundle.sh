@@ -27,7 +27,7 @@ fails_with "exists; give a new directory" "$work" "$bin/wf_infer"
 
 "$source_root/tools/wf_bundle.sh" --link "$work/wf" "$bin/wf_infer" "$bin/wf_convert"
 for file in "$work/wf/bin/"* "$work/wf/lib/"*; do
-  if readelf -d "$file" | grep -E '\((RPATH|RUNPATH)\).*[[:]/'; then
+  if readelf -d "$file" | grep -E '\((RPATH|RUNPATH)\).*\[(.*:)?/'; then
     echo "$file looks for libraries elsewhere" >&2
     exit 1
   fi
@@ -36,20 +36,20 @@ done
 # A root directory with the moved bundle, glibc and the input.
 root=$work/root
 loader=$(patchelf --print-interpreter "$bin/wf_infer")
-mkdir -p "$root/elsewhere" "$root/proc" "$root$(dirname "$loader")"
+glibc=$(dirname "$(ldd "$bin/wf_infer" | awk '$1 == "libc.so.6" {print $3}')")
+mkdir -p "$root/elsewhere" "$root/proc" "$root/dev" "$root$(dirname "$loader")" "$root$glibc"
 mv "$work/wf" "$root/elsewhere/wf"
 cp -L "$loader" "$root$loader"
-glibc=$(dirname "$(ldd "$bin/wf_infer" | awk '$1 == "libc.so.6" {print $3}')")
 for name in c m mvec dl pthread rt resolv util; do
   for file in "$glibc/lib$name.so."*; do
-    [[ ! -e $file ]] || cp -L "$file" "$root$(dirname "$loader")/"
+    [[ ! -e $file ]] || cp -L "$file" "$root$glibc/"
   done
 done
 cp "$golden/checkpoints/published_trainer.pth" "$root/weights.pth"
 cp "$golden/images/rgb_420.jpg" "$root/cat.jpg"
-# The loader finds the directory of a program by /proc.
+# The kernel's own directories: the loader finds the directory of a program by /proc, LibTorch reads /dev/urandom.
 in_root() {
-  "${as_root[@]}" bash -c 'mount --rbind /proc "$0/proc" && exec env -i "$(command -v chroot)" "$0" "$@"' \
+  "${as_root[@]}" bash -c 'for d in proc dev; do mount --rbind /$d "$0/$d"; done && exec env -i "$(command -v chroot)" "$0" "$@"' \
     "$root" "/elsewhere/wf/bin/$1" "${@:2}"
 }
 
