@@ -1,4 +1,4 @@
-// What wf_bench shows of a single step: a trace, and the time of its GEMMs alone.
+// What wf_bench shows of a single step: a trace, and the time of only its GEMMs.
 #pragma once
 
 #include "bench.h"

@@ -40,7 +40,7 @@ struct StepDetails {
 };
 
 /// Times steps of --mode on `work`, which runs `module`, and what else `options` ask for: the parts
-/// of a step, its GEMMs alone, a trace.
+/// of a step, the time of its GEMMs, a trace.
 Timing time_model(const BenchOptions& options, const BatchWork& work, torch::nn::Module& module,
                   StepDetails& details);
 

@@ -8,7 +8,7 @@
 # Needs a GPU and a python3 that has torch; without --prebuilt also nvcc and CMake. Nothing is
 # installed. --prebuilt takes what tools/gpu_pack.sh built elsewhere with the same torch. Leaves
 # report.json, report.md, lines.jsonl, logs and traces in OUTPUT_DIRECTORY (output/gpu_check).
-# --seconds limits the whole (540, without the build); --device cpu tests the script without a GPU.
+# --seconds limits the time of the script (540, without the build); --device cpu tests the script without a GPU.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -71,7 +71,7 @@ fi
 # --- Phases -----------------------------------------------------------------------------------
 begin=$SECONDS failed=()
 
-# try NAME LIMIT COMMAND…: runs COMMAND for at most LIMIT seconds and as long as the whole may take;
+# try NAME LIMIT COMMAND…: runs COMMAND for at most LIMIT seconds and as long as the script may take;
 # collects its JSON lines as they come, and notes a failure.
 try() {
   local name=$1 limit=$2 left=$((begin + seconds - SECONDS)) log=$out/logs/$1.log code=0

@@ -42,7 +42,7 @@ constexpr const char* kHelp =
   --load                 time only the loading of that file
   --unverified           with --load: without verifying checksums
   --phases               with train: time of forward, backward and rest, for wf_scale
-  --floor                the matrix products of the step alone: time, rate, share of the step
+  --floor                only the matrix products of the step: time, rate, share of the step
   --traffic              operators of a step that move memory: calls and megabytes of each
   --trace FILE           operators and kernels of one step, for ui.perfetto.dev
   --sweep resolution     one line for each of several sides: seconds per token

@@ -8,8 +8,8 @@ namespace wf::cuda {
 constexpr int kWarp = 32;
 
 /// Replaces each of K values by its sum over the block, in every thread and always in the same
-/// order. The block is one row of whole warps. Every thread calls it; `shared` has K numbers per
-/// warp and is free again after the block has met at one more barrier.
+/// order. The block is one row of warps, all of 32 threads. Every thread calls it; `shared` has K
+/// numbers per warp and is free again after the block has met at one more barrier.
 template <typename A, int K>
 __device__ void block_sum(A (&values)[K], A* shared) {
   for (A& value : values) {

@@ -17,7 +17,7 @@ class BatchMemory {
 
   at::Tensor take(at::IntArrayRef sizes, at::ScalarType type);
 
-  /// Memory that a GPU reads while the host goes on.
+  /// Whether it is memory that a GPU copies from while the host continues.
   bool pinned() const { return pinned_; }
 
  private:

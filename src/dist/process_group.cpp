@@ -105,7 +105,7 @@ ProcessGroup::~ProcessGroup() {
   if (lost_) native_.release();
 }
 
-// Otherwise NCCL warns that nobody destroyed the group, or, after a lost peer, its kernels spin on
+// Otherwise NCCL warns that the group was not destroyed, or, after a lost peer, its kernels spin on
 // the GPU while tensors are freed.
 void ProcessGroup::end_nccl() noexcept {
   if (!nccl_) return;

@@ -141,7 +141,7 @@ variable_list gradients(AutogradContext* context, const Tensor& grad, const Tens
   const auto given = [](const Tensor& t) { return t.defined() ? OptionalTensor(t) : std::nullopt; };
   const auto type = [&](const char* name) { return data[name].toScalarType(); };
   const auto &x = saved[0], &weight = saved[2], &scale = saved[3], &gate = saved[5];
-  // Without a gradient of y, that of the sum passes alone.
+  // Without a gradient of y, only that of the sum counts.
   const auto dy = grad.defined() ? grad : at::zeros_like(x, x.options().dtype(type("y")));
   auto [grad_x, grad_update, grad_gate, grad_factor, grad_offset] =
       call_backward(dy, given(grad_sum), x, saved[1], given(weight), given(scale), given(saved[4]),

@@ -40,7 +40,7 @@ TEST(WfBench, PrintsTheSpeedOfAModelInEveryModeAndPrecision) {
   }
 }
 
-TEST(WfBench, TimesTheProductsOfAStepAlone) {
+TEST(WfBench, TimesOnlyTheProductsOfAStep) {
   for (const char* mode : {"infer", "train"}) {
     const auto end = run(command({"--mode", mode, "--floor"}));
     ASSERT_EQ(end.code, 0) << end.err;

@@ -22,7 +22,7 @@ struct NormOptions {
 ///   y = (s - mean) / sqrt(variance + eps) * weight + bias, or … * (1 + scale) + shift
 /// Affine parameters and modulation exclude each other. x: [B, N, C] → y: [B, N, C]. Statistics and
 /// sums are float32 (double for double). The backward pass reads each token once, and adds up the
-/// gradients of vectors in an order that depends on the shapes alone. Modulation and gate as in
+/// gradients of vectors in an order that depends only on the shapes. Modulation and gate as in
 /// DiT's adaLN (Peebles and Xie 2022).
 at::Tensor layer_norm(const at::Tensor& x, const NormOptions& options = {});
 
