@@ -106,7 +106,7 @@ class ReportPageTest : public ::testing::Test {
                    ",\"loss\":1.5,\"lr\":0.001,\"grad_norm\":2,\"images_per_s\":100,"
                    "\"data_wait\":0.25,\"memory_mib\":512}\n{\"epoch\":",
                    epoch, ",\"step\":", epoch, ",\"train_loss\":", 2 - 0.5 * epoch,
-                   ",\"val_loss\":1,\"val_acc1\":", 50 + 10 * (epoch % 2),
+                   ",\"val_loss\":1.0,\"val_acc1\":", epoch % 2 ? "60.0" : "50.0",
                    ",\"val_images\":30,\"val_ema_acc1\":44,\"images_per_s\":100,"
                    "\"data_wait\":0.25}\n");
     }
@@ -131,7 +131,7 @@ TEST_F(ReportPageTest, OfARunHasFiguresCurvesConfusionsImagesAndSettings) {
        {"<h1>net/first</h1>", "3 epochs", "60.00 %", "Validation top-1, %, epoch 2", "25.0 %",
         "512 MiB", "Training loss by step", "validation after epoch 3",
         "&lt;cat&gt; → dog: 2 (20.0 %)", "src=\"data:image/png;base64,iVBOR", "loss 3.50",
-        "<code>TRAIN.BASE_LR</code>", "<code>0.125</code>", "<code>0.0005</code>",
+        "<code>TRAIN.BASE_LR</code>", "<code>0.125</code>", "<code>5e-04</code>",
         "<code>SEED</code>"}) {
     EXPECT_NE(page.find(part), std::string::npos) << part;
   }

@@ -111,7 +111,11 @@ std::optional<Metrics> ClassificationTask::validate(const ValidationContext& con
 
 std::shared_ptr<const ValidationDetails> ClassificationTask::validation_details() const {
   auto details = std::make_shared<ValidationDetails>();
-  details->classes = options_.classes;
+  auto& classes = details->classes;
+  classes = options_.classes;
+  while (static_cast<int64_t>(classes.size()) < classifier_->num_classes()) {
+    classes.push_back("class " + std::to_string(classes.size()));
+  }
   details->confusion = last_.confusion;
   std::vector<int64_t> indices;
   for (const auto& image : last_.hardest) indices.push_back(image.index);
@@ -120,9 +124,8 @@ std::shared_ptr<const ValidationDetails> ClassificationTask::validation_details(
   const auto images = shrink(to_bytes(model_input(batch, c10::kCPU)), kThumbnail);
   for (size_t i = 0; i < indices.size(); ++i) {
     const auto& image = last_.hardest[i];
-    details->worst.push_back({validation_->reader().name(image.index),
-                              options_.classes.at(image.truth),
-                              options_.classes.at(image.predicted), image.loss, image.probability,
+    details->worst.push_back({validation_->reader().name(image.index), classes.at(image.truth),
+                              classes.at(image.predicted), image.loss, image.probability,
                               images[static_cast<int64_t>(i)]});
   }
   return details;
