@@ -25,7 +25,7 @@ TEST(PosthocEma, OfASnapshotsOwnWidthIsThatSnapshot) {
   for (size_t i = 0; i + 1 < fit.weights.size(); ++i) EXPECT_NEAR(fit.weights[i], 0, 1e-3);
 }
 
-TEST(PosthocEma, SaysHowNearItsProfileIs) {
+TEST(PosthocEma, ReportsTheErrorOfItsProfile) {
   const auto error = [](int64_t every, double std) {
     std::vector<EmaProfile> snapshots;
     for (int64_t step = every; step <= 4000; step += every) {

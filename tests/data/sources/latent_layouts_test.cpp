@@ -148,7 +148,7 @@ TEST_F(LatentLayouts, ThatCannotBeUsedAreRefusedInOneLine) {
   }
 }
 
-TEST_F(LatentLayouts, WithoutStatisticsSayHowToGoOn) {
+TEST_F(LatentLayouts, WithoutStatisticsNameTheWayToContinue) {
   namespace fs = std::filesystem;
   TempDir other;
   fs::copy(at("shards"), other.path());
