@@ -7,8 +7,8 @@ set(WF_INTERNAL_INCLUDES "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}")
 
 option(WF_UNITY "Compile the sources of a directory as one file: headers take most of the time" ON)
 
-# To be called when `target` has all its sources. What must be compiled alone (a source with flags
-# of its own, or with names that another one of the directory has) is marked by wf_compile_alone().
+# To be called when `target` has all its sources. What must be compiled by itself (a source with flags
+# of its own, or with names that another one of the directory has) is marked by wf_compile_separately().
 function(wf_compile_by_directory target)
   if(NOT WF_UNITY)
     return()
@@ -24,7 +24,7 @@ function(wf_compile_by_directory target)
   endforeach()
 endfunction()
 
-function(wf_compile_alone)
+function(wf_compile_separately)
   set_source_files_properties(${ARGN} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
 endfunction()
 

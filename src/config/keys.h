@@ -80,6 +80,10 @@ void visit_data(C& c, V&& v) {
      "instead "
      "of a validation set; 0: none",
      from_to_below(0, 1)});
+}
+
+template <typename C, typename V>
+void visit_loading(C& c, V&& v) {
   v(c.data.cache_mode, CacheMode::part,
     {"DATA.CACHE_MODE",
      "read-ahead of zip and packed files: no, part (1 / world size per process) or full; the "
@@ -177,6 +181,10 @@ void visit_train(C& c, V&& v) {
   v(c.train.accumulation_steps, 1,
     {"TRAIN.ACCUMULATION_STEPS", "gradient-accumulation steps; part of the total batch",
      between(1, 1 << 20)});
+}
+
+template <typename C, typename V>
+void visit_weights_and_loss(C& c, V&& v) {
   v(c.train.ema_decay, std::vector<double>{},
     {"TRAIN.EMA_DECAY",
      "EMA decay per optimizer step (0.9999), or a list of several EMAs; 0 disables EMA",
@@ -446,8 +454,10 @@ void visit_run(C& c, V&& v) {
 template <typename C, typename V>
 void visit(C& c, V&& v) {
   visit_data(c, v);
+  visit_loading(c, v);
   visit_model(c, v);
   visit_train(c, v);
+  visit_weights_and_loss(c, v);
   visit_schedule_and_optimizer(c, v);
   visit_aug(c, v);
   visit_diffusion(c, v);

@@ -13,8 +13,8 @@ for package in OpenCV yaml-cpp spdlog JPEG ZLIB CUDAToolkit GTest; do
 done
 launcher=()
 command -v ccache >/dev/null && launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
-# Without the precompiled header ccache serves the second run; compiled alone, every source of the
-# models is checked to include what it uses.
+# Without the precompiled header ccache serves the second run; compiled separately, every source
+# of the models is checked to include what it uses.
 env -u CUDACXX PATH="$(printf '%s' "$PATH" | tr : '\n' | grep -v cuda | paste -sd:)" \
   cmake -S "$source_root/tests/consumer" -B "$work/build" -G Ninja -DWF_PCH=OFF -DWF_UNITY=OFF \
   -DCMAKE_BUILD_TYPE=Release -DWEIGHTFORMER_DIR="$source_root" -DCMAKE_PREFIX_PATH="$torch_root" \

@@ -56,7 +56,7 @@ std::string path_of(int descriptor) {
   return size > 0 ? std::string(path, static_cast<size_t>(size)) : "";
 }
 
-// Whether the disk has room for so many bytes more.
+// Whether so many more bytes fit on the disk.
 bool fits(size_t bytes) {
   static const std::string under = variable("WF_KILL_UNDER"), limit = variable("WF_DISK_BYTES");
   if (limit.empty()) return true;

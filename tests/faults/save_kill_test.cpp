@@ -106,7 +106,7 @@ TEST(KilledInASave, WithoutHardLinksTheBestWeightsAreKeptToo) {
   kill_everywhere(2, "WF_NO_LINKS=1");
 }
 
-TEST(FullDisk, TheOldestCheckpointMakesRoomForTheNewest) {
+TEST(FullDisk, TheOldestCheckpointIsRemovedForTheNewest) {
   const TempDir folder;
   const auto one = folder / "one";
   ASSERT_EQ(run(probe(one, 1)).code, 0);

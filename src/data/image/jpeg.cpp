@@ -37,7 +37,7 @@ struct ErrorManager {
   static void silent(j_common_ptr) {}
 };
 
-// Encoders write about ten scans. Each one, even if it is empty, costs a pass over the whole image.
+// Encoders write about ten scans. Each one, even if it is empty, costs a pass over the image.
 constexpr int kMaxScans = 100;
 
 void limit_scans(j_common_ptr info) {
