@@ -192,7 +192,7 @@ target_link_libraries(weightformer_trainer
   PUBLIC weightformer_core Threads::Threads
   PRIVATE ${OpenCV_LIBS} JPEG::JPEG TIFF::TIFF ZLIB::ZLIB yaml-cpp spdlog::spdlog)
 wf_target_options(weightformer_trainer PCH REUSE)
-wf_compile_alone(
+wf_compile_separately(
   src/data/image/jpeg.cpp # a class whose member is of the unnamed namespace: -Wsubobject-linkage
   src/data/image/pixel_kernels_avx2.cpp) # repeats the names of pixel_kernels.cpp
 wf_compile_by_directory(weightformer_trainer)
@@ -210,7 +210,7 @@ wf_target_options(weightformer_export PCH REUSE)
 wf_compile_by_directory(weightformer_export)
 
 set(WF_PROGRAMS wf_train wf_infer wf_convert wf_prepare wf_report wf_pack wf_sample wf_scale
-  wf_fid wf_export wf_ema wf_encode)
+  wf_fid wf_export wf_ema wf_encode wf_summary)
 foreach(tool ${WF_PROGRAMS})
   add_executable(${tool} tools/${tool}.cpp)
   target_include_directories(${tool} PRIVATE ${WF_INTERNAL_INCLUDES})
