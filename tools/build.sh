@@ -50,7 +50,7 @@ if [[ ${#options[@]} -gt 0 ]]; then
   step configure.log "configuring (ten seconds)" cmake --preset release "${options[@]}"
   cp "$chosen" "$logs/configured.txt"
 fi
-time="25 minutes"
-[[ ${#targets[@]} -eq 0 ]] || time="9 minutes"
+time="15 minutes"
+[[ ${#targets[@]} -eq 0 ]] || time="5 minutes"
 step build.log "building (about $time on two cores the first time, seconds when little changed)" \
   cmake --build build ${targets[@]:+--target "${targets[@]}"}
