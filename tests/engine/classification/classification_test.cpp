@@ -12,6 +12,7 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
+#include <numeric>
 #include <set>
 
 namespace wf::testing {
@@ -100,6 +101,36 @@ TEST(Evaluate, WithoutAReadableImageThereIsNoResult) {
   const auto model = toy_model();
   EXPECT_EQ(error_of([&] { evaluate(*model, *loader, {}); }),
             "none of the 2 validation images can be read; the log names the first ones");
+}
+
+TEST(Evaluate, NamesTheImagesOfTheLargestLosses) {
+  const auto model = toy_model();
+  const auto data = std::make_shared<ToyDataset>(21, kSide, std::set<int64_t>{3});
+  const auto loader = toy_loader(false, data);
+  EvaluateOptions options;
+  options.hardest = 4;
+  const auto hardest = evaluate(*model, *loader, options).hardest;
+  ASSERT_EQ(hardest.size(), 4u);
+  model->eval();
+  std::vector<int64_t> all(21);
+  std::iota(all.begin(), all.end(), 0);
+  const auto batch = loader->read(all);
+  const torch::NoGradGuard no_grad;
+  const auto logits = model->forward(batch.inputs);
+  const auto losses = at::cross_entropy_loss(logits, batch.labels, {}, at::Reduction::None, -1);
+  const auto order = std::get<1>(losses.sort(/*dim=*/0, /*descending=*/true));
+  for (int64_t i = 0; i < 4; ++i) {
+    const auto& image = hardest[static_cast<size_t>(i)];
+    const auto index = order[i].item<int64_t>();
+    EXPECT_EQ(image.index, index);
+    EXPECT_NEAR(image.loss, losses[index].item<double>(), 1e-5);
+    EXPECT_EQ(image.truth, index % 2);
+    const auto scores = logits[index].softmax(0);
+    EXPECT_EQ(image.predicted, scores.argmax().item<int64_t>());
+    EXPECT_NEAR(image.probability, scores.max().item<double>(), 1e-5);
+  }
+  options.hardest = 50;
+  EXPECT_EQ(evaluate(*model, *loader, options).hardest.size(), 20u) << "all that can be read";
 }
 
 TEST(Evaluate, CountsEveryImageOnceAndUnreadableOnesAsWrong) {
