@@ -88,7 +88,8 @@ void TensorboardObserver::describe_run(const TrainState& state) {
   file_->write(text_event(start, "config", as_markdown(dump_yaml(state.config))));
   std::vector<std::pair<std::string, std::string>> settings;
   for (const auto& setting : all_settings(state.config)) {
-    if (setting.scope == Scope::training) settings.emplace_back(setting.name, setting.value);
+    const bool trains = setting.scope == Scope::training || setting.scope == Scope::evaluation;
+    if (trains) settings.emplace_back(setting.name, setting.value);
   }
   const auto& config = state.config;
   file_->write(hparams_event(start, config.model.name + "/" + config.tag, settings));
