@@ -9,6 +9,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <sstream>
 
 namespace wf {
@@ -46,6 +47,7 @@ std::vector<std::string> changes(const Preset& preset, const SampleModelRequest&
     out.push_back(str("images ", preset.images, " → ", files.images));
   if (files.balanced) out.emplace_back("labels random → balanced");
   if (!request.ema) out.emplace_back("weights EMA → trained");
+  for (auto& text : out) text.erase(std::remove(text.begin(), text.end(), '"'), text.end());
   return out;
 }
 

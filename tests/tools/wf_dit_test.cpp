@@ -173,7 +173,7 @@ TEST_F(WfSample, APresetSetsWhatChangesAFidAndItsRecordNamesTheChanges) {
   for (const auto* line : {"SAMPLE.SCALE", "labels", "preset", "weights"}) {
     EXPECT_NE(explained.out.find(line), std::string::npos) << explained.out;
   }
-  EXPECT_EQ(explained.out.find("SAMPLE.STEPS"), std::string::npos) << explained.out;
+  EXPECT_EQ(explained.out.find("  SAMPLE.STEPS:"), std::string::npos) << explained.out;
 
   const auto unknown = sample("none", {"--preset", "adm-dot"});
   EXPECT_EQ(unknown.code, 2);
