@@ -173,16 +173,18 @@ TEST_F(WfExport, SizesCanBeFixed) {
   expect_close(fixed.outputs[0].at("logits"), inferred(0, "logits"), kLogitTolerance, "logits");
 }
 
+// Of WeightFormer-S; one dynamic layer of it is enough.
 TEST_F(WfExport, TheFactoredOrderHasFewerMultiplicationsAtTheSizeInTraining) {
-  const auto tiny = create_classifier("wfm_tiny");
-  write_safetensors(weights_, {state_dict(*tiny), {}});
+  const auto small = make_classifier(classifier_options("wfm_small").depth(2));
+  write_safetensors(weights_, {state_dict(*small),
+                               {{"config", R"({"MODEL.NAME":"wfm_small","MODEL.DEPTH":"2"})"}}});
   const auto count = [&](const char* order) {
     const auto all =
         ran(weights_, {"--size", "224", "224", "--batch", "1", "--dynamic-linear", order}, {});
     return all.about.value("multiplications", 0.0);
   };
   const auto automatic = count("auto");
-  EXPECT_GT(automatic, 1e9);
+  EXPECT_GT(automatic, 4e8);
   EXPECT_EQ(automatic, count("factored"));
   EXPECT_LT(automatic, count("merged"));
 }
