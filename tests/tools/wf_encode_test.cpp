@@ -14,6 +14,7 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <sstream>
 
@@ -165,13 +166,17 @@ TEST_F(WfEncode, LeavesUnreadableImagesOut) {
 }
 
 TEST_F(WfEncode, RefusesBadInputInOneLine) {
-  expect_refused(run(words("o", {"--size", "17"})), "--size 17: must be a multiple of 2");
-  expect_refused(run(words("o", {"--part", "7"})), "--part 7: must be a multiple of --batch-size");
+  const auto changed = [&](const std::string& flag, const std::string& value) {
+    auto command = words("o");
+    *(std::find(command.begin(), command.end(), flag) + 1) = value;
+    return run(command);
+  };
+  expect_refused(changed("--size", "17"), "--size 17: must be a multiple of 2");
+  expect_refused(changed("--part", "7"), "--part 7: must be a multiple of --batch-size");
+  expect_refused(changed("--vae", directory_ / "none"), "none: no such file or directory");
+  expect_refused(changed("--data-path", directory_ / "none"), "none: no such directory");
   expect_refused(run(words("o", {"--vae-tile", "12"})),
                  "tiles of 12 pixels: the side must be a multiple of 8");
-  expect_refused(run(words("o", {"--vae", directory_ / "none"})),
-                 "none: no such file or directory");
-  expect_refused(run(words("o", {"--data-path", directory_ / "none"})), "none: no such directory");
 }
 
 TEST_F(WfEncode, LatentsAreTrainedOnAndSamplesDecoded) {
