@@ -80,7 +80,8 @@ TEST(WfBench, WritesATraceOfOneStep) {
   const auto end = run(command({"--mode", "train", "--trace", path}));
   ASSERT_EQ(end.code, 0) << end.err;
   std::set<std::string> names;
-  for (const auto& event : nlohmann::json::parse(read_file(path)).at("traceEvents")) {
+  const auto trace = nlohmann::json::parse(read_file(path));
+  for (const auto& event : trace.at("traceEvents")) {
     names.insert(event.value("name", ""));
   }
   for (const char* name : {"wf::layer_norm", "wf::layer_norm_backward", "wf::dynamic_dwconv",
