@@ -121,8 +121,8 @@ TEST_F(LatentLayouts, AreScaledByTheFactorThatIsAskedFor) {
   LatentOptions options;
   options.scale = 0.5;
   const auto half = [](int64_t i, int64_t k) { return 0.5f * written(i, k); };
-  for (const auto* name : {"fast_dit", "edm2/plain", "edm2/STORED.zip", "shards", "arrays/npy",
-                           "arrays/stored.npz"}) {
+  for (const auto* name :
+       {"fast_dit", "edm2/plain", "edm2/STORED.zip", "shards", "arrays/npy", "arrays/stored.npz"}) {
     expect_samples(name, half, options);
   }
 }
