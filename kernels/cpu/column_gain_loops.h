@@ -1,7 +1,7 @@
 // The loops of column_gain between its matrix products, over any vectors of columns.
-// Included after the vectors: kernels/cpu/vectors.h or kernels/stable/vectors.h.
 #pragma once
 
+#include "kernels/cpu/loop_vectors.h"
 #include "ops/column_gain_params.h"
 
 #include <algorithm>
@@ -16,17 +16,16 @@ template <typename T, typename Visit>
 void for_each_strip(const ColumnGainShape& s, Visit visit) {
   constexpr int64_t kSize = Vec<T>::size();
   const int64_t strips = (s.columns + kSize - 1) / kSize;
-  parallel_for(
-      0, s.batch * strips, rows_per_thread(s.rows * kSize), [&](int64_t i, int64_t end) {
-        for (; i < end; ++i) {
-          const int64_t first = i % strips * kSize, count = std::min(kSize, s.columns - first);
-          if (count == kSize) {
-            visit(std::true_type(), i / strips, first, count);
-          } else {
-            visit(std::false_type(), i / strips, first, count);
-          }
-        }
-      });
+  parallel_for(0, s.batch * strips, rows_per_thread(s.rows * kSize), [&](int64_t i, int64_t end) {
+    for (; i < end; ++i) {
+      const int64_t first = i % strips * kSize, count = std::min(kSize, s.columns - first);
+      if (count == kSize) {
+        visit(std::true_type(), i / strips, first, count);
+      } else {
+        visit(std::false_type(), i / strips, first, count);
+      }
+    }
+  });
 }
 
 template <typename T>
@@ -37,8 +36,8 @@ void gain(const T* right, const Accumulate<T>* product, T* gained, Accumulate<T>
     Vec<T> square(0);
     for (int64_t r = 0; r < s.rows; ++r) {
       const int64_t at = base + r * s.columns;
-      square = fmadd(load<full.value>(right + at, count),
-                              load<full.value>(product + at, count), square);
+      square =
+          fmadd(load<full.value>(right + at, count), load<full.value>(product + at, count), square);
     }
     // Rounding may leave a little below zero.
     const auto nu = maximum(square, Vec<T>(0)).sqrt() * Vec<T>(scale);
@@ -60,8 +59,7 @@ void gain_backward(const T* grad, const T* right, const Accumulate<T>* product,
     Vec<T> dot(0);
     for (int64_t r = 0; r < s.rows; ++r) {
       const int64_t at = base + r * s.columns;
-      dot = fmadd(load<full.value>(right + at, count), load<full.value>(grad + at, count),
-                           dot);
+      dot = fmadd(load<full.value>(right + at, count), load<full.value>(grad + at, count), dot);
     }
     const auto nu = load<full.value>(norm + b * s.columns + first, count);
     const auto factor = Vec<T>(1) / (nu + Vec<T>(1));
@@ -72,8 +70,7 @@ void gain_backward(const T* grad, const T* right, const Accumulate<T>* product,
     for (int64_t r = 0; r < s.rows; ++r) {
       const int64_t at = base + r * s.columns;
       const auto inner = load<full.value>(product + at, count) * a * Vec<T>(2);
-      store(grad_right + at, fmadd(load<full.value>(grad + at, count), factor, inner),
-            count);
+      store(grad_right + at, fmadd(load<full.value>(grad + at, count), factor, inner), count);
       store(weighted + at, load<full.value>(right + at, count) * a, count);
     }
   });

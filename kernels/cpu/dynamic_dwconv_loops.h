@@ -2,10 +2,9 @@
 //
 // A thread processes one vector of channels of a sample after another: it slides a window over the
 // columns of three rows, each read once, with nine taps and three running sums in registers.
-//
-// Included after the vectors: kernels/cpu/vectors.h or kernels/stable/vectors.h.
 #pragma once
 
+#include "kernels/cpu/loop_vectors.h"
 #include "ops/dynamic_dwconv_params.h"
 
 #include <algorithm>
@@ -230,17 +229,16 @@ void for_each_strip(const DwconvInput<T, A>& in, Visit visit) {
   const int64_t strips = (in.channels + kSize - 1) / kSize;
   const bool plain = !in.scale && !in.gate;
   parallel_for(0, in.batch * strips, rows_per_thread(in.height * in.width * kSize),
-                   [&](int64_t i, int64_t end) {
-                     for (; i < end; ++i) {
-                       const int64_t first = i % strips * kSize;
-                       const Strip s{i / strips, first, std::min(kSize, in.channels - first)};
-                       const auto with = [&](auto full) {
-                         plain ? visit(full, std::true_type(), s)
-                               : visit(full, std::false_type(), s);
-                       };
-                       s.count == kSize ? with(std::true_type()) : with(std::false_type());
-                     }
-                   });
+               [&](int64_t i, int64_t end) {
+                 for (; i < end; ++i) {
+                   const int64_t first = i % strips * kSize;
+                   const Strip s{i / strips, first, std::min(kSize, in.channels - first)};
+                   const auto with = [&](auto full) {
+                     plain ? visit(full, std::true_type(), s) : visit(full, std::false_type(), s);
+                   };
+                   s.count == kSize ? with(std::true_type()) : with(std::false_type());
+                 }
+               });
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 // The loops of grid_pool3, over any vectors of channels.
-// Included after the vectors: kernels/cpu/vectors.h or kernels/stable/vectors.h.
 #pragma once
 
+#include "kernels/cpu/loop_vectors.h"
 #include "ops/grid_pool3_windows.h"
 #include "ops/token_grid.h"
 
@@ -53,7 +53,7 @@ void grid_pool3_backward_loop(const T* grad, T* grad_x, const TokenGrid& g) {
               const double area =
                   static_cast<double>((rows.end - rows.begin) * (columns.end - columns.begin));
               sum = fmadd(load<full.value>(cells + cell * c + k, count),
-                                   Vec<T>(static_cast<Accumulate<T>>(1 / area)), sum);
+                          Vec<T>(static_cast<Accumulate<T>>(1 / area)), sum);
             }
             store(grad_x + i * c + k, sum, count);
           });
