@@ -277,7 +277,7 @@ def dynamic_linear(x, left, right, weight, bias, mode="auto"):
     gained, norm = column_gain(gram_of(left), right, scale)
     if merges(mode, x, weight):
         return torch.baddbmm(bias.view(1, 1, -1), x, merged_weight(weight, left, gained, scale)), gained, norm
-    y = torch.addmm(bias, x.flatten(0, 1), weight).view(*x.shape[:2], -1)
+    y = torch.addmm(bias, x.flatten(0, 1), weight).view(*x.shape[:2], weight.shape[1])
     return y.baddbmm_(torch.bmm(x, left.transpose(1, 2)), gained, alpha=scale), gained, norm
 
 
