@@ -6,19 +6,23 @@
 
 #include "kernels/stable/capability.h"
 
+#include <cstdlib>
+#include <string>
+
 namespace {
 
+// The best set of this processor; ATEN_CPU_CAPABILITY=default and avx2 select a lower one, as for
+// PyTorch's own kernels.
 auto* best() {
 #if defined(__x86_64__)
+  const char* named = std::getenv("ATEN_CPU_CAPABILITY");
+  const std::string limit = named ? named : "avx512";
   __builtin_cpu_init();
-  const auto has = [](auto... yes) { return (yes && ...); };
-  if (has(__builtin_cpu_supports("avx512f"), __builtin_cpu_supports("avx512bw"),
-          __builtin_cpu_supports("avx512vl"), __builtin_cpu_supports("avx512dq"))) {
-    return &wf::stable::AVX512::add_loops;
-  }
-  if (has(__builtin_cpu_supports("avx2"), __builtin_cpu_supports("fma"))) {
-    return &wf::stable::AVX2::add_loops;
-  }
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+  if (avx2 && avx512 && limit == "avx512") return &wf::stable::AVX512::add_loops;
+  if (avx2 && limit != "default") return &wf::stable::AVX2::add_loops;
 #endif
   return &wf::stable::DEFAULT::add_loops;
 }

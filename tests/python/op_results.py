@@ -5,6 +5,7 @@
 wheel_test.py compares what the library of the C++ build and the wheel give.
 """
 
+import math
 import pathlib
 import sys
 
@@ -20,11 +21,17 @@ from cases import Size, cases  # noqa: E402
 
 # Of layers, with an odd tail of channels, a single row, and no sample.
 SIZES = [Size(3, 14, 14, 48), Size(2, 7, 5, 21), Size(2, 1, 3, 5), Size(2, 2, 2, 7), Size(0, 4, 4, 8)]
+
+
+def numbers(shape):
+    """Between -1 and 1, the same on every processor, unlike torch.randn."""
+    return ((torch.arange(math.prod(shape)) * 7919 % 1009) / 504.0 - 1).view(shape)
+
+
 results = {}
 for size in SIZES:
     for case in cases(size):
-        torch.manual_seed(0)
-        base = [torch.randn(shape) for shape in case.shapes]
+        base = [numbers(shape) for shape in case.shapes]
         for dtype in (torch.float64, torch.float32, torch.float16, torch.bfloat16):
             leaves = [t.to(dtype).requires_grad_() for t in base]
             y = case.call(size.h, size.w, *leaves)
