@@ -1,7 +1,7 @@
 // The loops of column_gain between its matrix products, over any vectors of columns.
-// Included after the vectors: kernels/cpu/vectors.h or kernels/stable/vectors.h.
 #pragma once
 
+#include "kernels/cpu/loop_vectors.h"
 #include "ops/column_gain_params.h"
 
 #include <algorithm>

@@ -2,10 +2,9 @@
 //
 // A thread processes one vector of channels of a sample after another: it slides a window over the
 // columns of three rows, each read once, with nine taps and three running sums in registers.
-//
-// Included after the vectors: kernels/cpu/vectors.h or kernels/stable/vectors.h.
 #pragma once
 
+#include "kernels/cpu/loop_vectors.h"
 #include "ops/dynamic_dwconv_params.h"
 
 #include <algorithm>

@@ -1,7 +1,7 @@
 // The loops of grid_pool3, over any vectors of channels.
-// Included after the vectors: kernels/cpu/vectors.h or kernels/stable/vectors.h.
 #pragma once
 
+#include "kernels/cpu/loop_vectors.h"
 #include "ops/grid_pool3_windows.h"
 #include "ops/token_grid.h"
 

@@ -1,7 +1,7 @@
 // The loops of token_pool, over any vectors of channels.
-// Included after the vectors: kernels/cpu/vectors.h or kernels/stable/vectors.h.
 #pragma once
 
+#include "kernels/cpu/loop_vectors.h"
 #include "ops/token_grid.h"
 
 #include <cstdint>

@@ -1,6 +1,8 @@
 // Vectors of channels: loaded from any dtype, computed in float32 (or double), stored back.
 #pragma once
 
+#include "core/parallel.h"
+
 #include <ATen/cpu/vec/functional.h>
 #include <ATen/cpu/vec/vec.h>
 
@@ -10,6 +12,8 @@
 
 namespace wf {
 inline namespace CPU_CAPABILITY {
+
+using at::parallel_for;
 
 template <typename T>
 using Accumulate = std::conditional_t<std::is_same_v<T, double>, double, float>;

@@ -2,6 +2,7 @@
 // the kernels compute the steps between them.
 #pragma once
 
+#include "ops/column_gain_params.h"
 #include "ops/op_common.h"
 
 #include <ATen/ops/bmm.h>
@@ -10,11 +11,6 @@
 #include <tuple>
 
 namespace wf {
-
-/// R rows of D columns for each of B samples.
-struct ColumnGainShape {
-  int64_t batch, rows, columns;
-};
 
 inline ColumnGainShape check_column_gain(const char* op, const at::Tensor& gram,
                                          const at::Tensor& right) {

@@ -5,15 +5,11 @@
 #include "weightformer/ops/grid.h"
 
 #include "ops/op_common.h"
+#include "ops/token_grid.h"
 
 #include <ATen/Dispatch.h>
 
 namespace wf {
-
-/// The grid of a contiguous [B, height * width, C].
-struct TokenGrid {
-  int64_t batch, height, width, channels;
-};
 
 /// y: [B, to.tokens(), C] of x: [B, from.tokens(), C]. Calls launch(const T* x, T* y, B, C) on
 /// contiguous memory for the dtype T, unless there is nothing to compute.

@@ -19,6 +19,8 @@ BUILT_FOR = re.compile(rb"weightformer: built for torch (\d+\.\d+)[.\d]*")
 
 def load():
     """Loads the operators unless they are there. ImportError: no library, or one for another torch."""
+    if torch.torch_version.TorchVersion(torch.__version__) < (2, 11):
+        raise ImportError(f"weightformer: this is torch {torch.__version__}, expected 2.11 or later")
     if torch._C._dispatch_has_kernel("wf::dynamic_dwconv"):
         return
     path = find()
@@ -28,6 +30,10 @@ def load():
     except OSError as error:
         reason = str(error.__cause__ or error).splitlines()[0]
         raise ImportError(f"weightformer: {path} cannot be loaded by torch {torch.__version__} ({reason})") from None
+    if not torch._C._dispatch_has_kernel("wf::dynamic_dwconv"):
+        from . import stable  # the loops of a wheel
+
+        stable.register()
 
 
 def find():
@@ -64,12 +70,19 @@ def check_version(path):
 def keep_freed_memory():
     """Keeps freed memory of CPU tensors in the process, where it fits the next tensor of that size.
 
-    Call it before the first tensor: weightformer/core/memory.h tells what it does and gains. RuntimeError: the library
-    does not offer it.
+    Call it before the first tensor: weightformer/core/memory.h tells what it does and gains. With a wheel it sets
+    malloc's limits only, not the allocator. RuntimeError: a C library without mallopt.
     """
     for path in torch.ops.loaded_libraries:
         function = getattr(ctypes.CDLL(path), "wf_keep_freed_memory", None)
         if function is not None:
             function()
             return
-    raise RuntimeError("weightformer: keep_freed_memory needs the library that the C++ build makes")
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None:
+        raise RuntimeError("weightformer: keep_freed_memory needs the GNU C library")
+    trim_threshold, top_pad, mmap_threshold = -1, -2, -3
+    if mallopt(mmap_threshold, 1 << 30) == 0:
+        mallopt(mmap_threshold, 32 << 20)  # the most that glibc before 2.38 takes
+    mallopt(trim_threshold, (1 << 31) - 1)
+    mallopt(top_pad, 64 << 20)

@@ -1,0 +1,56 @@
+"""Packs the package and its library into a wheel: make_wheel.py LIBRARY DIRECTORY; prints the path of the wheel.
+
+A wheel is a zip archive with three files of metadata, so no build backend is needed. The platform is the oldest glibc
+that has every symbol of the library.
+"""
+
+import base64
+import hashlib
+import pathlib
+import platform
+import re
+import subprocess
+import sys
+import zipfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DESCRIPTION = "The layers of WeightFormer as fast operators for PyTorch"
+
+
+def version():
+    return re.search(r"project\(weightformer VERSION ([\d.]+)", (ROOT / "CMakeLists.txt").read_text())[1]
+
+
+def platform_tag(library):
+    symbols = subprocess.run(["objdump", "-T", library], capture_output=True, text=True, check=True).stdout
+    minor = max(int(minor) for minor in re.findall(r"GLIBC_2\.(\d+)", symbols))
+    return f"manylinux_2_{minor}_{platform.machine()}"
+
+
+def record(name, content):
+    digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+    return f"{name},sha256={digest},{len(content)}\n"
+
+
+def main(library, directory):
+    name, tag = f"weightformer-{version()}", f"py3-none-{platform_tag(library)}"
+    package = ROOT / "tools/python/weightformer"
+    files = {f"weightformer/{path.name}": path.read_bytes() for path in sorted(package.glob("*.py"))}
+    files["weightformer/libweightformer_ops.so"] = pathlib.Path(library).read_bytes()
+    info = f"{name}.dist-info"
+    files[f"{info}/METADATA"] = (
+        f"Metadata-Version: 2.1\nName: weightformer\nVersion: {version()}\nSummary: {DESCRIPTION}\nLicense: MIT\n"
+        "Requires-Python: >=3.10\nRequires-Dist: torch>=2.11\n"
+    ).encode()
+    files[f"{info}/WHEEL"] = f"Wheel-Version: 1.0\nGenerator: weightformer\nRoot-Is-Purelib: false\nTag: {tag}\n".encode()
+    files[f"{info}/LICENSE"] = (ROOT / "LICENSE").read_bytes()
+    files[f"{info}/RECORD"] = ("".join(record(*item) for item in files.items()) + f"{info}/RECORD,,\n").encode()
+    wheel = pathlib.Path(directory, f"{name}-{tag}.whl")
+    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, content in files.items():
+            archive.writestr(zipfile.ZipInfo(path), content, zipfile.ZIP_DEFLATED)  # dated 1980: equal files repeat
+    print(wheel)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
