@@ -115,7 +115,7 @@ TEST(WfBench, KnowsTheDiffusionModels) {
   ASSERT_EQ(sweep.code, 0) << sweep.err;
   EXPECT_EQ(json_lines(sweep.out).size(), 6u);
   EXPECT_EQ(json_lines(sweep.out).back()["size"], 48);
-  EXPECT_EQ(json_lines(dit({"--ops"}).out).size(), 8u);
+  EXPECT_EQ(json_lines(dit({"--ops"}).out).size(), 12u);
   const auto odd = dit({"--size", "9"});
   EXPECT_EQ(odd.code, 2);
   EXPECT_NE(odd.err.find("multiples of the patch, 2"), std::string::npos) << odd.err;
@@ -125,7 +125,7 @@ TEST(WfBench, PrintsALineForEveryOperator) {
   const auto end = run(command({"--ops"}));
   ASSERT_EQ(end.code, 0) << end.err;
   const auto lines = json_lines(end.out);
-  ASSERT_EQ(lines.size(), 8u);
+  ASSERT_EQ(lines.size(), 12u);
   for (const auto& line : lines) {
     EXPECT_GT(line["forward_us"].get<double>(), 0) << line;
     EXPECT_GT(line["both_us"].get<double>(), 0) << line;

@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 std::vector<ImageFile> images_below(const std::string& root) {
   auto found = list_images(root);
   if (found.others > 0) {
-    log::warning("{}: {} skipped, not an image by its name: {}{}", root,
+    log::warning("{}: {} skipped (not images): {}{}", root,
                  found.others == 1 ? "1 file" : str(found.others, " files"), found.first_other,
                  found.others > 1 ? ", …" : "");
   }

@@ -4,6 +4,7 @@
 
 #include "data/parallel.h"
 #include "data/sources/class_names.h"
+#include "runtime/log.h"
 
 #include <dirent.h>
 #include <sys/stat.h>
@@ -28,7 +29,8 @@ struct CloseFolder {
 // One class, or only the root.
 class Reader {
  public:
-  explicit Reader(const std::string& root) : root_(root) {}
+  explicit Reader(const std::string& root, bool skip_loops = false)
+      : root_(root), skip_loops_(skip_loops) {}
 
   // Adds the files in the directory `below` the root; descends into subdirectories when `deep`,
   // else lists them in `directories`.
@@ -41,10 +43,11 @@ class Reader {
     if (!folder) fail(path, errno);
     stamps.push_back(stamp_of(info, below));
     const FolderStamp here = stamps.back();
-    for (const auto& above : above_) {
-      WF_CHECK(above.device != here.device || above.inode != here.inode, path,
-               ": leads back to one of its parent directories; remove this link");
-    }
+    const bool loop = std::any_of(above_.begin(), above_.end(), [&](const auto& above) {
+      return above.device == here.device && above.inode == here.inode;
+    });
+    if (loop && skip_loops_) return log::warning("{}: skipped, {}", path, kLoop);
+    WF_CHECK(!loop, path, ": ", kLoop, "; remove this link");
     above_.push_back(here);
     while (true) {
       errno = 0;
@@ -92,7 +95,10 @@ class Reader {
                     "; expected a directory of images or of class directories"));
   }
 
+  static constexpr const char* kLoop = "leads back to one of its parent directories";
+
   const std::string& root_;
+  const bool skip_loops_;
   std::vector<FolderStamp> above_;
 };
 
@@ -120,7 +126,7 @@ bool is_picture(std::string_view file) {
 }
 
 ImagesBelow list_images(const std::string& root) {
-  Reader all(root);
+  Reader all(root, /*skip_loops=*/true);
   all.read("", true);
   std::sort(all.files.begin(), all.files.end());
   return {std::move(all.files), all.others, std::move(all.first_other)};

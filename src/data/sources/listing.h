@@ -39,7 +39,8 @@ struct Listing {
 bool is_picture(std::string_view file);
 
 /// The images below a directory at any depth, relative to it and in bytewise order, under the same
-/// rules: links are followed, hidden files skipped. Throws wf::Error.
+/// rules: links are followed, hidden files skipped; a link to a parent directory is skipped with a
+/// warning. Throws wf::Error.
 struct ImagesBelow {
   std::vector<std::string> files;
   uint64_t others = 0;
