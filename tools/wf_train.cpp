@@ -60,7 +60,8 @@ static int train(const Run& run) {
   }
   add_reports(trainer, run, setup);
   // Before the checkpoints, see there.
-  trainer.add(std::make_shared<EmaSnapshotObserver>(run.directory, config));
+  trainer.add(
+      std::make_shared<EmaSnapshotObserver>(run.directory, config.train.ema_snapshot_steps));
   trainer.add(std::make_shared<CheckpointObserver>(
       run.directory, checkpoint_options(config, run.env.world), std::move(saved), lock));
   catch_stop_signals(/*announce=*/run.is_root());

@@ -93,8 +93,8 @@ std::string widths_of(const EmaSnapshot& snapshot) {
 
 }  // namespace
 
-EmaSnapshotObserver::EmaSnapshotObserver(std::string run, const Config& config)
-    : directory_(ema_directory(run)), every_(config.train.ema_snapshot_steps) {}
+EmaSnapshotObserver::EmaSnapshotObserver(const std::string& run, int64_t steps)
+    : directory_(ema_directory(run)), every_(steps) {}
 
 // The weights are known to be finite only if the loss was read.
 bool EmaSnapshotObserver::needs_loss(const StepReport& next) const {

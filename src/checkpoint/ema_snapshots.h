@@ -18,7 +18,8 @@ namespace wf {
 /// named for going back (TRAIN.AUTO_RESUME false) moved to RUN/ema/old_N.
 class EmaSnapshotObserver : public Observer {
  public:
-  EmaSnapshotObserver(std::string run, const Config& config);
+  /// `steps`: between two snapshots; 0: none.
+  EmaSnapshotObserver(const std::string& run, int64_t steps);
 
   bool needs_loss(const StepReport& next) const override;
   void on_start(const TrainState& state) override;

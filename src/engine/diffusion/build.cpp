@@ -274,6 +274,8 @@ void check_diffusion(const Config& config) {
 }
 
 TaskSetup build_diffusion(const Config& config, const TaskRequest& request) {
+  // Before the other networks, which also draw initial weights from the default generator.
+  const auto dit = build_dit(config, request.device);
   DiffusionOptions options;
   options.codec = open_codec(config, request);
   const bool encoded = config.data.dataset == DatasetKind::latents;
@@ -303,8 +305,7 @@ TaskSetup build_diffusion(const Config& config, const TaskRequest& request) {
   std::unique_ptr<Loader> train;
   if (request.train)
     train = build_loader(config, std::move(readers.train), /*train=*/true, request);
-  auto task = std::make_unique<DiffusionTask>(build_dit(config, request.device),
-                                              std::move(validation), std::move(options));
+  auto task = std::make_unique<DiffusionTask>(dit, std::move(validation), std::move(options));
   return {std::move(task), std::move(train)};
 }
 
