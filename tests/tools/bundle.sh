@@ -49,11 +49,11 @@ cp "$golden/checkpoints/published_trainer.pth" "$root/weights.pth"
 cp "$golden/images/rgb_420.jpg" "$root/cat.jpg"
 # The kernel's own directories: the loader finds the directory of a program by /proc, LibTorch reads /dev/urandom.
 in_root() {
-  "${as_root[@]}" bash -c 'for d in proc dev; do mount --rbind /$d "$0/$d"; done && exec env -i "$(command -v chroot)" "$0" "$@"' \
+  "${as_root[@]}" bash -c 'for d in proc dev; do mount --rbind /$d "$0/$d"; done && exec env -i OMP_NUM_THREADS=1 "$(command -v chroot)" "$0" "$@"' \
     "$root" "/elsewhere/wf/bin/$1" "${@:2}"
 }
 
-expected=$(cd "$root" && "$bin/wf_infer" weights.pth cat.jpg --json --device cpu)
+expected=$(cd "$root" && OMP_NUM_THREADS=1 "$bin/wf_infer" weights.pth cat.jpg --json --device cpu)
 answer=$(in_root wf_infer weights.pth cat.jpg --json --device cpu)
 printf '%s\n' "$answer"
 [[ $answer == "$expected" && $answer == *probability* ]]
