@@ -32,7 +32,7 @@ build/bin/wf_prepare --output "$data" --train $train --val $val
 if [[ -e $run/metrics.jsonl ]]; then
   say "a run exists already and is resumed, or skipped if it is finished; to start from scratch: rm -r $run"
 else
-  say "training a small WeightFormer (about 3 minutes on two cores)"
+  say "training a small WeightFormer (about 90 seconds on two cores)"
 fi
 begin=$SECONDS
 build/bin/wf_train --cfg "$cfg" --data-path "$data" --tag demo
