@@ -5,7 +5,7 @@
 
 #include "core/parallel.h"
 #include "kernels/cpu/capability.h"
-#include "kernels/cpu/vectors.h"
+#include "kernels/cpu/loop_vectors.h"
 
 #include <cmath>
 #include <vector>
