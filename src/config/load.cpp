@@ -5,6 +5,8 @@
 #include "core/registry.h"
 #include "core/text.h"
 
+#include <yaml-cpp/eventhandler.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -21,6 +23,31 @@ namespace fs = std::filesystem;
 std::string first_line(std::string text) {
   text = text.substr(0, text.find('\n'));
   return text.substr(0, 200);
+}
+
+// The line on which a second document, or text that belongs to none, begins; 0: there is none.
+// YAML::LoadAll() would read such text, as in ", x]", again and again until memory ends.
+int second_document(const std::string& text) {
+  struct Place : YAML::EventHandler {
+    int line = 0;
+    void OnDocumentStart(const YAML::Mark& mark) override { line = mark.line + 1; }
+    void OnDocumentEnd() override {}
+    void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+    void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+    void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                  const std::string&) override {}
+    void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                         YAML::EmitterStyle::value) override {}
+    void OnSequenceEnd() override {}
+    void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                    YAML::EmitterStyle::value) override {}
+    void OnMapEnd() override {}
+  };
+  std::istringstream in(text);
+  YAML::Parser parser(in);
+  Place place;
+  const bool more = parser.HandleNextDocument(place) && parser.HandleNextDocument(place);
+  return more ? place.line : 0;
 }
 
 [[noreturn]] void unknown_key(const std::string& key, const std::string& origin) {
@@ -127,10 +154,10 @@ class FileReader {
     text << in.rdbuf();
     WF_CHECK(in && text.str().find('\0') == std::string::npos, path, ": not a text file");
     try {
-      const auto documents = YAML::LoadAll(text.str());
-      WF_CHECK(documents.size() <= 1, path, ": ", documents.size(),
-               " YAML documents, separated by ---; expected one");
-      return documents.empty() ? YAML::Node() : documents[0];
+      const int more = second_document(text.str());
+      WF_CHECK(more == 0, path, ":", more,
+               ": text after the end of a YAML document; expected one document, without ---");
+      return YAML::Load(text.str());
     } catch (const YAML::Exception& problem) {
       const int tab = indented_by_tab(text.str());
       WF_CHECK(tab == 0, path, ":", tab, ": not YAML: the line begins with a tab; use blanks");
