@@ -58,4 +58,5 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   return 0;
 }
 
+const size_t fuzz_megabytes = 64;
 std::string fuzz_seed(const std::string& file) { return file; }

@@ -38,9 +38,9 @@ std::string read_file(const fs::path& path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-// For every input, and for each of its bytes more: a reader may keep a value of 150 bytes for a
+// For each byte of an input, besides fuzz_megabytes: a reader may keep a value of 150 bytes for a
 // byte of pickle. The sanitizers make everything several times slower.
-constexpr size_t kMegabytes = 64, kBytesPerByte = 2000;
+constexpr size_t kBytesPerByte = 2000;
 constexpr int kSeconds = 20;
 
 std::string_view current;        // the input
@@ -70,8 +70,8 @@ void set_timer(int seconds) {
 
 void try_input(const std::string& bytes) {
   current = bytes;
-  memory_limit =
-      __sanitizer_get_current_allocated_bytes() + (kMegabytes << 20) + kBytesPerByte * bytes.size();
+  memory_limit = __sanitizer_get_current_allocated_bytes() + (fuzz_megabytes << 20) +
+                 kBytesPerByte * bytes.size();
   set_timer(kSeconds);
   LLVMFuzzerTestOneInput(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
   set_timer(0);

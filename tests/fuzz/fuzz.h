@@ -10,3 +10,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 
 /// The part of a golden file that is a seed of this target; "" for none.
 std::string fuzz_seed(const std::string& file);
+
+/// MiB that any input may take, besides what it takes for each of its bytes.
+extern const size_t fuzz_megabytes;

@@ -32,6 +32,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   return 0;
 }
 
+const size_t fuzz_megabytes = 64;
 std::string fuzz_seed(const std::string& file) {
   try {
     if (!wf::looks_like_zip(file)) return file.substr(0, 20'000);

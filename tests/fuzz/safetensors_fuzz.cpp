@@ -18,6 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
 }
 
 // A few tensors and no data: {"a": …} with offsets that fit what follows.
+const size_t fuzz_megabytes = 64;
 std::string fuzz_seed(const std::string& file) {
   constexpr size_t kShort = 8'000;
   return file.size() > 8 && file[8] == '{' ? file.substr(0, kShort) : "";

@@ -19,6 +19,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
 }
 
 // The directory is what this target is about: files with little data.
+const size_t fuzz_megabytes = 64;
 std::string fuzz_seed(const std::string& file) {
   constexpr size_t kSmall = 40'000;
   if (!wf::looks_like_torch(file)) return "";
