@@ -32,7 +32,7 @@ build/bin/wf_prepare --output "$data" --train $train --val $val
 if [[ -e $run/metrics.jsonl ]]; then
   say "a run exists already and is resumed, or skipped if it is finished; to start from scratch: rm -r $run"
 else
-  say "training a small WeightFormer (about 90 seconds on two cores)"
+  say "training a small WeightFormer (one to two minutes on two cores)"
 fi
 begin=$SECONDS
 build/bin/wf_train --cfg "$cfg" --data-path "$data" --tag demo
@@ -56,7 +56,7 @@ $dit || exit 0
 cfg=cfg/demo/fashion_mnist_dit.yaml
 generator=output/dit_s_2/demo
 out=output/demo/dit
-say "training a small WeightFormer-DiT (8 to 12 minutes on two cores)"
+say "training a small WeightFormer-DiT (7 to 12 minutes on two cores)"
 begin=$SECONDS
 build/bin/wf_train --cfg "$cfg" --data-path "$data" --tag demo
 say "that took $((SECONDS - begin)) s; drawing ten samples of each class, then fifty (a minute)"
