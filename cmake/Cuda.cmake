@@ -48,7 +48,7 @@ endif()
 
 if(WF_USE_CUDA)
   set(CMAKE_CUDA_ARCHITECTURES "${WF_CUDA_ARCHITECTURES}")
-  set(CMAKE_CUDA_STANDARD 17)
+  set(CMAKE_CUDA_STANDARD ${WF_TORCH_STANDARD})
   enable_language(CUDA)
   find_package(CUDAToolkit REQUIRED)
   wf_link_torch_cuda()

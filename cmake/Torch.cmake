@@ -12,6 +12,10 @@
 #
 # An installed copy of this file serves weightformerConfig.cmake.
 
+# The oldest version that has what the sources use, and the newest that they were built with (tests/newest_torch/).
+set(WF_TORCH_OLDEST 2.11)
+set(WF_TORCH_NEWEST 2.15)
+
 # Sets `out` to the root of the LibTorch in the directory `path`, or to "".
 function(wf_torch_root path out)
   set(${out} "" PARENT_SCOPE)
@@ -80,32 +84,68 @@ function(wf_find_torch)
   endforeach()
 endfunction()
 
-# "2.11.0", by the headers of the LibTorch in `root`.
+# "2.11.0", by the headers of the LibTorch in `root`; "unknown" for one that is too old to have them.
 function(wf_torch_version root out)
-  file(STRINGS "${root}/include/torch/headeronly/version.h" lines
-       REGEX "#define TORCH_VERSION_(MAJOR|MINOR|PATCH) [0-9]+")
+  set(file "${root}/include/torch/headeronly/version.h")
+  if(NOT EXISTS "${file}")
+    set(${out} unknown PARENT_SCOPE)
+    return()
+  endif()
+  file(STRINGS "${file}" lines REGEX "#define TORCH_VERSION_(MAJOR|MINOR|PATCH) [0-9]+")
   string(REGEX REPLACE "#define TORCH_VERSION_[A-Z]+ ([0-9]+)" "\\1" numbers "${lines}")
   string(REPLACE ";" "." version "${numbers}")
   set(${out} "${version}" PARENT_SCOPE)
 endfunction()
 
+function(wf_check_torch_version)
+  wf_torch_version("${WF_TORCH_ROOT}" version)
+  if(version STREQUAL "unknown" OR version VERSION_LESS WF_TORCH_OLDEST)
+    message(FATAL_ERROR "LibTorch in ${WF_TORCH_ROOT} is ${version}: expected ${WF_TORCH_OLDEST} or later, up to "
+                        "${WF_TORCH_NEWEST} was tried")
+  endif()
+  string(REGEX MATCH "^[0-9]+[.][0-9]+" minor "${version}")
+  if(minor VERSION_GREATER WF_TORCH_NEWEST)
+    message(WARNING "LibTorch in ${WF_TORCH_ROOT} is ${version}: up to ${WF_TORCH_NEWEST} was tried")
+  endif()
+endfunction()
+
+# The C++ standard that the headers in `root` ask for: 17, or 20 in later versions.
+function(wf_torch_standard root out)
+  set(standard 17)
+  if(EXISTS "${root}/include/ATen/ATen.h")
+    file(STRINGS "${root}/include/ATen/ATen.h" lines REGEX "C[+][+][0-9]+ or later")
+    if(lines MATCHES "C[+][+]([0-9]+) or later")
+      set(standard ${CMAKE_MATCH_1})
+    endif()
+  endif()
+  set(${out} ${standard} PARENT_SCOPE)
+endfunction()
+
 # torch_cuda registers itself when loaded and nothing names its symbols, so a linker would drop it.
 function(wf_link_torch_cuda)
+  get_target_property(linked weightformer_torch INTERFACE_LINK_LIBRARIES)
+  if(linked MATCHES "no-as-needed")
+    return()
+  endif()
   target_link_libraries(weightformer_torch INTERFACE
     "-Wl,--push-state,--no-as-needed,${WF_LIB_torch_cuda},${WF_LIB_c10_cuda},--pop-state")
 endfunction()
 
 wf_find_torch()
 message(STATUS "weightformer: LibTorch in ${WF_TORCH_ROOT}")
+wf_check_torch_version()
+wf_torch_standard("${WF_TORCH_ROOT}" WF_TORCH_STANDARD)
 
-add_library(weightformer_torch INTERFACE)
-target_compile_features(weightformer_torch INTERFACE cxx_std_17)
-target_include_directories(weightformer_torch SYSTEM INTERFACE
-  "${WF_TORCH_INCLUDE}" "${WF_TORCH_INCLUDE}/torch/csrc/api/include")
-if(TARGET torch)
-  target_link_libraries(weightformer_torch INTERFACE torch)
-else()
-  target_link_libraries(weightformer_torch INTERFACE "${WF_LIB_torch_cpu}" "${WF_LIB_c10}")
+if(NOT TARGET weightformer_torch) # an installed package may be found twice in a build
+  add_library(weightformer_torch INTERFACE)
+  target_compile_features(weightformer_torch INTERFACE cxx_std_${WF_TORCH_STANDARD})
+  target_include_directories(weightformer_torch SYSTEM INTERFACE
+    "${WF_TORCH_INCLUDE}" "${WF_TORCH_INCLUDE}/torch/csrc/api/include")
+  if(TARGET torch)
+    target_link_libraries(weightformer_torch INTERFACE torch)
+  else()
+    target_link_libraries(weightformer_torch INTERFACE "${WF_LIB_torch_cpu}" "${WF_LIB_c10}")
+  endif()
 endif()
 
 # at::parallel_for is a plain loop in a file compiled without OpenMP. LibTorch's own runtime is

@@ -2,6 +2,7 @@
 
 #include "nn/autocast.h"
 
+#include <c10/util/intrusive_ptr.h>
 #include <torch/autograd.h>
 #include <torch/csrc/autograd/functions/utils.h>
 #include <torch/nn/module.h>
@@ -9,6 +10,8 @@
 #include <torch/utils.h>
 
 #include <algorithm>
+#include <memory>
+#include <type_traits>
 
 namespace wf {
 namespace {
@@ -96,6 +99,17 @@ struct RecomputeBackward : torch::autograd::Node {
   }
 };
 
+// Nodes count their references themselves in LibTorch 2.15; in 2.11 shared pointers do, with a
+// deleter against deep recursion.
+template <typename Node>
+auto make_node() {
+  if constexpr (std::is_base_of_v<c10::intrusive_ptr_target, Node>) {
+    return c10::make_intrusive<Node>();
+  } else {
+    return std::shared_ptr<Node>(new Node, [](auto* node) { deleteNode(node); });
+  }
+}
+
 }  // namespace
 
 at::Tensor recompute(const torch::nn::Module& module, const TensorFunction& function,
@@ -103,7 +117,7 @@ at::Tensor recompute(const torch::nn::Module& module, const TensorFunction& func
   const auto parameters = module.parameters();
   const bool needed = any_requires_grad(inputs) || any_requires_grad(parameters);
   if (!at::GradMode::is_enabled() || !needed) return function(inputs);
-  const std::shared_ptr<RecomputeBackward> node(new RecomputeBackward, torch::autograd::deleteNode);
+  const auto node = make_node<RecomputeBackward>();
   node->set_next_edges(torch::autograd::collect_next_edges(inputs, parameters));
   node->function = function;
   for (const auto& input : inputs) node->saved.emplace_back(input, /*is_output=*/false);

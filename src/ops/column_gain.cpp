@@ -94,12 +94,6 @@ Pair reference::column_gain(const at::Tensor& gram, const at::Tensor& right, dou
   return {(q / (norm + 1).unsqueeze(1)).to(right.scalar_type()), norm};
 }
 
-TORCH_LIBRARY_FRAGMENT(wf, m) {
-  m.def("column_gain(Tensor gram, Tensor right, float scale) -> (Tensor, Tensor)");
-  m.def(
-      "column_gain_backward(Tensor grad, Tensor gram, Tensor right, Tensor norm, float scale) -> "
-      "(Tensor, Tensor)");
-}
 TORCH_LIBRARY_IMPL(wf, CompositeExplicitAutograd, m) {
   m.impl("column_gain", &forward_fallback);
   m.impl("column_gain_backward", &backward_fallback);

@@ -214,16 +214,6 @@ at::Tensor reference::dynamic_dwconv(const at::Tensor& x, Grid grid, const Optio
   return options.residual ? x + y : y;
 }
 
-TORCH_LIBRARY_FRAGMENT(wf, m) {
-  m.def(
-      "dynamic_dwconv(Tensor x, SymInt height, SymInt width, Tensor? kernel, Tensor weight, "
-      "Tensor bias, Tensor? shift=None, Tensor? scale=None, Tensor? gate=None, "
-      "bool residual=False) -> Tensor");
-  m.def(
-      "dynamic_dwconv_backward(Tensor grad, Tensor x, SymInt height, SymInt width, Tensor? kernel, "
-      "Tensor weight, Tensor bias, Tensor? shift=None, Tensor? scale=None, Tensor? gate=None, "
-      "bool residual=False) -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)");
-}
 TORCH_LIBRARY_IMPL(wf, CompositeExplicitAutograd, m) {
   m.impl("dynamic_dwconv", &flat_dwconv<&forward_fallback>);
   m.impl("dynamic_dwconv_backward", &flat_dwconv_backward<&backward_fallback>);

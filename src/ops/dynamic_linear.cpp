@@ -226,14 +226,6 @@ Tensor reference::dynamic_linear(const Tensor& x, const Tensor& left, const Tens
   return at::matmul(x, predicted / (norm + 1) + weight) + bias;
 }
 
-TORCH_LIBRARY_FRAGMENT(wf, m) {
-  m.def(
-      "dynamic_linear(Tensor x, Tensor left, Tensor right, Tensor weight, Tensor bias, "
-      "str mode='auto') -> (Tensor, Tensor, Tensor)");
-  m.def(
-      "dynamic_linear_backward(Tensor grad, Tensor x, Tensor left, Tensor right, Tensor weight, "
-      "Tensor gained, Tensor norm, str mode='auto') -> (Tensor, Tensor, Tensor, Tensor, Tensor)");
-}
 TORCH_LIBRARY_IMPL(wf, CompositeExplicitAutograd, m) {
   m.impl("dynamic_linear", &forward);
   m.impl("dynamic_linear_backward", &backward);

@@ -247,16 +247,6 @@ std::pair<Tensor, Tensor> reference::layer_norm(const Tensor& x, const NormOptio
   return {sum, y.to(o.dtype.value_or(x.scalar_type()))};
 }
 
-TORCH_LIBRARY_FRAGMENT(wf, m) {
-  m.def(
-      "layer_norm(Tensor x, Tensor? weight=None, Tensor? bias=None, Tensor? scale=None, "
-      "Tensor? shift=None, Tensor? update=None, Tensor? gate=None, float eps=1e-06, "
-      "ScalarType? dtype=None, bool keep_sum=True) -> (Tensor, Tensor, Tensor)");
-  m.def(
-      "layer_norm_backward(Tensor grad, Tensor? grad_sum, Tensor x, Tensor moments, "
-      "Tensor? weight=None, Tensor? scale=None, Tensor? update=None, Tensor? gate=None, "
-      "bool normalized=False) -> (Tensor, Tensor, Tensor, Tensor, Tensor)");
-}
 TORCH_LIBRARY_IMPL(wf, CompositeExplicitAutograd, m) {
   m.impl("layer_norm", &flat_layer_norm<&layer_norm_fallback>);
   m.impl("layer_norm_backward", &flat_layer_norm_backward<&layer_norm_backward_fallback>);

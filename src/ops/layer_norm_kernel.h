@@ -2,13 +2,12 @@
 #pragma once
 
 #include "ops/layer_norm_params.h"
+#include "ops/layer_norm_types.h"
 #include "ops/op_common.h"
 
 #include <ATen/ops/clone.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/sum.h>
-#include <c10/util/BFloat16.h>
-#include <c10/util/Half.h>
 
 #include <optional>
 #include <tuple>
@@ -63,37 +62,6 @@ NormGrads flat_layer_norm_backward(const at::Tensor& grad, const OptionalTensor&
 /// The operators in plain ATen.
 NormResult layer_norm_fallback(const NormArgs& args);
 NormGrads layer_norm_backward_fallback(const NormBackwardArgs& args);
-
-/// The dtypes of a kernel. Tokens, update and result are of one dtype, or tokens are float32 and
-/// the update a short one, as is the result or not.
-template <typename T, typename U, typename Y>
-struct NormTypes {
-  using Tokens = T;
-  using Update = U;
-  using Result = Y;
-};
-inline bool is_short(at::ScalarType type) { return type == at::kHalf || type == at::kBFloat16; }
-
-/// The dtype that a kernel for tokens of the dtype `x` takes a tensor of the dtype `t` in.
-inline at::ScalarType norm_type(at::ScalarType x, at::ScalarType t) {
-  return x == at::kFloat && is_short(t) ? t : x;
-}
-
-/// visit(NormTypes<…>()); `update` and `result` are norm_type().
-template <typename Visit>
-void visit_norm_types(at::ScalarType x, at::ScalarType update, at::ScalarType result, Visit visit) {
-  const auto with_short = [&](auto number) {
-    using L = decltype(number);
-    if (x != at::kFloat) return visit(NormTypes<L, L, L>());
-    if (result != at::kFloat) return visit(NormTypes<float, L, L>());
-    visit(NormTypes<float, L, float>());
-  };
-  const auto narrow = is_short(result) ? result : update;
-  if (narrow == at::kBFloat16) return with_short(c10::BFloat16());
-  if (narrow == at::kHalf) return with_short(c10::Half());
-  if (x == at::kDouble) return visit(NormTypes<double, double, double>());
-  visit(NormTypes<float, float, float>());
-}
 
 inline NormShape check_norm_tokens(const char* op, const at::Tensor& x) {
   WF_CHECK(x.dim() == 3 && x.is_floating_point() && x.size(2) > 0, "[", op,

@@ -1,8 +1,8 @@
 // An operator that maps one grid of tokens to another, x: [B, height * width, C] → [B, M, C], with
-// the numbers of rows and columns as its only other arguments: its schemas, its calls, its autograd
-// and its results without data. It must be linear, so that the derivative of its backward operator
-// is the operator itself. The file of such an operator gives the grid of the result and the two
-// formulas in plain ATen:
+// the numbers of rows and columns as its only other arguments: its calls, its autograd and its
+// results without data. It must be linear, so that the derivative of its backward operator is the
+// operator itself. Its schemas are in ops/schemas.h; its file gives the grid of the result and the
+// two formulas in plain ATen:
 //
 //   struct TokenPool {
 //     static constexpr const char* kName = "token_pool";
@@ -68,12 +68,10 @@ struct TokenOpAutograd : torch::autograd::Function<TokenOpAutograd<Op, kForward>
   }
 };
 
-/// Defines one of the two operators. The formula serves every device that has no kernel.
+/// The functions of one of the two operators. The formula serves every device that has no kernel.
 template <typename Op, bool kForward>
 void register_token_op_direction(torch::Library& m) {
   const auto name = token_op_name<Op, kForward>();
-  m.def((name + "(Tensor " + (kForward ? "x" : "grad") + ", SymInt height, SymInt width) -> Tensor")
-            .c_str());
   const auto add = [&](c10::DispatchKey key, auto function) {
     m.impl(name.c_str(), torch::dispatch(key, std::move(function)));
   };
@@ -90,7 +88,7 @@ void register_token_op_direction(torch::Library& m) {
   });
 }
 
-/// Defines <name> and <name>_backward.
+/// Registers <name> and <name>_backward.
 template <typename Op>
 void register_token_op(torch::Library& m) {
   register_token_op_direction<Op, true>(m);

@@ -2,6 +2,7 @@
 
 #include "weightformer/optim/param_groups.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
 #include <c10/core/Device.h>
 
