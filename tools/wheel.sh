@@ -1,14 +1,23 @@
 #!/usr/bin/env bash
-# Builds the Python package `weightformer` as a wheel for torch 2.11 and later, on the CPU.
+# Builds the Python package `weightformer` as a wheel for torch 2.11 and later.
 #
-#   tools/wheel.sh [DIRECTORY]   writes DIRECTORY/weightformer-VERSION-py3-none-PLATFORM.whl (default: build/wheel)
+#   tools/wheel.sh [--cuda] [DIRECTORY]   writes DIRECTORY/weightformer-VERSION-py3-none-PLATFORM.whl
+#                                         (default: build/wheel)
 #
 # The library inside is on torch's stable ABI and has no Python API, so one wheel serves every torch from 2.11 on and
 # every Python. Needs a C++ compiler and the headers of torch 2.11 (CMAKE_PREFIX_PATH, .venv/ or the torch of python3).
+# --cuda adds a second library with the kernels for GPUs, which a torch with CUDA loads: nvcc 12.8 or later compiles it
+# for A100, H100 and B200 (CUDA_ARCHITECTURES="80 90 100"), in minutes.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-case ${1:-} in -*) die "tools/wheel.sh: unknown argument $1; expected a directory or nothing" ;; esac
+cuda=
+if [[ ${1:-} == --cuda ]]; then
+  cuda=yes
+  shift
+  command -v nvcc >/dev/null || die "tools/wheel.sh --cuda: nvcc is not on PATH"
+fi
+case ${1:-} in -*) die "tools/wheel.sh: unknown argument $1; expected --cuda, a directory or nothing" ;; esac
 out=$(mkdir -p "${1:-$root/build/wheel}" && cd "${1:-$root/build/wheel}" && pwd)
 python=python3
 [[ ! -x $root/.venv/bin/python3 ]] || python=$root/.venv/bin/python3
@@ -22,10 +31,11 @@ done
 cd "$root" # relative paths, so that none of this machine ends up in the library
 objects=$(mktemp -d)
 trap 'rm -rf "$objects"' EXIT
-flags=(-std=c++17 -O3 -DNDEBUG -fPIC -fvisibility=hidden -ffp-contract=fast -fno-math-errno
-  -DTORCH_TARGET_VERSION=0x020b000000000000 -isystem "$torch/include" "-ffile-prefix-map=$torch=torch" -I. -Isrc -Iinclude -Wno-psabi)
+paths=(-std=c++17 -O3 -DNDEBUG -DTORCH_TARGET_VERSION=0x020b000000000000 -isystem "$torch/include" -I. -Isrc -Iinclude)
+flags=(-fPIC -fvisibility=hidden "-ffile-prefix-map=$torch=torch")
 compile() { # OBJECT SOURCE FLAGS…
-  "${CXX:-c++}" "${flags[@]}" "${@:3}" -c "$2" -o "$objects/$1.o"
+  "${CXX:-c++}" "${paths[@]}" "${flags[@]}" -ffp-contract=fast -fno-math-errno -Wno-psabi "${@:3}" -c "$2" \
+    -o "$objects/$1.o"
 }
 loops() { # CAPABILITY BYTES FLAGS…
   compile "$1" kernels/stable/loops.cpp -DCPU_CAPABILITY="$1" -DWF_VECTOR_BYTES="$2" "${@:3}"
@@ -42,4 +52,21 @@ for capability in AVX2 AVX512; do
   [[ ! -e $objects/$capability.o ]] || parts+=("$objects/$capability.o")
 done
 "${CXX:-c++}" -shared -s -o "$objects/libweightformer_ops.so" "${parts[@]}" -L"$torch/lib" -ltorch_cpu -lc10
-"$python" tools/python/make_wheel.py "$objects/libweightformer_ops.so" "$out"
+libraries=("$objects/libweightformer_ops.so")
+
+if [[ -n $cuda ]]; then
+  code=()
+  for architecture in ${CUDA_ARCHITECTURES:-80 90 100}; do
+    code+=(-gencode "arch=compute_$architecture,code=sm_$architecture")
+  done
+  # The PTX of the last serves what comes after.
+  code+=(-gencode "arch=compute_$architecture,code=compute_$architecture")
+  # CUDA's runtime is linked in: that of torch may be of another version.
+  nvcc "${paths[@]}" -DUSE_CUDA "${code[@]}" --threads 2 "${flags[@]/#/-Xcompiler=}" \
+    -c kernels/stable/cuda_kernels.cu -o "$objects/cuda.o"
+  runtime=$(dirname "$(command -v nvcc)")/../lib64
+  "${CXX:-c++}" -shared -s -o "$objects/libweightformer_ops_cuda.so" "$objects/cuda.o" -L"$torch/lib" -ltorch_cuda \
+    -ltorch_cpu -lc10 -L"$runtime" -lcudart_static -ldl -lrt -lpthread -Wl,--exclude-libs,ALL
+  libraries+=("$objects/libweightformer_ops_cuda.so")
+fi
+"$python" tools/python/make_wheel.py "$out" "${libraries[@]}"

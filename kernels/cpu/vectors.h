@@ -20,6 +20,17 @@ using Accumulate = std::conditional_t<std::is_same_v<T, double>, double, float>;
 template <typename T>
 using Vec = at::vec::Vectorized<Accumulate<T>>;
 
+template <typename A>
+inline A sum_of_lanes(const at::vec::Vectorized<A>& v) {
+  return at::vec::vec_reduce_all(
+      [](const at::vec::Vectorized<A>& a, const at::vec::Vectorized<A>& b) { return a + b; }, v);
+}
+/// The first `count` lanes, zero beyond.
+template <typename A>
+inline at::vec::Vectorized<A> first_lanes(const at::vec::Vectorized<A>& v, int64_t count) {
+  return at::vec::Vectorized<A>::set(at::vec::Vectorized<A>(0), v, count);
+}
+
 /// Lanes beyond `count` are zero. kFullVector promises that there are none.
 template <bool kFullVector, typename T>
 inline Vec<T> load(const T* from, int64_t count) {

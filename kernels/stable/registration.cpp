@@ -1,10 +1,11 @@
 // The loops of kernels/cpu as operators on torch's stable ABI, so that one library serves every
-// torch from 2.11 on. They are below the operators wf::*, which tools/python/weightformer/stable.py
-// defines with their checks, layouts, matrix products and derivatives: a loop gets contiguous
-// tensors, all of the dtype of the first or of its accumulation, and fills those that it is given
-// for its results.
+// torch from 2.11 on. They are below the operators wf::*, to which
+// tools/python/weightformer/stable.py gives their checks, layouts, matrix products and derivatives:
+// a loop gets contiguous tensors, all of the dtype of the first or of its accumulation, and fills
+// those that it is given for its results.
 
 #include "kernels/stable/capability.h"
+#include "ops/schemas.h"
 
 #include <cstdlib>
 #include <string>
@@ -29,6 +30,10 @@ auto* best() {
 
 }  // namespace
 
+STABLE_TORCH_LIBRARY_FRAGMENT(wf, m) {
+  for (const char* schema : wf::kOperatorSchemas) m.def(schema);
+}
+
 STABLE_TORCH_LIBRARY(wf_loops, m) {
   m.def("token_pool(Tensor x, int height, int width, Tensor(a!) y) -> ()");
   m.def("token_pool_backward(Tensor grad, int height, int width, Tensor(a!) grad_x) -> ()");
@@ -48,6 +53,14 @@ STABLE_TORCH_LIBRARY(wf_loops, m) {
       "Tensor bias, Tensor? shift, Tensor? scale, Tensor? gate, bool residual, Tensor grad, "
       "Tensor(a!) grad_x, Tensor(b!) taps, Tensor(c!) grad_bias, Tensor(d!)? grad_kernel, "
       "Tensor(e!)? grad_shift, Tensor(f!)? grad_scale, Tensor(g!)? grad_gate) -> ()");
+  m.def(
+      "layer_norm(Tensor x, Tensor? update, Tensor? gate, Tensor? factor, Tensor? offset, "
+      "float eps, Tensor(a!) y, Tensor(b!)? sum, Tensor(c!) moments) -> ()");
+  m.def(
+      "layer_norm_backward(Tensor grad, Tensor? grad_sum, Tensor x, Tensor moments, "
+      "Tensor? factor, Tensor? update, Tensor? gate, bool normalized, Tensor(a!) grad_x, "
+      "Tensor(b!)? grad_update, Tensor(c!)? factor_sums, Tensor(d!)? offset_sums, "
+      "Tensor(e!)? gate_sums) -> ()");
 }
 
 STABLE_TORCH_LIBRARY_IMPL(wf_loops, CPU, m) { best()(m); }

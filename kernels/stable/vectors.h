@@ -71,6 +71,23 @@ using Accumulate = std::conditional_t<std::is_same_v<T, double>, double, float>;
 template <typename T>
 using Vec = Lanes<Accumulate<T>>;
 
+template <typename A>
+inline A sum_of_lanes(const Lanes<A>& v) {
+  A sums[Lanes<A>::kSize];
+  std::memcpy(sums, &v.values, sizeof(sums));
+  for (int64_t half = Lanes<A>::kSize / 2; half > 0; half /= 2) {
+    for (int64_t i = 0; i < half; ++i) sums[i] += sums[i + half];
+  }
+  return sums[0];
+}
+/// The first `count` lanes, zero beyond.
+template <typename A>
+inline Lanes<A> first_lanes(const Lanes<A>& v, int64_t count) {
+  Lanes<A> out;
+  std::memcpy(&out.values, &v.values, sizeof(A) * count);
+  return out;
+}
+
 /// Lanes beyond `count` are zero. kFullVector promises that there are none.
 template <bool kFullVector, typename T>
 inline Vec<T> load(const T* from, int64_t count) {

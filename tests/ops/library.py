@@ -5,6 +5,7 @@ with exit code 77, which CTest counts as skipped, if this Python has no torch or
 """
 
 import os
+import pathlib
 import sys
 
 try:
@@ -18,4 +19,7 @@ if len(sys.argv) > 2 and not os.path.samefile(torch.__path__[0], sys.argv[2]):
     sys.exit(77)
 
 torch.ops.load_library(sys.argv[1])
+if torch._C._dispatch_has_kernel("wf_loops::token_pool"):  # of a wheel: the rest of the operators is in Python
+    sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "tools/python"))
+    import weightformer  # noqa: F401
 torch.manual_seed(0)

@@ -1,7 +1,7 @@
-"""Packs the package and its library into a wheel: make_wheel.py LIBRARY DIRECTORY; prints the path of the wheel.
+"""Packs the package and its libraries into a wheel: make_wheel.py DIRECTORY LIBRARY…; prints the path of the wheel.
 
 A wheel is a zip archive with three files of metadata, so no build backend is needed. The platform is the oldest glibc
-that has every symbol of the library.
+that has every symbol of the libraries. The version of a wheel with kernels for GPUs ends in +cuda.
 """
 
 import base64
@@ -17,12 +17,13 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 DESCRIPTION = "The layers of WeightFormer as fast operators for PyTorch"
 
 
-def version():
-    return re.search(r"project\(weightformer VERSION ([\d.]+)", (ROOT / "CMakeLists.txt").read_text())[1]
+def version(libraries):
+    number = re.search(r"project\(weightformer VERSION ([\d.]+)", (ROOT / "CMakeLists.txt").read_text())[1]
+    return number + ("+cuda" if any("cuda" in library.name for library in libraries) else "")
 
 
-def platform_tag(library):
-    symbols = subprocess.run(["objdump", "-T", library], capture_output=True, text=True, check=True).stdout
+def platform_tag(libraries):
+    symbols = subprocess.run(["objdump", "-T", *libraries], capture_output=True, text=True, check=True).stdout
     minor = max(int(minor) for minor in re.findall(r"GLIBC_2\.(\d+)", symbols))
     return f"manylinux_2_{minor}_{platform.machine()}"
 
@@ -32,14 +33,15 @@ def record(name, content):
     return f"{name},sha256={digest},{len(content)}\n"
 
 
-def main(library, directory):
-    name, tag = f"weightformer-{version()}", f"py3-none-{platform_tag(library)}"
+def main(directory, *libraries):
+    libraries = [pathlib.Path(library) for library in libraries]
+    name, tag = f"weightformer-{version(libraries)}", f"py3-none-{platform_tag(libraries)}"
     package = ROOT / "tools/python/weightformer"
     files = {f"weightformer/{path.name}": path.read_bytes() for path in sorted(package.glob("*.py"))}
-    files["weightformer/libweightformer_ops.so"] = pathlib.Path(library).read_bytes()
+    files |= {f"weightformer/{library.name}": library.read_bytes() for library in libraries}
     info = f"{name}.dist-info"
     files[f"{info}/METADATA"] = (
-        f"Metadata-Version: 2.1\nName: weightformer\nVersion: {version()}\nSummary: {DESCRIPTION}\nLicense: MIT\n"
+        f"Metadata-Version: 2.1\nName: weightformer\nVersion: {version(libraries)}\nSummary: {DESCRIPTION}\nLicense: MIT\n"
         "Requires-Python: >=3.10\nRequires-Dist: torch>=2.11\n"
     ).encode()
     files[f"{info}/WHEEL"] = f"Wheel-Version: 1.0\nGenerator: weightformer\nRoot-Is-Purelib: false\nTag: {tag}\n".encode()

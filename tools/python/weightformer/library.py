@@ -13,7 +13,7 @@ import re
 
 import torch
 
-# What src/ops/torch_version.cpp puts into a library that runs with one minor version of torch.
+# What src/ops/python_package.cpp puts into a library that runs with one minor version of torch.
 BUILT_FOR = re.compile(rb"weightformer: built for torch (\d+\.\d+)[.\d]*")
 
 
@@ -21,19 +21,31 @@ def load():
     """Loads the operators unless they are there. ImportError: no library, or one for another torch."""
     if torch.torch_version.TorchVersion(torch.__version__) < (2, 11):
         raise ImportError(f"weightformer: this is torch {torch.__version__}, expected 2.11 or later")
-    if torch._C._dispatch_has_kernel("wf::dynamic_dwconv"):
-        return
-    path = find()
-    check_version(path)
+    if not torch._C._dispatch_has_kernel("wf::dynamic_dwconv"):
+        path = find()
+        check_version(path)
+        load_file(path)
+    if torch._C._dispatch_has_kernel("wf_loops::dynamic_dwconv"):  # the library of a wheel
+        from . import stable
+
+        stable.register(["CPU", "CUDA"] if load_cuda() else ["CPU"])
+
+
+def load_file(path):
     try:
         torch.ops.load_library(path)
     except OSError as error:
         reason = str(error.__cause__ or error).splitlines()[0]
         raise ImportError(f"weightformer: {path} cannot be loaded by torch {torch.__version__} ({reason})") from None
-    if not torch._C._dispatch_has_kernel("wf::dynamic_dwconv"):
-        from . import stable  # the loops of a wheel
 
-        stable.register()
+
+def load_cuda():
+    """Loads the kernels for GPUs, if the wheel has them and this torch is for GPUs."""
+    library = pathlib.Path(__file__).resolve().parent / "libweightformer_ops_cuda.so"
+    if torch.version.cuda is None or not library.is_file():
+        return False
+    load_file(str(library))
+    return True
 
 
 def find():

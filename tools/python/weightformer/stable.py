@@ -1,63 +1,20 @@
 """The operators wf::* on the loops wf_loops::* of a wheel, whose library is on torch's stable ABI.
 
-The stable ABI has no autograd, no symbolic sizes and no autocast, so schemas, checks, layouts, matrix products and
-derivatives are here; they are those of src/ops/, where the formulas are explained. CPU only.
+The stable ABI has no autograd, no symbolic sizes and no autocast, so checks, layouts, matrix products and derivatives are
+here and in stable_norm.py; they are those of src/ops/, where the formulas are explained. The schemas come with the
+library.
 """
 
 import functools
 
 import torch
 
-loops = torch.ops.wf_loops
-wf = torch.ops.wf
-lib = None  # keeps the registrations
-no_autocast = torch._C.DispatchKeySet(torch._C.DispatchKey.AutocastCPU)
+from . import stable_norm
+from .stable_define import (
+    begin, check, check_shape, check_tokens, contiguous_like, define, define_autocast, loops, wf, wide_dtype,
+)  # fmt: skip
+
 TOKEN_GRIDS = {"token_pool": lambda h, w: (h // 2, w // 2), "grid_pool3": lambda h, w: (3, 3)}
-DWCONV = (
-    "Tensor x, SymInt height, SymInt width, Tensor? kernel, Tensor weight, Tensor bias, Tensor? shift=None, "
-    "Tensor? scale=None, Tensor? gate=None, bool residual=False"
-)
-LINEAR = "Tensor x, Tensor left, Tensor right, Tensor weight"
-
-
-def check(holds, op, what, expected, got):
-    if not holds:
-        raise RuntimeError(f"[{op}] {what}: expected {expected}, got {tuple(got)}")
-
-
-def check_shape(op, name, tensor, *expected):
-    check(tuple(tensor.shape) == expected, op, name, expected, tensor.shape)
-
-
-def check_tokens(op, x, h, w):
-    check(x.dim() == 3 and x.shape[1] == h * w, op, "x", f"(B, {h}*{w}, C)", x.shape)
-    check(x.is_floating_point(), op, "x", "a floating dtype", [x.dtype])
-
-
-def wide_dtype(x):
-    return torch.float64 if x.dtype == torch.float64 else torch.float32
-
-
-def define(name, schema, kernel, fake, backward=None, saved=None):
-    """One operator: its schema, kernel, results without data and derivative.
-
-    backward(ctx, *grads) with what saved(ctx, inputs, output) keeps; None: it cannot be differentiated again.
-    """
-
-    @functools.wraps(kernel)
-    def on_cpu(*args, **kwargs):
-        with torch._C._ExcludeDispatchKeyGuard(no_autocast):
-            return kernel(*args, **kwargs)
-
-    lib.define(f"{name}({schema}")
-    lib.impl(name, on_cpu, "CPU")
-    torch.library.register_fake(f"wf::{name}", fake, lib=lib)
-
-    def refuse(ctx, *grads):
-        op = name.removesuffix("_backward")
-        raise RuntimeError(f"{op} is once differentiable: for second derivatives use its formula in plain PyTorch")
-
-    torch.library.register_autograd(f"wf::{name}", backward or refuse, setup_context=saved, lib=lib)
 
 
 # --- pooling: two operators, each the derivative of the other ---------------------------------------
@@ -91,8 +48,7 @@ def define_token_op(name, result_grid):
         def backward(ctx, grad):
             return getattr(wf, other)(grad, *ctx.grid), None, None
 
-        tensor = "x" if forward else "grad"
-        define(own, f"Tensor {tensor}, SymInt height, SymInt width) -> Tensor", kernel, fake, backward, saved)
+        define(own, kernel, fake, backward, saved)
 
     both(True)
     both(False)
@@ -133,16 +89,14 @@ def define_column_gain():
     def backward(ctx, grad, _):
         return *wf.column_gain_backward(grad, *ctx.saved_tensors, ctx.scale), None
 
-    def like(t):
-        return torch.empty_like(t, memory_format=torch.contiguous_format)
-
+    like = contiguous_like
     define(
-        "column_gain", "Tensor gram, Tensor right, float scale) -> (Tensor, Tensor)", column_gain,
+        "column_gain", column_gain,
         lambda gram, right, scale: (like(right), gram.new_empty(right.shape[0], right.shape[2])), backward, saved,
     )  # fmt: skip
     define(
-        "column_gain_backward", "Tensor grad, Tensor gram, Tensor right, Tensor norm, float scale) -> (Tensor, Tensor)",
-        column_gain_backward, lambda grad, gram, right, norm, scale: (like(gram), like(right)),
+        "column_gain_backward", column_gain_backward,
+        lambda grad, gram, right, norm, scale: (like(gram), like(right)),
     )  # fmt: skip
 
 
@@ -223,16 +177,15 @@ def define_dwconv():
 
     def fake(x, height, width, *_, **__):
         torch._check(x.shape[1] == height * width)
-        return torch.empty_like(x, memory_format=torch.contiguous_format)
+        return contiguous_like(x)
 
     def fake_backward(grad, x, height, width, kernel, weight, bias, shift=None, scale=None, gate=None, residual=False):
         inputs = kernel, weight, bias, shift, scale, gate
         grads = dwconv_gradients(functools.partial(x.new_empty, dtype=wide_dtype(x)), x, *inputs)
-        return torch.empty_like(x, memory_format=torch.contiguous_format), *dwconv_results(x, grads, *inputs)
+        return contiguous_like(x), *dwconv_results(x, grads, *inputs)
 
-    define("dynamic_dwconv", f"{DWCONV}) -> Tensor", dynamic_dwconv, fake, backward, saved)
-    results = ", ".join(["Tensor"] * 7)
-    define("dynamic_dwconv_backward", f"Tensor grad, {DWCONV}) -> ({results})", dynamic_dwconv_backward, fake_backward)
+    define("dynamic_dwconv", dynamic_dwconv, fake, backward, saved)
+    define("dynamic_dwconv_backward", dynamic_dwconv_backward, fake_backward)
 
 
 # --- dynamic_linear ----------------------------------------------------------------------------------
@@ -312,33 +265,22 @@ def define_linear():
 
     def fake(x, left, right, weight, bias, mode="auto"):
         b, d = x.shape[0], weight.shape[1]
-        like_right = torch.empty_like(right, memory_format=torch.contiguous_format)
-        return x.new_empty(b, x.shape[1], d), like_right, x.new_empty(b, d, dtype=wide_dtype(x))
+        return x.new_empty(b, x.shape[1], d), contiguous_like(right), x.new_empty(b, d, dtype=wide_dtype(x))
 
     def fake_backward(grad, x, left, right, weight, gained, norm, mode="auto"):
-        empty = functools.partial(torch.empty_like, memory_format=torch.contiguous_format)
-        return empty(x), empty(left), empty(right), empty(weight), weight.new_empty(weight.shape[1])
+        return *(contiguous_like(t) for t in (x, left, right, weight)), weight.new_empty(weight.shape[1])
 
-    def autocast(*tensors, mode="auto"):
-        dtype = torch.get_autocast_dtype("cpu")
-        tensors, mode = (tensors[:5], tensors[5]) if len(tensors) > 5 else (tensors, mode)
-        with torch._C._ExcludeDispatchKeyGuard(no_autocast):
-            return wf.dynamic_linear(*(t.to(dtype) for t in tensors), mode)
-
-    define("dynamic_linear", f"{LINEAR}, Tensor bias, str mode='auto') -> (Tensor, Tensor, Tensor)", dynamic_linear,
-           fake, backward, saved)  # fmt: skip
-    results = ", ".join(["Tensor"] * 5)
-    define("dynamic_linear_backward", f"Tensor grad, {LINEAR}, Tensor gained, Tensor norm, str mode='auto') -> ({results})",
-           dynamic_linear_backward, fake_backward)  # fmt: skip
-    lib.impl("dynamic_linear", autocast, "AutocastCPU")
+    define("dynamic_linear", dynamic_linear, fake, backward, saved)
+    define("dynamic_linear_backward", dynamic_linear_backward, fake_backward)
+    define_autocast("dynamic_linear", 5)
 
 
-def register():
-    """Defines the operators; wf_loops must be loaded."""
-    global lib
-    lib = torch.library.Library("wf", "DEF")
+def register(devices):
+    """Gives the operators their functions on `devices` ("CPU", "CUDA"), whose loops must be loaded."""
+    begin(devices)
     for name, result_grid in TOKEN_GRIDS.items():
         define_token_op(name, result_grid)
     define_column_gain()
     define_dwconv()
     define_linear()
+    stable_norm.define_norm()
