@@ -1,23 +1,27 @@
-# cmake --install BUILD --prefix P: the models for find_package(weightformer), and the programs.
-# The trainer's library is not installed: embed it with add_subdirectory.
+# cmake --install BUILD --prefix P [--component core|trainer|programs]: the models, the trainer's library and the programs
+# for find_package(weightformer COMPONENTS …). The directory can be moved afterwards; only LibTorch stays where it is.
 
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 set(wf_package "${CMAKE_INSTALL_LIBDIR}/cmake/weightformer")
 
+# wf_install_headers(COMPONENT MODULE…)
+function(wf_install_headers component)
+  foreach(module ${ARGN})
+    install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/weightformer/${module}"
+      DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/weightformer" COMPONENT ${component}
+      FILES_MATCHING PATTERN "*.h")
+  endforeach()
+endfunction()
+
 set_target_properties(weightformer_core PROPERTIES INSTALL_RPATH "${WF_TORCH_ROOT}/lib")
 install(TARGETS weightformer_core EXPORT weightformerTargets
-  LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}")
-set(wf_modules core models nn ops)
+  LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT core NAMELINK_COMPONENT core)
+wf_install_headers(core core models nn ops)
 if(WF_NLOHMANN_INCLUDE)
-  list(APPEND wf_modules serialization)
+  wf_install_headers(core serialization)
 endif()
-foreach(module ${wf_modules})
-  install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/weightformer/${module}"
-    DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/weightformer" FILES_MATCHING PATTERN "*.h")
-endforeach()
-
-install(EXPORT weightformerTargets NAMESPACE weightformer:: DESTINATION "${wf_package}")
+install(EXPORT weightformerTargets NAMESPACE weightformer:: DESTINATION "${wf_package}" COMPONENT core)
 wf_torch_version("${WF_TORCH_ROOT}" WF_TORCH_VERSION)
 configure_package_config_file(cmake/weightformerConfig.cmake.in
   "${PROJECT_BINARY_DIR}/weightformerConfig.cmake" INSTALL_DESTINATION "${wf_package}")
@@ -25,7 +29,16 @@ write_basic_package_version_file("${PROJECT_BINARY_DIR}/weightformerConfigVersio
   COMPATIBILITY SameMinorVersion)
 install(FILES "${PROJECT_BINARY_DIR}/weightformerConfig.cmake"
   "${PROJECT_BINARY_DIR}/weightformerConfigVersion.cmake" cmake/Torch.cmake
-  DESTINATION "${wf_package}")
+  DESTINATION "${wf_package}" COMPONENT core)
+
+if(WF_TRAINER)
+  set_target_properties(weightformer_trainer PROPERTIES EXPORT_NAME trainer)
+  install(TARGETS weightformer_trainer EXPORT weightformerTrainerTargets
+    ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT trainer)
+  wf_install_headers(trainer config data engine optim)
+  install(EXPORT weightformerTrainerTargets NAMESPACE weightformer:: DESTINATION "${wf_package}"
+    COMPONENT trainer)
+endif()
 
 set(wf_programs ${WF_PROGRAMS})
 if(WF_BENCH)
@@ -35,5 +48,8 @@ if(wf_programs)
   file(RELATIVE_PATH wf_to_lib "/${CMAKE_INSTALL_BINDIR}" "/${CMAKE_INSTALL_LIBDIR}")
   set_target_properties(${wf_programs} PROPERTIES
     INSTALL_RPATH "$ORIGIN/${wf_to_lib};${WF_TORCH_ROOT}/lib")
-  install(TARGETS ${wf_programs} RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+  install(TARGETS ${wf_programs} EXPORT weightformerProgramTargets
+    RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT programs)
+  install(EXPORT weightformerProgramTargets NAMESPACE weightformer:: DESTINATION "${wf_package}"
+    COMPONENT programs)
 endif()

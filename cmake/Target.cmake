@@ -33,7 +33,7 @@ function(wf_target_options target)
   cmake_parse_arguments(arg "" "PCH" "" ${ARGN})
   target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra>")
   target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:${OpenMP_CXX_FLAGS}>")
-  target_link_libraries(${target} PRIVATE ${WF_OPENMP_RUNTIME})
+  target_link_libraries(${target} PRIVATE "$<BUILD_INTERFACE:${WF_OPENMP_RUNTIME}>")
   # One precompiled header serves libraries and programs only when all are compiled alike (-fPIC,
   # where CMake would give programs -fPIE).
   set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)

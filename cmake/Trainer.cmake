@@ -188,6 +188,7 @@ set_source_files_properties(${wf_trainer_plain_sources} PROPERTIES SKIP_PRECOMPI
 target_include_directories(weightformer_trainer PRIVATE ${WF_INTERNAL_INCLUDES})
 target_include_directories(weightformer_trainer SYSTEM PRIVATE "${WF_NLOHMANN_INCLUDE}"
   "${WF_PROTOZERO_INCLUDE}")
+target_include_directories(weightformer_trainer INTERFACE "$<INSTALL_INTERFACE:include>")
 target_link_libraries(weightformer_trainer
   PUBLIC weightformer_core Threads::Threads
   PRIVATE ${OpenCV_LIBS} JPEG::JPEG TIFF::TIFF ZLIB::ZLIB yaml-cpp spdlog::spdlog)
