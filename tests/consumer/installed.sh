@@ -19,8 +19,9 @@ if grep -rlF "$work/installed" "$work/prefix" || grep -rlF "$build_root" "$work/
   fail "these files name the directory that they were installed to, or that of the build"
 fi
 # Header-only libraries inside are not exported: a program may have another version of them.
-nm -D --defined-only "$work/prefix/lib"*/libweightformer.so | grep -q "N2wf" || fail "nothing is exported"
-if nm -D --defined-only "$work/prefix/lib"*/libweightformer.so | grep "nlohmann"; then
+nm -D --defined-only "$work/prefix/lib"*/libweightformer.so >"$work/log"
+grep -q "N2wf" "$work/log" || fail "nothing is exported"
+if grep "nlohmann" "$work/log"; then
   fail "a library inside is exported"
 fi
 
