@@ -78,8 +78,22 @@ execute_process(COMMAND git describe --always --dirty WORKING_DIRECTORY "${PROJE
 if(NOT wf_git_version)
   set(wf_git_version unknown)
 endif()
-set_source_files_properties(src/checkpoint/git_version.cpp PROPERTIES
-  COMPILE_DEFINITIONS "WF_GIT_VERSION=\"${wf_git_version}\";WF_VERSION=\"${PROJECT_VERSION}\"")
+# The second line of --version. JPEG_VERSION is that of the interface, 62, for any libjpeg-turbo.
+find_path(WF_JCONFIG jconfig.h)
+file(STRINGS "${WF_JCONFIG}/jconfig.h" wf_jpeg REGEX "LIBJPEG_TURBO_VERSION[ \t]+[0-9.]+")
+string(REGEX REPLACE ".*LIBJPEG_TURBO_VERSION[ \t]+" "" wf_jpeg "${wf_jpeg}")
+wf_torch_version("${WF_TORCH_ROOT}" wf_libraries)
+set(wf_libraries "LibTorch ${wf_libraries}")
+if(WF_USE_CUDA)
+  string(APPEND wf_libraries ", CUDA ${CMAKE_CUDA_COMPILER_VERSION}")
+else()
+  string(APPEND wf_libraries ", no CUDA")
+endif()
+string(APPEND wf_libraries ", OpenCV ${OpenCV_VERSION}, libjpeg-turbo ${wf_jpeg}, libtiff ${TIFF_VERSION_STRING}"
+  ", zlib ${ZLIB_VERSION_STRING}, yaml-cpp ${yaml-cpp_VERSION}, spdlog ${spdlog_VERSION}"
+  ", ${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}, ${CMAKE_SYSTEM_PROCESSOR}")
+set_source_files_properties(src/checkpoint/git_version.cpp PROPERTIES COMPILE_DEFINITIONS
+  "WF_GIT_VERSION=\"${wf_git_version}\";WF_VERSION=\"${PROJECT_VERSION}\";WF_LIBRARIES=\"${wf_libraries}\"")
 
 add_library(weightformer_trainer STATIC
   ${wf_trainer_plain_sources}

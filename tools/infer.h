@@ -15,6 +15,7 @@ struct InferArguments {
   std::string weights;              ///< .pth, .safetensors or a checkpoint
   std::string model, cfg;           ///< override the settings in the weights; may be empty
   std::string input, output;        ///< a tensor in, a tensor out
+  std::vector<int64_t> blocks;      ///< the token grids behind these blocks, not the logits
   std::vector<std::string> images;  ///< or images and directories of them
   std::vector<std::string> opts;
   std::string device = "auto";

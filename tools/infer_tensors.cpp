@@ -24,10 +24,20 @@ at::Tensor take(const InferArguments& a, const Safetensors& input, const char* n
   return found->second;
 }
 
-int finish(const InferArguments& a, const char* name, const at::Tensor& result) {
-  write_safetensors(a.output, {{{name, result}}, {}});
-  std::cout << a.output << ": " << name << " " << result.sizes() << "\n";
+int finish(const InferArguments& a, const TensorMap& results) {
+  write_safetensors(a.output, {results, {}});
+  for (const auto& [name, result] : results) {
+    std::cout << a.output << ": " << name << " " << result.sizes() << "\n";
+  }
   return 0;
+}
+
+TensorMap token_grids(Classifier& model, const at::Tensor& images,
+                      const std::vector<int64_t>& blocks) {
+  const auto grids = model.forward_features(images, FeatureOptions().blocks(blocks));
+  TensorMap named;
+  for (size_t i = 0; i < blocks.size(); ++i) named[str("block_", blocks[i])] = grids[i];
+  return named;
 }
 
 int classify(const InferArguments& a, Weights weights, const Config& config) {
@@ -42,10 +52,14 @@ int classify(const InferArguments& a, Weights weights, const Config& config) {
     warn_of_uncovered_pixels(a.input + ": images", x.size(2), x.size(3), patch_size(config));
   }
   const torch::InferenceMode inference;
-  return finish(a, "logits", model->forward(x.to(device, torch::kFloat)));
+  const auto images = x.to(device, torch::kFloat);
+  if (!a.blocks.empty()) return finish(a, token_grids(*model, images, a.blocks));
+  return finish(a, {{"logits", model->forward(images)}});
 }
 
 int denoise(const InferArguments& a, Weights weights, const Config& config) {
+  WF_CHECK(a.blocks.empty(), "--blocks is for classifiers, and ", config.model.name,
+           " is a diffusion model");
   const auto device = build_device(config);
   const auto model = build_dit_for(config, weights, device);
   load_weights(*model, std::move(weights), a.weights, {a.allow_missing, false});
@@ -58,8 +72,8 @@ int denoise(const InferArguments& a, Weights weights, const Config& config) {
   model->y_embedder->check(labels);  // here, since a GPU cannot say what is wrong with them
   const auto x = get("x").to(device, torch::kFloat), t = get("t").to(device), y = labels.to(device);
   const torch::InferenceMode inference;
-  return finish(a, "out",
-                a.guidance ? model->forward_guided(x, t, y, *a.guidance) : model->forward(x, t, y));
+  return finish(a, {{"out", a.guidance ? model->forward_guided(x, t, y, *a.guidance)
+                                       : model->forward(x, t, y)}});
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <torch/cuda.h>
 #include <torch/types.h>
 #include <torch/utils.h>
+#include <torch/version.h>
 
 #include <algorithm>
 #include <iostream>
@@ -82,7 +83,7 @@ int main(int argc, char** argv) {
       return 0;
     }
     if (!words.empty() && words[0] == "--version") {
-      std::cout << "weightformer " WF_VERSION "\n";
+      std::cout << "weightformer " WF_VERSION "\nLibTorch " TORCH_VERSION "\n";
       return 0;
     }
     const auto options = wf::parse_bench_flags(words);

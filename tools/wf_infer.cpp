@@ -38,6 +38,11 @@ int main(int argc, char** argv) {
                                   "where logits [B, classes] go; for DiT out [B, 8, H, W]");
     output->needs(input);
     input->needs(output);
+    app.add_option(
+           "--blocks", a.blocks,
+           "write the token grids [B, H, W, C] behind these blocks, normalized, as block_N, "
+           "in place of the logits; -1 is the last block")
+        ->needs(input);
     app.add_option("--model", a.model, "name of the model, such as wfm_tiny or dit_s_2");
     app.add_option("--cfg", a.cfg, "configuration of the model, YAML");
     app.add_option("--opts", a.opts, "KEY VALUE …: override keys of the configuration");

@@ -26,4 +26,8 @@ at::Tensor Classifier::features(const at::Tensor&) {
   throw Error("this classifier has no features in front of its head (Classifier::features)");
 }
 
+std::vector<at::Tensor> Classifier::forward_features(const at::Tensor&, const FeatureOptions&) {
+  throw Error("this classifier has no token grids (Classifier::forward_features)");
+}
+
 }  // namespace wf

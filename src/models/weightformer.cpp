@@ -8,6 +8,8 @@
 #include "nn/init.h"
 #include "nn/recompute.h"
 
+#include <algorithm>
+
 namespace wf {
 
 WeightFormerImpl::WeightFormerImpl(const ClassifierOptions& options) : options(options) {
@@ -32,11 +34,12 @@ WeightFormerImpl::WeightFormerImpl(const ClassifierOptions& options) : options(o
   init_linears_(*this);
 }
 
-at::Tensor WeightFormerImpl::features(const at::Tensor& images) {
+at::Tensor WeightFormerImpl::run_blocks(const at::Tensor& images, int64_t count,
+                                        const Visit& visit) {
   auto [x, grid] = patch_embed->forward(images);
   x = init_norm->forward(x);
-  for (const auto& module : *blocks) {
-    const auto block = std::dynamic_pointer_cast<BlockImpl>(module);
+  for (int64_t i = 0; i < count; ++i) {
+    const auto block = blocks->ptr<BlockImpl>(static_cast<size_t>(i));
     const auto forward = [block, grid = grid](const std::vector<at::Tensor>& inputs) {
       return block->forward(inputs[0], grid);
     };
@@ -44,8 +47,35 @@ at::Tensor WeightFormerImpl::features(const at::Tensor& images) {
     const auto& drop_path = *block->drop_path;
     x = recompute_if(options.recompute() && is_training(), *block, forward, {x},
                      drop_path.active() ? drop_path.generator_for(x) : at::Generator());
+    if (visit) visit(i, x, grid);
   }
-  return norm->forward(x).mean(1);
+  return x;
+}
+
+at::Tensor WeightFormerImpl::features(const at::Tensor& images) {
+  return norm->forward(run_blocks(images, options.depth(), nullptr)).mean(1);
+}
+
+std::vector<at::Tensor> WeightFormerImpl::forward_features(const at::Tensor& images,
+                                                           const FeatureOptions& wanted) {
+  const int64_t depth = options.depth();
+  auto places = wanted.blocks();
+  WF_CHECK(!places.empty(), "forward_features: no block is asked for");
+  for (auto& block : places) {
+    WF_CHECK(block >= -depth && block < depth, "forward_features: block ", block,
+             ": this model has the blocks 0 to ", depth - 1, " (or -", depth, " to -1)");
+    if (block < 0) block += depth;
+  }
+  const int64_t last = *std::max_element(places.begin(), places.end());
+  std::vector<at::Tensor> grids(places.size());
+  run_blocks(images, last + 1, [&](int64_t block, const at::Tensor& tokens, Grid grid) {
+    for (size_t k = 0; k < places.size(); ++k) {
+      if (places[k] != block) continue;
+      const auto values = wanted.norm() ? norm->forward(tokens) : tokens;
+      grids[k] = values.reshape({values.size(0), grid.height, grid.width, values.size(2)});
+    }
+  });
+  return grids;
 }
 
 at::Tensor WeightFormerImpl::forward(const at::Tensor& images) {

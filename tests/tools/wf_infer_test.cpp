@@ -41,6 +41,36 @@ TEST_F(WfInfer, ATensorInGivesTheGoldenLogitsOut) {
                "logits");
 }
 
+TEST_F(WfInfer, BlocksGiveTheirTokenGrids) {
+  const auto x = filled("input.x", {2, 3, 64, 96});
+  write_safetensors(folder_ / "x.safetensors", {{{"x", x}}, {}});
+  const auto infer = [&](std::vector<std::string> blocks) {
+    std::vector<std::string> command{program("wf_infer"), "--model",
+                                     "wfm_nano",          folder_ / "w.safetensors",
+                                     "--input",           folder_ / "x.safetensors",
+                                     "--output",          folder_ / "y.safetensors",
+                                     "--blocks"};
+    command.insert(command.end(), blocks.begin(), blocks.end());
+    return run(command);
+  };
+  const auto end = infer({"1", "-1"});
+  ASSERT_EQ(end.code, 0) << end.err;
+  const auto model = create_classifier("wfm_nano");
+  fill_parameters(*model);
+  model->eval();
+  const torch::InferenceMode inference;
+  const auto grids = model->forward_features(x, FeatureOptions().blocks({1, -1}));
+  const auto tensors = read_safetensors(folder_ / "y.safetensors").tensors;
+  ASSERT_EQ(tensors.size(), 2u);
+  expect_close(tensors.at("block_1"), grids[0], kLogitTolerance, "block_1");
+  expect_close(tensors.at("block_-1"), grids[1], kLogitTolerance, "block_-1");
+
+  const auto missing = infer({"99"});
+  EXPECT_EQ(missing.code, 2);
+  EXPECT_NE(missing.err.find("block 99: this model has the blocks 0 to 4"), std::string::npos)
+      << missing.err;
+}
+
 TEST_F(WfInfer, ThePublishedCheckpointGivesItsLogits) {
   write_safetensors(folder_ / "x.safetensors", {{{"x", filled("input.x", {2, 3, 64, 64})}}, {}});
   const auto end = run({program("wf_infer"), "--model", "wfm_nano", "--weights",

@@ -175,7 +175,10 @@ TEST(Programs, PrintTheirVersion) {
     const auto end = run({program(name), "--version"});
     EXPECT_EQ(end.code, 0) << name << ": " << end.err;
     EXPECT_EQ(end.out.rfind("weightformer ", 0), 0u) << name << ": " << end.out;
-    EXPECT_EQ(std::count(end.out.begin(), end.out.end(), '\n'), 1) << name;
+    const auto libraries = end.out.find("\nLibTorch 2.");
+    EXPECT_NE(libraries, std::string::npos) << name << ": " << end.out;
+    EXPECT_EQ(end.out.find(", ,"), std::string::npos) << name << ": a library without a version";
+    EXPECT_EQ(std::count(end.out.begin(), end.out.end(), '\n'), 2) << name;
   }
 }
 

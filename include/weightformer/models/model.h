@@ -33,6 +33,15 @@ class Model : public torch::nn::Module {
 int64_t layer_by_block(const std::string& parameter, const std::vector<std::string>& stem,
                        int64_t depth);
 
+/// Which token grids Classifier::forward_features() returns.
+struct FeatureOptions {
+  /// The blocks after which the grids are taken, in the order of the result. Negative numbers count
+  /// from the end: -1 is the last block.
+  TORCH_ARG(std::vector<int64_t>, blocks) = {-1};
+  /// Whether the norm in front of the head is applied to each grid.
+  TORCH_ARG(bool, norm) = true;
+};
+
 /// A network from images to class scores.
 class Classifier : public Model {
  public:
@@ -43,6 +52,15 @@ class Classifier : public Model {
   /// images: as of forward() → [B, D], what the head computes the logits from. Throws wf::Error for
   /// a network that has no such features, as by default.
   virtual at::Tensor features(const at::Tensor& images);
+
+  /// images: as of forward() → for each of options.blocks() a grid [B, H, W, D] of the tokens that
+  /// the block returns, with H and W the sides of the images divided by patch_size(), rounded down.
+  /// With gradients as any forward pass, for segmentation and detection. The mean over the normed
+  /// grid of the last block is features(). Blocks behind the last one that is asked for are not
+  /// computed. Throws wf::Error for a block that the network does not have, and for a network
+  /// without token grids, as by default.
+  virtual std::vector<at::Tensor> forward_features(const at::Tensor& images,
+                                                   const FeatureOptions& options);
 
   /// The side, in pixels, of the square images that the model is trained on by default.
   virtual int64_t image_size() const = 0;

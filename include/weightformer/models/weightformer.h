@@ -7,6 +7,8 @@
 #include <torch/nn/modules/linear.h>
 #include <torch/nn/modules/normalization.h>
 
+#include <functional>
+
 namespace wf {
 
 /// WeightFormer: patches → init_norm → blocks → norm → mean over tokens → dropout → head.
@@ -17,6 +19,8 @@ class WeightFormerImpl : public Classifier {
 
   at::Tensor forward(const at::Tensor& images) override;
   at::Tensor features(const at::Tensor& images) override;
+  std::vector<at::Tensor> forward_features(const at::Tensor& images,
+                                           const FeatureOptions& options) override;
   int64_t image_size() const override { return options.image_size(); }
   int64_t num_classes() const override { return options.num_classes(); }
   void set_generator(const at::Generator& generator) override;
@@ -29,6 +33,10 @@ class WeightFormerImpl : public Classifier {
   torch::nn::Linear head{nullptr};
 
  private:
+  /// The images through `count` blocks → [B, H*W, D]; calls `visit` after each block.
+  using Visit = std::function<void(int64_t block, const at::Tensor& tokens, Grid grid)>;
+  at::Tensor run_blocks(const at::Tensor& images, int64_t count, const Visit& visit);
+
   at::Generator generator_;  // of the dropout; undefined: the device's default
 };
 TORCH_MODULE(WeightFormer);
