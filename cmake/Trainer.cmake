@@ -36,7 +36,9 @@ set(wf_trainer_plain_sources
   src/engine/tensorboard/event.cpp
   src/engine/tensorboard/event_file.cpp
   src/runtime/folder_lock.cpp
+  src/data/sources/brace_pattern.cpp
   src/data/sources/cifar.cpp
+  src/data/sources/class_map.cpp
   src/data/sources/class_names.cpp
   src/data/sources/describe_dataset.cpp
   src/data/image/affine.cpp
@@ -46,6 +48,7 @@ set(wf_trainer_plain_sources
   src/data/image/decode.cpp
   src/data/sources/image_files.cpp
   src/data/sources/image_folder.cpp
+  src/data/sources/image_name.cpp
   src/data/image/image_ops.cpp
   src/data/image/jpeg.cpp
   src/data/sources/listing.cpp
@@ -66,7 +69,16 @@ set(wf_trainer_plain_sources
   src/data/augment/random_erasing.cpp
   src/data/image/resize.cpp
   src/data/transforms.cpp
+  src/data/sources/sample_names.cpp
+  src/data/sources/selection.cpp
   src/data/sources/split_dataset.cpp
+  src/data/sources/tar_archive.cpp
+  src/data/sources/tar_files.cpp
+  src/data/sources/tar_images.cpp
+  src/data/sources/tar_index.cpp
+  src/data/sources/tar_index_file.cpp
+  src/data/sources/tar_labels.cpp
+  src/data/sources/tar_samples.cpp
   src/data/sources/zip_folder.cpp
   src/dist/launch_env.cpp
   src/dist/straggler.cpp

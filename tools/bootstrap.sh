@@ -121,7 +121,7 @@ for text in metadata.requires("torch"):
         need.marker = None
         print(need)
 PYTHON
-  printf '%s\n' numpy safetensors pillow tensorboard
+  printf '%s\n' numpy safetensors pillow tensorboard webdataset
 }
 
 # Removes incompletely installed packages from the database of pip, so that it installs them again.

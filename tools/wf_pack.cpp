@@ -2,10 +2,8 @@
 
 #include "weightformer/core/check.h"
 
-#include "data/sources/image_folder.h"
+#include "data/sources/open_dataset.h"
 #include "data/sources/pack.h"
-#include "data/sources/packed_file.h"
-#include "data/sources/zip_folder.h"
 #include "pack_contents.h"
 #include "runtime/log.h"
 #include "tool.h"
@@ -21,20 +19,24 @@ namespace {
 
 using namespace wf;
 
-std::unique_ptr<Dataset> open_input(const std::string& input) {
-  const auto end = std::filesystem::path(input).extension();
-  const auto stem = input.substr(0, input.rfind('.'));
-  if (end == ".zip") return std::make_unique<ZipFolder>(input, stem + "_map.txt");
-  if (end == ".wfpack") return std::make_unique<PackedFile>(input);
-  return std::make_unique<ImageFolder>(input);
+struct PackInput {
+  std::string path, labels, subset, class_map;
+};
+
+std::shared_ptr<Dataset> open_input(const PackInput& input) {
+  DataSourceOptions options;
+  options.train = {input.path, input.labels, input.subset};
+  options.class_map = input.class_map;
+  return open_dataset(options, "train");
 }
 
-int make(std::string input, const std::string& output, PackOptions options) {
+int make(PackInput from, const std::string& output, PackOptions options) {
+  auto& input = from.path;
   while (input.size() > 1 && input.back() == '/') input.pop_back();
   std::error_code ignored;
   WF_CHECK(!std::filesystem::equivalent(input, output, ignored), output,
            ": is the input; choose another --output");
-  const auto images = open_input(input);
+  const auto images = open_input(from);
   options.root = input;
   options.progress = [&](int64_t done, int64_t all) {
     log::status(fmt::format("{}: {} of {} images", output, done, all));
@@ -53,14 +55,20 @@ int make(std::string input, const std::string& output, PackOptions options) {
 
 int main(int argc, char** argv) {
   CLI::App app(
-      "Packs the images of a directory, a zip archive with its map, or a packed file into one "
-      "file; "
+      "Packs the images of a directory, tar files, a zip archive with its map, or a packed file "
+      "into one file; "
       "wf_train reads train.wfpack and val.wfpack in DATA.DATA_PATH automatically.");
   return wf::run_tool(&app, [&] {
-    std::string input, output, listed, verified;
+    PackInput input;
+    std::string output, listed, verified;
     wf::PackOptions options;
     options.threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-    auto* from = app.add_option("--input", input, "DIRECTORY/train, train.zip or train.wfpack");
+    auto* from = app.add_option("--input", input.path,
+                                "DIRECTORY/train, train.zip, train.wfpack, train.tar or "
+                                "train-{000..146}.tar");
+    app.add_option("--labels", input.labels, "classes of images in tar files, see DATA.VAL_LABELS");
+    app.add_option("--class-map", input.class_map, "see DATA.CLASS_MAP");
+    app.add_option("--subset", input.subset, "names of the images to pack, see DATA.TRAIN_SUBSET");
     auto* to = app.add_option("--output", output, "output file, such as DIRECTORY/train.wfpack");
     app.add_option("--side", options.side,
                    "maximum of the shorter side, larger images are reduced; 0: keep all bytes")
@@ -74,9 +82,9 @@ int main(int argc, char** argv) {
     from->needs(to);
     to->needs(from);
     app.parse(argc, argv);
-    WF_CHECK(input.empty() + listed.empty() + verified.empty() == 2,
+    WF_CHECK(input.path.empty() + listed.empty() + verified.empty() == 2,
              "give one of --input with --output, --list, --verify; see --help");
     if (!listed.empty()) return wf::list_pack(listed);
-    return input.empty() ? wf::verify_pack(verified) : make(input, output, options);
+    return input.path.empty() ? wf::verify_pack(verified) : make(input, output, options);
   });
 }

@@ -39,6 +39,25 @@ struct Key {
   Scope scope = Scope::training;
 };
 
+template <typename C, typename V>
+void visit_image_sets(C& c, V&& v) {
+  const auto path = [&](auto& field, const char* name, const char* help) {
+    v(field, "", {name, help, {}, Scope::machine});
+  };
+  path(c.data.train, "DATA.TRAIN",
+       "training images, relative to DATA.DATA_PATH: a directory, a .wfpack, .zip or .tar file, or "
+       "shards such as train-{000..146}.tar; empty: found by their names");
+  path(c.data.val, "DATA.VAL", "the same of the validation images");
+  path(c.data.train_labels, "DATA.TRAIN_LABELS",
+       "text file with the classes of the images in tar files that have none themselves");
+  path(c.data.val_labels, "DATA.VAL_LABELS", "the same of the validation images");
+  path(c.data.train_subset, "DATA.TRAIN_SUBSET",
+       "text file with the names of the training images to use, one a line; empty: all");
+  path(c.data.val_subset, "DATA.VAL_SUBSET", "the same of the validation images");
+  path(c.data.class_map, "DATA.CLASS_MAP",
+       "text file of classes, one a line, and their numbers or names; others are left out");
+}
+
 /// Calls v(field, default, key) for every key, in the order of the reference implementation's tree.
 template <typename C, typename V>
 void visit_data(C& c, V&& v) {
@@ -49,9 +68,10 @@ void visit_data(C& c, V&& v) {
      at_least(1)});
   v(c.data.data_path, "",
     {"DATA.DATA_PATH",
-     "directory with train/CLASS/* and val/CLASS/*, or train.wfpack and val.wfpack",
+     "directory with train/CLASS/* and val/CLASS/*, train.wfpack and val.wfpack, or tar files",
      {},
      Scope::machine});
+  visit_image_sets(c, v);
   v(c.data.dataset, DatasetKind::imagenet,
     {"DATA.DATASET",
      "imagenet: any image directory, zip or packed file; cifar100: its binary format; latents: "

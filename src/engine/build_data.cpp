@@ -11,12 +11,15 @@
 namespace wf {
 
 DataSourceOptions data_source(const DataConfig& data, const LaunchEnv& env) {
-  WF_CHECK(!data.data_path.empty(),
+  WF_CHECK(!data.data_path.empty() || !data.train.empty() || !data.val.empty(),
            "DATA.DATA_PATH is not set: give --data-path DIRECTORY, which holds train/CLASS/* and "
            "val/CLASS/*");
   DataSourceOptions source;
   source.path = data.data_path;
   source.dataset = data.dataset;
+  source.train = {data.train, data.train_labels, data.train_subset};
+  source.val = {data.val, data.val_labels, data.val_subset};
+  source.class_map = data.class_map;
   source.zip = data.zip_mode;
   source.cache_listing = data.cache_listing;
   source.cache.mode = data.cache_mode;

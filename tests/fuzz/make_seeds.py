@@ -6,7 +6,9 @@
 import io
 import pathlib
 import struct
+import tarfile
 import zipfile
+import zlib
 
 from PIL import Image
 
@@ -100,6 +102,49 @@ def entry(name, begin, end):
     return f'"{name}":{{"dtype":"U8","shape":[{end - begin}],"data_offsets":[{begin},{end}]}}'
 
 
+def tar(files, form=tarfile.USTAR_FORMAT, links=()):
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w", format=form) as out:
+        for name, data in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            out.addfile(info, io.BytesIO(data))
+        for name, kind in links:
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = kind, "a/1.jpg"
+            out.addfile(info)
+    # Without the padding to 10,240 bytes, in which a change has no effect.
+    return file.getvalue().rstrip(b"\0") + b"\0" * 1024
+
+
+def tar_index():
+    def words(text):
+        return struct.pack("<Q", len(text)) + text
+
+    body = struct.pack("<IQqQQ", 0, 4096, 0, 1, 1) + words(b"a/x") + words(b"a/l (a hard link)")
+    body += struct.pack("<Q", 2) + words(b"a") + words(b"b") + struct.pack("<Q", 2)
+    body += struct.pack("<QQQIIQQQII", 512, 9, 7, 0, 0, 1536, 9, 14, 1, 0) + b"a/1.jpgb/2.jpg"
+    return b"wftidx1\n" + struct.pack("<I", zlib.crc32(body)) + body
+
+
+def tars():
+    image, long_name = b"an image!" * 3, "d/" * 70 + "long.jpg"
+    shard = {"1.jpg": image, "1.cls": b"3", "2.png": image, "2.json": b'{"label": 4}', "3.jpg": image, "3.txt": b"cat\n"}
+    sparse = bytearray(tar({"s.jpg": image}))
+    sparse[156:157], sparse[482:483] = b"S", b"\1"
+    return {
+        "directories.tar": tar({"a/1.jpg": image, "b/2.jpg": image, "b/read.me": b"x"}),
+        "shard.tar": tar(shard),
+        "gnu.tar": tar({long_name: image}, tarfile.GNU_FORMAT, [("l.jpg", tarfile.LNKTYPE), ("s.jpg", tarfile.SYMTYPE)]),
+        "pax.tar": tar({long_name + "é": image, "1.jpg": image}, tarfile.PAX_FORMAT),
+        "inner.tar": tar({"n1.tar": tar({"1.jpg": image}), "n2.tar": tar({"2.jpg": image, "3.jpg": image})}),
+        "nested_json.tar": tar({"1.jpg": image, "1.json": b'{"a":' + b"[" * 3000 + b"]" * 3000 + b"}"}),
+        "long_inner.tar": tar({"d/" * 1500 + "n.tar": tar({f"{i}.jpg": b"" for i in range(40)})}, tarfile.GNU_FORMAT),
+        "sparse.tar": bytes(sparse),
+        "index.wfindex": tar_index(),
+    }
+
+
 def write(directory, files):
     (here / directory).mkdir(exist_ok=True)
     for name, data in files.items():
@@ -107,6 +152,7 @@ def write(directory, files):
 
 
 trees = pickles()
+write("tars", tars())
 write("images", {"many_scans.jpg": many_scans()})
 write("checkpoints", {name + ".pkl": tree for name, tree in trees.items()})
 write("checkpoints", {name + ".pth": archive(trees[name]) for name in ("shared_dicts", "storage_of_long_key")})

@@ -19,6 +19,7 @@ struct DataConfig {
   int64_t batch_size, img_size, num_workers;
   double val_split, latent_scale;
   std::string data_path, real_labels, vae;
+  std::string train, val, train_labels, val_labels, train_subset, val_subset, class_map;
   DatasetKind dataset;
   InterpolationMode interpolation;
   CacheMode cache_mode;

@@ -35,9 +35,6 @@ struct Listing {
   }
 };
 
-/// Whether the extension is that of a known image format and the file is not hidden.
-bool is_picture(std::string_view file);
-
 /// The images below a directory at any depth, relative to it and in bytewise order, under the same
 /// rules: links are followed, hidden files skipped; a link to a parent directory is skipped with a
 /// warning. Throws wf::Error.

@@ -3,10 +3,14 @@
 #include "weightformer/core/check.h"
 
 #include "core/registry.h"
+#include "core/text.h"
 #include "data/sources/cifar.h"
 #include "data/sources/image_folder.h"
 #include "data/sources/listing.h"
 #include "data/sources/packed_file.h"
+#include "data/sources/selection.h"
+#include "data/sources/tar_files.h"
+#include "data/sources/tar_images.h"
 #include "data/sources/zip_folder.h"
 #include "runtime/log.h"
 
@@ -40,35 +44,60 @@ std::string directories_in(const std::string& path) {
 
 [[noreturn]] void no_such_split(const std::string& path, const std::string& split) {
   WF_CHECK(there(path), path, ": no such directory (DATA.DATA_PATH)");
+  WF_CHECK(std::filesystem::is_directory(path), path,
+           ": a file; DATA.DATA_PATH names the directory of the data, and DATA.TRAIN and DATA.VAL "
+           "the files in it");
   const auto found = directories_in(path);
   throw Error(str(path, ": holds no ", split, "/", found.empty() ? "" : ", only " + found,
                   "; expected train/CLASS/*.jpg and val/CLASS/*.jpg (DATA.DATA_PATH)",
                   split == "val" ? "; DATA.VAL_SPLIT 0.1 holds out a tenth of train/" : ""));
 }
 
+const ImageSetOptions& set_of(const DataSourceOptions& options, const std::string& split) {
+  return split == "train" ? options.train : options.val;
+}
+
+// DATA.TRAIN or DATA.VAL, which is relative to DATA.DATA_PATH; "" when not set.
+std::string named_path(const DataSourceOptions& options, const std::string& split) {
+  const auto& path = set_of(options, split).path;
+  if (path.empty() || options.path.empty()) return path;
+  return (std::filesystem::path(options.path) / path).string();
+}
+
+std::shared_ptr<Dataset> open_tars(const std::vector<std::string>& files,
+                                   const DataSourceOptions& options, const std::string& labels,
+                                   std::vector<std::string> classes) {
+  TarImagesOptions tar{std::move(classes), labels, options.cache, std::nullopt};
+  if (options.cache_listing) tar.index_cache = listing_cache_folder();
+  return std::make_shared<TarImages>(files, std::move(tar));
+}
+
 std::shared_ptr<Dataset> open(const DataSourceOptions& options, const std::string& split,
                               std::vector<std::string> classes) {
+  const auto& labels = set_of(options, split).labels;
+  const auto named = named_path(options, split);
   const std::string place = options.path + "/" + split;
   if (options.dataset == DatasetKind::cifar100) {
     const std::string file = split == "train" ? "train.bin" : "test.bin";
     return std::make_shared<Cifar100>(options.path, file, std::move(classes));
   }
-  const std::string zip = place + ".zip", map = place + "_map.txt", packed = place + ".wfpack";
-  if (options.zip) {
-    ZipFolderOptions zip_options{std::move(classes), options.cache};
-    return std::make_shared<ZipFolder>(zip, map, std::move(zip_options));
-  }
+  if (!named.empty()) return open_images(named, options, labels, std::move(classes));
+  WF_CHECK(!options.path.empty(), "neither DATA.DATA_PATH nor DATA.",
+           split == "val" ? "VAL" : "TRAIN", " is set");
+  const std::string zip = place + ".zip", packed = place + ".wfpack";
+  if (options.zip) return open_images(zip, options, labels, std::move(classes));
   if (there(packed)) {
     if (there(place)) log::info("{}: used instead of the directory with the same name", packed);
-    PackedFileOptions packed_options{std::move(classes), options.cache};
-    return std::make_shared<PackedFile>(packed, std::move(packed_options));
+    return open_images(packed, options, labels, std::move(classes));
+  }
+  if (!there(place)) {
+    const auto tars = tar_files_of_split(options.path, split);
+    if (!tars.empty()) return open_tars(tars, options, labels, std::move(classes));
   }
   WF_CHECK(there(place) || !there(zip), place, ": no such directory, but there is ", zip,
            ": --zip reads it");
   if (!there(place)) no_such_split(options.path, split);
-  ImageFolderOptions folder{std::move(classes), {}};
-  if (options.cache_listing) folder.listing_cache = listing_cache_folder();
-  return std::make_shared<ImageFolder>(place, std::move(folder));
+  return open_images(place, options, labels, std::move(classes));
 }
 
 void say_what_is_odd(const Dataset& pictures, const std::string& split, const std::string& path) {
@@ -88,17 +117,46 @@ void say_what_is_odd(const Dataset& pictures, const std::string& split, const st
 
 }  // namespace
 
+std::shared_ptr<Dataset> open_images(const std::string& path, const DataSourceOptions& options,
+                                     const std::string& labels, std::vector<std::string> classes) {
+  const auto tars = tar_files(path);
+  if (!tars.empty()) return open_tars(tars, options, labels, std::move(classes));
+  WF_CHECK(labels.empty(), labels,
+           ": labels of images in tar files (DATA.TRAIN_LABELS, DATA.VAL_LABELS), and ", path,
+           " is none");
+  if (ends_with(path, ".wfpack")) {
+    PackedFileOptions packed_options{std::move(classes), options.cache};
+    return std::make_shared<PackedFile>(path, std::move(packed_options));
+  }
+  if (ends_with(path, ".zip")) {
+    ZipFolderOptions zip_options{std::move(classes), options.cache};
+    const auto map = path.substr(0, path.size() - 4) + "_map.txt";
+    return std::make_shared<ZipFolder>(path, map, std::move(zip_options));
+  }
+  ImageFolderOptions folder{std::move(classes), {}};
+  if (options.cache_listing) folder.listing_cache = listing_cache_folder();
+  return std::make_shared<ImageFolder>(path, std::move(folder));
+}
+
 std::shared_ptr<Dataset> open_dataset(const DataSourceOptions& options, const std::string& split,
                                       std::vector<std::string> classes) {
-  auto pictures = open(options, split, std::move(classes));
-  say_what_is_odd(*pictures, split, options.path);
+  const auto& subset = set_of(options, split).subset;
+  const bool mapped = !options.class_map.empty();
+  auto pictures = open(options, split, mapped ? std::vector<std::string>{} : classes);
+  if (mapped) pictures = with_class_map(pictures, options.class_map, std::move(classes));
+  if (!subset.empty()) pictures = subset_of(pictures, subset);
+  say_what_is_odd(*pictures, split,
+                  options.path.empty() ? set_of(options, split).path : options.path);
   return pictures;
 }
 
 bool has_split(const DataSourceOptions& options, const std::string& split) {
-  if (options.dataset == DatasetKind::cifar100) return true;
+  if (options.dataset == DatasetKind::cifar100 || !named_path(options, split).empty()) return true;
+  if (options.path.empty()) return false;
   const std::string place = options.path + "/" + split;
-  return options.zip ? there(place + ".zip") : there(place + ".wfpack") || there(place);
+  if (options.zip) return there(place + ".zip");
+  return there(place + ".wfpack") || there(place) ||
+         !tar_files_of_split(options.path, split).empty();
 }
 
 std::vector<std::string> empty_classes(const Dataset& pictures) {

@@ -26,16 +26,22 @@ std::vector<std::pair<size_t, size_t>> read_ahead_ranges(size_t size, const Cach
 }
 
 ReadAhead::ReadAhead(std::shared_ptr<const MappedFile> file, const CacheOptions& options)
-    : file_(std::move(file)) {
+    : ReadAhead(std::vector<std::shared_ptr<const MappedFile>>{std::move(file)}, options) {}
+
+ReadAhead::ReadAhead(std::vector<std::shared_ptr<const MappedFile>> files,
+                     const CacheOptions& options)
+    : files_(std::move(files)) {
+  size_t size = 0;
+  for (const auto& file : files_) size += file->bytes().size();
   const auto memory =
       static_cast<size_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(::sysconf(_SC_PAGESIZE));
-  const auto ranges = read_ahead_ranges(file_->bytes().size(), options, memory);
+  const auto ranges = read_ahead_ranges(size, options, memory);
   if (ranges.empty()) {
-    if (options.mode != CacheMode::no && !file_->bytes().empty()) {
+    if (options.mode != CacheMode::no && size > 0) {
       log::warning(
-          "{}: larger than the memory of {} GB, so nothing is read ahead (DATA.CACHE_MODE no "
+          "{}{}: larger than the memory of {} GB, so nothing is read ahead (DATA.CACHE_MODE no "
           "disables this message)",
-          file_->path(), memory >> 30);
+          files_.front()->path(), files_.size() > 1 ? " …" : "", memory >> 30);
     }
     return;
   }
@@ -45,10 +51,23 @@ ReadAhead::ReadAhead(std::shared_ptr<const MappedFile> file, const CacheOptions&
     for (const auto& [begin, length] : ranges) {
       for (size_t at = 0; at < length; at += kPiece) {
         if (stopping_) return;
-        file_->will_need(begin + at, std::min(kPiece, length - at));
+        will_need(begin + at, std::min(kPiece, length - at));
       }
     }
   });
+}
+
+void ReadAhead::will_need(size_t begin, size_t length) const {
+  for (const auto& file : files_) {
+    const size_t size = file->bytes().size();
+    if (begin < size && length > 0) {
+      const size_t here = std::min(length, size - begin);
+      file->will_need(begin, here);
+      begin = 0, length -= here;
+    } else if (begin >= size) {
+      begin -= size;
+    }
+  }
 }
 
 ReadAhead::~ReadAhead() {

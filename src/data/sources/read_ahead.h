@@ -25,16 +25,20 @@ struct CacheOptions {
 std::vector<std::pair<size_t, size_t>> read_ahead_ranges(size_t size, const CacheOptions& options,
                                                          size_t memory);
 
-/// A thread that reads those ranges chunk by chunk, until it is done or destroyed.
+/// A thread that reads those ranges of one file, or of several as if they were one, chunk by chunk,
+/// until it is done or destroyed.
 class ReadAhead {
  public:
   ReadAhead(std::shared_ptr<const MappedFile> file, const CacheOptions& options);
+  ReadAhead(std::vector<std::shared_ptr<const MappedFile>> files, const CacheOptions& options);
   ~ReadAhead();
   ReadAhead(const ReadAhead&) = delete;
   ReadAhead& operator=(const ReadAhead&) = delete;
 
  private:
-  std::shared_ptr<const MappedFile> file_;
+  void will_need(size_t begin, size_t length) const;
+
+  std::vector<std::shared_ptr<const MappedFile>> files_;
   std::atomic<bool> stopping_{false};
   std::thread thread_;
 };

@@ -5,7 +5,7 @@
 #include "core/unpack_entry.h"
 #include "data/image/decode.h"
 #include "data/sources/class_names.h"
-#include "data/sources/listing.h"
+#include "data/sources/image_name.h"
 #include "runtime/log.h"
 
 #include <algorithm>
