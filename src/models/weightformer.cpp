@@ -21,18 +21,20 @@ WeightFormerImpl::WeightFormerImpl(const ClassifierOptions& options) : options(o
   patch_embed =
       register_module("patch_embed", PatchEmbed(PatchEmbedOptions(options.patch_size(), 3, dim)));
   init_norm = register_module("init_norm", torch::nn::LayerNorm(norm_options));
+  const MixerOptions mixers{options.dynamic_linear(), options.linear_predictor(),
+                            options.conv_predictor()};
+  check_predictors(mixers);  // also of a model without a dynamic block
   blocks = register_module("blocks", torch::nn::ModuleList());
   for (int64_t i = 0; i < depth; ++i) {
     const double rate = depth == 1 ? 0 : options.drop_path_rate() * i / (depth - 1);
-    blocks->push_back(
-        Block(BlockOptions(dim, i).drop_path(rate).dynamic_linear(options.dynamic_linear())));
+    blocks->push_back(Block(BlockOptions(dim, i).drop_path(rate).mixers(mixers)));
   }
   norm = register_module("norm", torch::nn::LayerNorm(norm_options));
   head = register_module("head", torch::nn::Linear(dim, options.num_classes()));
   init_linears_(*this);
 }
 
-at::Tensor WeightFormerImpl::features(const at::Tensor& images) {
+std::pair<at::Tensor, Grid> WeightFormerImpl::tokens(const at::Tensor& images) {
   auto [x, grid] = patch_embed->forward(images);
   x = init_norm->forward(x);
   for (const auto& module : *blocks) {
@@ -45,7 +47,11 @@ at::Tensor WeightFormerImpl::features(const at::Tensor& images) {
     x = recompute_if(options.recompute() && is_training(), *block, forward, {x},
                      drop_path.active() ? drop_path.generator_for(x) : at::Generator());
   }
-  return norm->forward(x).mean(1);
+  return {norm->forward(x), grid};
+}
+
+at::Tensor WeightFormerImpl::features(const at::Tensor& images) {
+  return tokens(images).first.mean(1);
 }
 
 at::Tensor WeightFormerImpl::forward(const at::Tensor& images) {

@@ -7,6 +7,8 @@
 #include <torch/nn/modules/linear.h>
 #include <torch/nn/modules/normalization.h>
 
+#include <utility>
+
 namespace wf {
 
 /// WeightFormer: patches → init_norm → blocks → norm → mean over tokens → dropout → head.
@@ -17,6 +19,9 @@ class WeightFormerImpl : public Classifier {
 
   at::Tensor forward(const at::Tensor& images) override;
   at::Tensor features(const at::Tensor& images) override;
+  /// images: as of forward() → the tokens that features() takes the mean of, [B, N, dim], and their
+  /// grid.
+  std::pair<at::Tensor, Grid> tokens(const at::Tensor& images);
   int64_t image_size() const override { return options.image_size(); }
   int64_t num_classes() const override { return options.num_classes(); }
   void set_generator(const at::Generator& generator) override;
