@@ -176,6 +176,12 @@ add_library(weightformer_trainer STATIC
   src/engine/fidelity/load_network.cpp
   src/engine/fidelity/reference.cpp
   src/engine/image_file.cpp
+  src/engine/inspect/class_evidence.cpp
+  src/engine/inspect/color_map.cpp
+  src/engine/inspect/effective_field.cpp
+  src/engine/inspect/explanation.cpp
+  src/engine/inspect/explanation_page.cpp
+  src/engine/inspect/predicted_weights.cpp
   src/engine/report/confusion.cpp
   src/engine/report/report_charts.cpp
   src/engine/report/report_observer.cpp
@@ -237,7 +243,7 @@ wf_target_options(weightformer_export PCH REUSE)
 wf_compile_by_directory(weightformer_export)
 
 set(WF_PROGRAMS wf_train wf_infer wf_convert wf_prepare wf_report wf_pack wf_sample wf_scale
-  wf_fid wf_export wf_ema wf_encode wf_summary)
+  wf_fid wf_export wf_ema wf_encode wf_summary wf_erf wf_explain)
 foreach(tool ${WF_PROGRAMS})
   add_executable(${tool} tools/${tool}.cpp)
   target_include_directories(${tool} PRIVATE ${WF_INTERNAL_INCLUDES})
@@ -248,6 +254,8 @@ endforeach()
 target_sources(wf_convert PRIVATE tools/average_weights.cpp tools/convert_listing.cpp tools/convert_to_dit.cpp
   tools/convert_warning.cpp)
 target_link_libraries(wf_export PRIVATE weightformer_export)
+target_sources(wf_erf PRIVATE tools/canvas.cpp tools/erf_columns.cpp tools/erf_files.cpp
+  tools/erf_images.cpp tools/erf_maps.cpp tools/erf_sheet.cpp)
 target_sources(wf_fid PRIVATE tools/fid_compare.cpp tools/fid_explain.cpp tools/fid_inputs.cpp
   tools/fid_network.cpp)
 target_sources(wf_infer PRIVATE tools/infer_images.cpp tools/infer_tensors.cpp)

@@ -22,6 +22,18 @@ void log_not_loaded(const std::string& file, const LoadReport& report) {
   }
 }
 
+// Weights of predictors with the same shapes load, and then compute something else.
+void warn_of_other_predictors(const Config& config, const Settings& saved,
+                              const std::string& file) {
+  const auto compare = [&](const char* key, const std::string& now) {
+    const auto found = saved.find(key);
+    if (found == saved.end() || found->second == now) return;
+    log::warning("{}: trained with {} {}, and this run has {}", file, key, found->second, now);
+  };
+  compare("MODEL.LINEAR_PREDICTOR", config.model.linear_predictor);
+  compare("MODEL.CONV_PREDICTOR", config.model.conv_predictor);
+}
+
 }  // namespace
 
 PretrainedWeights::PretrainedWeights(const Config& config, std::string file, LoadPurpose purpose)
@@ -30,6 +42,7 @@ PretrainedWeights::PretrainedWeights(const Config& config, std::string file, Loa
   wanted.checksums = Checksums::while_loading;
   wanted.ema = purpose == LoadPurpose::evaluation && config.test.ema;
   weights_ = read_weights(file_, wanted);
+  warn_of_other_predictors(config, weights_.settings, file_);
   if (weights_.has_ema) {
     log::info("{}: holds EMA weights too; loading {}", file_,
               wanted.ema ? "those" : "the trained ones (TEST.EMA true evaluates the EMA weights)");

@@ -46,8 +46,9 @@ void warn_of_changed_settings(const CheckpointFile& file, const Config& config,
 // Otherwise the error would list tensors instead of the changed setting.
 void require_same_model(const CheckpointFile& file, const Config& config) {
   if (file.published()) return;
-  const std::vector<std::string> shape{"MODEL.TYPE ", "MODEL.NAME ",  "MODEL.NUM_CLASSES ",
-                                       "MODEL.DIM ",  "MODEL.DEPTH ", "MODEL.PATCH_SIZE "};
+  const std::vector<std::string> shape{
+      "MODEL.TYPE ",  "MODEL.NAME ",       "MODEL.NUM_CLASSES ",      "MODEL.DIM ",
+      "MODEL.DEPTH ", "MODEL.PATCH_SIZE ", "MODEL.LINEAR_PREDICTOR ", "MODEL.CONV_PREDICTOR "};
   for (const auto& change : differences(file.config(config), config, kTrainedBy)) {
     for (const auto& key : shape) {
       WF_CHECK(!starts_with(change, key), file.path(), ": made for another model: ", change,

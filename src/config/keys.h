@@ -157,6 +157,18 @@ void visit_model(C& c, V&& v) {
   v(c.model.patch_size, 0,
     {"MODEL.PATCH_SIZE", "patch size, pixels; 0: that of the named model", at_least(0),
      Scope::evaluation});
+  v(c.model.linear_predictor, "bilateral",
+    {"MODEL.LINEAR_PREDICTOR",
+     "how dynamic linear layers predict their weight: static (not at all), gap, linear, nonlinear, "
+     "deep or bilateral (as published); see inside_the_model.md",
+     {},
+     Scope::evaluation});
+  v(c.model.conv_predictor, "adaptive",
+    {"MODEL.CONV_PREDICTOR",
+     "how dynamic convolutions predict their kernels: static (not at all), gap, adaptive (as "
+     "published), amp-dir or conv; see inside_the_model.md",
+     {},
+     Scope::evaluation});
   v(c.model.drop_rate, 0.0,
     {"MODEL.DROP_RATE", "dropout rate before the head", from_to_below(0, 1)});
   v(c.model.drop_path_rate, 0.1,

@@ -31,6 +31,22 @@ void insert_text(std::string& png, const std::string& text) {
   png.insert(kSignature + kHeader, chunk);
 }
 
+std::string base64(const std::string& bytes) {
+  static constexpr char kDigits[] =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  for (size_t i = 0; i < bytes.size(); i += 3) {
+    uint32_t group = 0;
+    for (size_t k = 0; k < 3; ++k) {
+      group = group << 8 | (i + k < bytes.size() ? static_cast<uint8_t>(bytes[i + k]) : 0);
+    }
+    for (size_t k = 0; k < 4; ++k) {
+      out += i + k <= bytes.size() ? kDigits[group >> (18 - 6 * k) & 63] : '=';
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 at::Tensor tile(const at::Tensor& images, int64_t columns) {
@@ -65,6 +81,11 @@ std::string encode_image(const at::Tensor& image, ImageFormat format, const std:
   WF_CHECK(cv::imencode(format == ImageFormat::png ? ".png" : ".jpg", mat, bytes), what,
            ": the image could not be encoded");
   return {bytes.begin(), bytes.end()};
+}
+
+std::string image_url(const at::Tensor& image, ImageFormat format, const std::string& what) {
+  const std::string kind = format == ImageFormat::png ? "png" : "jpeg";
+  return "data:image/" + kind + ";base64," + base64(encode_image(image, format, what));
 }
 
 void write_png(const std::string& path, const at::Tensor& image, const std::string& settings) {

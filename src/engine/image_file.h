@@ -21,6 +21,9 @@ enum class ImageFormat { png, jpeg };
 /// it in errors. Throws wf::Error.
 std::string encode_image(const at::Tensor& image, ImageFormat format, const std::string& what);
 
+/// The same as a data URL, for a page or a drawing: "data:image/png;base64,…".
+std::string image_url(const at::Tensor& image, ImageFormat format, const std::string& what);
+
 /// Writes an image as a PNG file, atomically. `settings`, unless empty, becomes a text chunk
 /// "weightformer" of the file. Throws wf::Error.
 void write_png(const std::string& path, const at::Tensor& image, const std::string& settings = "");

@@ -34,6 +34,15 @@ bool merges(const ExportOptions& options, int64_t dim, int64_t patch,
   return dynamic_linear_merges(size[0] / patch * (size[1] / patch), dim, 4 * dim);
 }
 
+// The published predictors are the only ones with nodes.
+template <typename Network>
+void require_published_predictors(const Network& network) {
+  WF_CHECK(network.linear_predictor() == "bilateral" && network.conv_predictor() == "adaptive",
+           "ONNX export: there is none for MODEL.LINEAR_PREDICTOR ", network.linear_predictor(),
+           " with MODEL.CONV_PREDICTOR ", network.conv_predictor(),
+           ", only for bilateral with adaptive");
+}
+
 // options.size, or the square of side `trained`.
 std::vector<int64_t> checked_size(const ExportOptions& options, int64_t trained, int64_t patch) {
   if (!options.size) return {trained, trained};
@@ -108,6 +117,7 @@ void describe(Graph& graph, const ExportOptions& options) {
 
 Graph export_classifier(const WeightFormerImpl& model, const ExportOptions& options) {
   const auto& network = model.options;
+  require_published_predictors(network);
   const auto size = checked_size(options, options.transform.size, network.patch_size());
   Graph graph;
   Layers layers(graph, state_dict(model),
@@ -144,6 +154,7 @@ Graph export_dit(const DiTImpl& model, const ExportOptions& options) {
   const auto& network = model.options;
   WF_CHECK(!options.preprocess, "--preprocess is for classifiers, and this is a diffusion model");
   const auto size = checked_size(options, network.latent_size(), network.patch_size());
+  require_published_predictors(network);
   check_positions(model);
   Graph graph;
   const auto batch = batch_dim(options), height = height_dim(options), width = width_dim(options);

@@ -35,9 +35,12 @@ DiTImpl::DiTImpl(const DiTOptions& options) : options(options) {
       register_module("y_embedder", LabelEmbedder(LabelEmbedderOptions(options.num_classes(), dim)
                                                       .drop(options.label_drop())
                                                       .drops_itself(options.drops_labels())));
+  const MixerOptions mixers{options.dynamic_linear(), options.linear_predictor(),
+                            options.conv_predictor()};
+  check_predictors(mixers);  // also of a model without a dynamic block
   blocks = register_module("blocks", torch::nn::ModuleList());
   for (int64_t i = 0; i < options.depth(); ++i) {
-    blocks->push_back(DiTBlock(DiTBlockOptions(dim, i).dynamic_linear(options.dynamic_linear())));
+    blocks->push_back(DiTBlock(DiTBlockOptions(dim, i).mixers(mixers)));
   }
   final_layer = register_module("final_layer",
                                 FinalLayer(FinalLayerOptions(dim, patch * patch * out_channels())));

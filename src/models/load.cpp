@@ -71,7 +71,12 @@ ClassifierOptions classifier_options(const Weights& weights, const std::string& 
     std::from_chars(text.data(), text.data() + text.size(), pixels);
   }
   if (pixels > 0) options.image_size(pixels);
-  return options;
+  const auto saved = [&](const char* key, const std::string& otherwise) {
+    const auto found = weights.settings.find(key);
+    return found == weights.settings.end() ? otherwise : found->second;
+  };
+  return options.linear_predictor(saved("MODEL.LINEAR_PREDICTOR", options.linear_predictor()))
+      .conv_predictor(saved("MODEL.CONV_PREDICTOR", options.conv_predictor()));
 }
 
 std::shared_ptr<Classifier> load_classifier(const std::string& path) {

@@ -23,11 +23,13 @@ WeightFormerImpl::WeightFormerImpl(const ClassifierOptions& options) : options(o
   patch_embed =
       register_module("patch_embed", PatchEmbed(PatchEmbedOptions(options.patch_size(), 3, dim)));
   init_norm = register_module("init_norm", torch::nn::LayerNorm(norm_options));
+  const MixerOptions mixers{options.dynamic_linear(), options.linear_predictor(),
+                            options.conv_predictor()};
+  check_predictors(mixers);  // also of a model without a dynamic block
   blocks = register_module("blocks", torch::nn::ModuleList());
   for (int64_t i = 0; i < depth; ++i) {
     const double rate = depth == 1 ? 0 : options.drop_path_rate() * i / (depth - 1);
-    blocks->push_back(
-        Block(BlockOptions(dim, i).drop_path(rate).dynamic_linear(options.dynamic_linear())));
+    blocks->push_back(Block(BlockOptions(dim, i).drop_path(rate).mixers(mixers)));
   }
   norm = register_module("norm", torch::nn::LayerNorm(norm_options));
   head = register_module("head", torch::nn::Linear(dim, options.num_classes()));
@@ -52,8 +54,15 @@ at::Tensor WeightFormerImpl::run_blocks(const at::Tensor& images, int64_t count,
   return x;
 }
 
+std::pair<at::Tensor, Grid> WeightFormerImpl::tokens(const at::Tensor& images) {
+  Grid grid;
+  const auto x = run_blocks(images, options.depth(),
+                            [&](int64_t, const at::Tensor&, Grid of_block) { grid = of_block; });
+  return {norm->forward(x), grid};
+}
+
 at::Tensor WeightFormerImpl::features(const at::Tensor& images) {
-  return norm->forward(run_blocks(images, options.depth(), nullptr)).mean(1);
+  return tokens(images).first.mean(1);
 }
 
 std::vector<at::Tensor> WeightFormerImpl::forward_features(const at::Tensor& images,

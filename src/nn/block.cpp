@@ -29,7 +29,7 @@ void BlockImpl::reset() {
   if (is_dynamic_layer(options.layer())) {
     norm1 = register_module("norm1", torch::nn::LayerNorm(norm));
   }
-  mixers.reset(*this, dim, options.layer(), options.dynamic_linear());
+  mixers.reset(*this, dim, options.layer(), options.mixers());
   drop_path = register_module("drop_path", DropPath(options.drop_path()));
 }
 

@@ -13,7 +13,7 @@ DiTBlockImpl::DiTBlockImpl(DiTBlockOptions options) : options(options) { reset()
 
 void DiTBlockImpl::reset() {
   modulation = register_module("adaLN_modulation", AdaLN(AdaLNOptions(options.dim(), 6)));
-  mixers.reset(*this, options.dim(), options.layer(), options.dynamic_linear());
+  mixers.reset(*this, options.dim(), options.layer(), options.mixers());
 }
 
 at::Tensor DiTBlockImpl::forward(const at::Tensor& x, const at::Tensor& condition, Grid grid) {

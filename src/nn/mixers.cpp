@@ -1,6 +1,9 @@
 #include "weightformer/nn/mixers.h"
 
+#include "weightformer/core/check.h"
 #include "weightformer/ops/dynamic_dwconv.h"
+
+#include "core/registry.h"
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/gelu.h>
@@ -8,13 +11,26 @@
 
 namespace wf {
 
+void check_predictors(const MixerOptions& options) {
+  const auto check = [](const char* what, const std::string& name,
+                        const std::vector<std::string>& known) {
+    WF_CHECK(std::find(known.begin(), known.end(), name) != known.end(), "unknown ", what, " '",
+             name, "': known: ", join(known, ", "));
+  };
+  check("linear predictor", options.linear_predictor, linear_predictors());
+  check("convolution predictor", options.conv_predictor, conv_predictors());
+}
+
 void Mixers::reset(torch::nn::Module& owner, int64_t dim, int64_t layer,
-                   const std::string& dynamic_linear) {
+                   const MixerOptions& options) {
   const int64_t hidden = 4 * dim;
   if (is_dynamic_layer(layer)) {
-    dynamic_linear1_ = owner.register_module(
-        "linear1", DynamicLinear(DynamicLinearOptions(dim, hidden).mode(dynamic_linear)));
-    dynamic_dwc_ = owner.register_module("dwc", DynamicConv(DynamicConvOptions(dim)));
+    dynamic_linear1_ =
+        owner.register_module("linear1", DynamicLinear(DynamicLinearOptions(dim, hidden)
+                                                           .mode(options.dynamic_linear)
+                                                           .predictor(options.linear_predictor)));
+    dynamic_dwc_ = owner.register_module(
+        "dwc", DynamicConv(DynamicConvOptions(dim).predictor(options.conv_predictor)));
   } else {
     linear1_ = owner.register_module("linear1", torch::nn::Linear(dim, hidden));
     dwc_ = owner.register_module(

@@ -149,6 +149,17 @@ TEST(Resume, ACheckpointOfAnotherModelNamesTheSettingThatChanged) {
   }
 }
 
+TEST(Resume, ACheckpointOfAnotherPredictorIsRefusedThoughItsShapesFit) {
+  const TempDir run;
+  auto config = nano_config();
+  auto state = nano_state(config);
+  save_checkpoint(run / "ckpt_epoch_1.pth", state, {/*serial=*/1});
+  config.model.linear_predictor = "linear";
+  auto other = nano_state(config);
+  EXPECT_TRUE(has(error_of([&] { resume(config, run.path(), other); }),
+                  "made for another model: MODEL.LINEAR_PREDICTOR \"bilateral\" → \"linear\"; "));
+}
+
 TEST(Resume, WithoutAutoResumeADirectoryWithCheckpointsIsRefused) {
   const TempDir run, elsewhere;
   auto config = nano_config();

@@ -99,6 +99,16 @@ class Pretrained(Files):
         self.assertEqual(model.transform().size, 96)
 
 
+    def test_weights_of_other_predictors_are_refused(self):
+        """They may have the shapes of the published ones, and compute something else."""
+        settings = {"MODEL.LINEAR_PREDICTOR": "linear"}
+        write_safetensors(self.directory / "a.safetensors", self.model.state_dict(), {"config": json.dumps(settings)})
+        torch.save({"model": self.model.state_dict(), "config": {"MODEL": {"CONV_PREDICTOR": "conv"}}}, self.directory / "b.pth")
+        for name, key in (("a.safetensors", "MODEL.LINEAR_PREDICTOR linear"), ("b.pth", "MODEL.CONV_PREDICTOR conv")):
+            with self.assertRaisesRegex(ValueError, f"trained with {key}, and the published models have"):
+                self.load(self.directory / name)
+
+
 class Images(Files):
     def setUp(self):
         super().setUp()

@@ -27,7 +27,7 @@ struct DataConfig {
 };
 
 struct ModelConfig {
-  std::string type, name, resume, pretrained;
+  std::string type, name, resume, pretrained, linear_predictor, conv_predictor;
   int64_t num_classes, dim, depth, patch_size;
   double drop_rate, drop_path_rate, label_smoothing;
   bool allow_missing;

@@ -25,7 +25,9 @@ struct DiTOptions {
   TORCH_ARG(double, label_drop) = 0.1;  ///< see LabelEmbedderOptions; above 0 there is a null class
   TORCH_ARG(bool, drops_labels) = true;  ///< see LabelEmbedderOptions::drops_itself
   TORCH_ARG(bool, learn_sigma) = true;   ///< also predict the variance (doubles out_channels)
-  TORCH_ARG(std::string, dynamic_linear) = "auto";  ///< see ops/dynamic_linear.h
+  TORCH_ARG(std::string, dynamic_linear) = "auto";         ///< see ops/dynamic_linear.h
+  TORCH_ARG(std::string, linear_predictor) = "bilateral";  ///< see nn/dynamic_linear.h
+  TORCH_ARG(std::string, conv_predictor) = "adaptive";     ///< see nn/dynamic_conv.h
   /// Activation checkpointing: blocks store only their input and are recomputed in the backward
   /// pass.
   TORCH_ARG(bool, recompute) = false;

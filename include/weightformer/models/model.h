@@ -79,6 +79,8 @@ struct ClassifierOptions {
   TORCH_ARG(double, drop_rate) = 0;                 ///< dropout before the head, in training
   TORCH_ARG(double, drop_path_rate) = 0;            ///< of the last block; rises linearly from 0
   TORCH_ARG(std::string, dynamic_linear) = "auto";  ///< see ops/dynamic_linear.h
+  TORCH_ARG(std::string, linear_predictor) = "bilateral";  ///< see nn/dynamic_linear.h
+  TORCH_ARG(std::string, conv_predictor) = "adaptive";     ///< see nn/dynamic_conv.h
   /// Activation checkpointing: blocks store only their input and are recomputed in the backward
   /// pass.
   TORCH_ARG(bool, recompute) = false;

@@ -8,6 +8,7 @@
 #include <torch/nn/modules/normalization.h>
 
 #include <functional>
+#include <utility>
 
 namespace wf {
 
@@ -21,6 +22,9 @@ class WeightFormerImpl : public Classifier {
   at::Tensor features(const at::Tensor& images) override;
   std::vector<at::Tensor> forward_features(const at::Tensor& images,
                                            const FeatureOptions& options) override;
+  /// images: as of forward() → the tokens that features() takes the mean of, [B, N, dim], and their
+  /// grid.
+  std::pair<at::Tensor, Grid> tokens(const at::Tensor& images);
   int64_t image_size() const override { return options.image_size(); }
   int64_t num_classes() const override { return options.num_classes(); }
   void set_generator(const at::Generator& generator) override;

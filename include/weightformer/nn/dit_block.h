@@ -13,9 +13,9 @@ namespace wf {
 
 struct DiTBlockOptions {
   DiTBlockOptions(int64_t dim, int64_t layer) : dim_(dim), layer_(layer) {}
-  TORCH_ARG(int64_t, dim);                          ///< C; the hidden width is 4*C
-  TORCH_ARG(int64_t, layer);                        ///< its index in the model, from 0
-  TORCH_ARG(std::string, dynamic_linear) = "auto";  ///< see ops/dynamic_linear.h
+  TORCH_ARG(int64_t, dim);    ///< C; the hidden width is 4*C
+  TORCH_ARG(int64_t, layer);  ///< its index in the model, from 0
+  TORCH_ARG(MixerOptions, mixers);
 };
 
 /// What DiTBlock::forward_normalized returns.

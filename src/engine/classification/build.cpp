@@ -1,6 +1,7 @@
 #include "engine/classification/build.h"
 
 #include "weightformer/core/check.h"
+#include "weightformer/nn/mixers.h"
 
 #include "data/image_reader.h"
 #include "data/sources/real_labels.h"
@@ -62,6 +63,8 @@ std::shared_ptr<Classifier> build_classifier(const Config& config, c10::Device d
   options.num_classes(settings.num_classes)
       .drop_rate(settings.drop_rate)
       .drop_path_rate(settings.drop_path_rate)
+      .linear_predictor(settings.linear_predictor)
+      .conv_predictor(settings.conv_predictor)
       .recompute(config.train.use_checkpoint);
   // 0: that of the named model.
   if (settings.dim) options.dim(settings.dim);
@@ -119,6 +122,7 @@ LossOptions build_loss(const Config& config) {
 
 void check_classification(const Config& config) {
   classifier_options(config.model.name);  // throws for an unknown name
+  check_predictors({"auto", config.model.linear_predictor, config.model.conv_predictor});
   if (!config.eval_mode && !config.throughput_mode) build_train_transform(config);
 }
 

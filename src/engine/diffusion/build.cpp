@@ -1,6 +1,7 @@
 #include "engine/diffusion/build.h"
 
 #include "weightformer/core/check.h"
+#include "weightformer/nn/mixers.h"
 
 #include "data/image_reader.h"
 #include "data/latent_reader.h"
@@ -30,6 +31,8 @@ DiTOptions model_options(const Config& config) {
       .label_drop(config.diffusion.label_drop)
       .drops_labels(false)  // the task does, by sample
       .learn_sigma(process_options(config.diffusion).learn_sigma)
+      .linear_predictor(settings.linear_predictor)
+      .conv_predictor(settings.conv_predictor)
       .recompute(config.train.use_checkpoint);
   // 0: that of the named model.
   if (settings.dim) options.dim(settings.dim);
@@ -259,6 +262,7 @@ void check_diffusion(const Config& config) {
            "DATA.VAL_SPLIT is for classification; without a validation set the validation loss of "
            "image generation is that of training images");
   const auto& model = config.model;
+  check_predictors({"auto", model.linear_predictor, model.conv_predictor});
   const auto patch = model.patch_size ? model.patch_size : dit_options(model.name).patch_size();
   const bool images = !denoises_latents(config);
   WF_CHECK(config.data.img_size % patch == 0, "DATA.IMG_SIZE ", config.data.img_size,

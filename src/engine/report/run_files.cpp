@@ -34,27 +34,10 @@ void sort_lines(const std::string& path, RunFiles& run) {
   WF_CHECK(!run.steps.empty() || !run.validated.empty(), path, ": the file is empty");
 }
 
-std::string base64(const std::string& bytes) {
-  static constexpr char kDigits[] =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    uint32_t group = 0;
-    for (size_t k = 0; k < 3; ++k) {
-      group = group << 8 | (i + k < bytes.size() ? static_cast<uint8_t>(bytes[i + k]) : 0);
-    }
-    for (size_t k = 0; k < 4; ++k) {
-      out += i + k <= bytes.size() ? kDigits[group >> (18 - 6 * k) & 63] : '=';
-    }
-  }
-  return out;
-}
-
 // Small images are stored exactly.
 std::string data_url(const at::Tensor& image, const std::string& name) {
   const bool png = image.numel() < 4096;
-  return std::string("data:image/") + (png ? "png" : "jpeg") + ";base64," +
-         base64(encode_image(image, png ? ImageFormat::png : ImageFormat::jpeg, name));
+  return image_url(image, png ? ImageFormat::png : ImageFormat::jpeg, name);
 }
 
 }  // namespace

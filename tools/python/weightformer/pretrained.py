@@ -13,6 +13,7 @@ DTYPES = {
     "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64,
     "I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8, "BOOL": torch.bool,
 }  # fmt: skip
+PREDICTORS = {"MODEL.LINEAR_PREDICTOR": "bilateral", "MODEL.CONV_PREDICTOR": "adaptive"}  # of the published models
 MAX_HEADER = 100 << 20  # as the safetensors library
 
 
@@ -57,8 +58,16 @@ def tensor_of(entry, data):
     return tensor
 
 
+def predictors_in(content):
+    """From the nested configuration of a checkpoint, by dotted keys."""
+    config = content.get("config") if isinstance(content, dict) else None
+    model = config.get("MODEL") if isinstance(config, dict) else None
+    model = model if isinstance(model, dict) else {}
+    return {key: model[key[6:]] for key in PREDICTORS if isinstance(model.get(key[6:]), str)}
+
+
 def read_pickle(path):
-    """({name: tensor}, {}); only tensors and plain containers are accepted, so no code of the file runs."""
+    """({name: tensor}, metadata); only tensors and plain containers are accepted, so no code of the file runs."""
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, EOFError, RuntimeError):
@@ -66,12 +75,13 @@ def read_pickle(path):
             f"{path}: not only tensors in it, or no file of torch.save; convert it with "
             f"wf_convert {path} {path.with_suffix('.safetensors')} --weights-only"
         ) from None
+    metadata = {"config": json.dumps(predictors_in(content))}
     for key in CONTAINERS:
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]
     if not isinstance(content, dict) or not all(isinstance(value, torch.Tensor) for value in content.values()):
         raise ValueError(f"{path}: expected tensors by name, or a dict of them under {' or '.join(CONTAINERS)}")
-    return content, {}
+    return content, metadata
 
 
 def as_json(text, kind):
@@ -96,10 +106,18 @@ def arguments(cls, directory, tensors, settings):
     return out
 
 
+def check_predictors(file, settings):
+    for key, published in PREDICTORS.items():
+        found = settings.get(key, published)
+        if found != published:
+            raise ValueError(f"{file}: trained with {key} {found}, and the published models have {published} only")
+
+
 def load_pretrained(cls, path, overrides):
     file = weights_in(path)
     tensors, metadata = (read_safetensors if file.suffix == ".safetensors" else read_pickle)(file)
     settings = as_json(metadata.get("config"), dict)
+    check_predictors(file, settings)
     model = cls(**arguments(cls, file.parent, tensors, settings) | overrides)
     expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     got = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
