@@ -5,10 +5,10 @@
 #include "weightformer/ops/token_pool.h"
 
 #include "nn/init.h"
+#include "ops/gemm.h"
 
 #include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/linear.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/silu.h>
 
@@ -40,7 +40,7 @@ void DynamicLinearImpl::reset() {
 
 at::Tensor DynamicLinearImpl::forward(const at::Tensor& x, Grid grid) {
   auto hidden =
-      at::silu(at::linear(token_pool(x, grid), wfm->weight, wfm->bias));  // [B, R, C/4 + D/4]
+      at::silu(linear_product(token_pool(x, grid), wfm->weight, wfm->bias));  // [B, R, C/4 + D/4]
   if (x.is_cuda()) hidden = with_aligned_rows(hidden);
   const auto parts = hidden.split_with_sizes({options.in() / 4, options.out() / 4}, -1);
   return dynamic_linear(x, at::matmul(parts[0], w1), at::matmul(parts[1], w2), w, b,
