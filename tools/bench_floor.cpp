@@ -29,7 +29,8 @@ int left_factor(const std::string& name) {
     return std::find(names.begin(), names.end(), name) != names.end();
   };
   if (among({"aten::mm", "aten::bmm", "mkldnn::_linear_pointwise"})) return 0;
-  if (among({"aten::addmm", "aten::addmm_", "aten::baddbmm", "aten::baddbmm_"})) return 1;
+  if (name.rfind("aten::addmm", 0) == 0 || name.rfind("aten::baddbmm", 0) == 0) return 1;
+  if (name == "wf_internal::gemm_") return 1;
   return name == "aten::convolution" ? 1 : name == "aten::convolution_backward" ? 2 : -1;
 }
 

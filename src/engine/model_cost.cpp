@@ -43,8 +43,8 @@ int64_t convolution(const Inputs& inputs) {
   return macs;
 }
 
-// oneDNN's linear layers, which nn/fused_linear.cpp calls: (x, weight, bias …), and (x, residual,
-// weight, bias …).
+// oneDNN's linear layers, which nn/fused_linear.cpp and ops/gemm.cpp call: (x, weight, bias …), and
+// (x, residual, weight, bias …).
 int64_t fused_linear(const Inputs& inputs) {
   const bool second = inputs[2].isTensor() && inputs[2].toTensor().dim() == 2;
   return inputs[0].toTensor().numel() * shape(inputs, second ? 2 : 1)[0];
@@ -65,6 +65,7 @@ const std::map<std::string, Count>& counts() {
       {"aten::baddbmm_", second},
       {"aten::convolution", convolution},
       {"mkldnn::_linear_pointwise", fused_linear},
+      {"wf_internal::gemm_", second},
       // 3 x 3 taps for each token and channel
       {"wf::dynamic_dwconv", [](const Inputs& i) { return 9 * i[0].toTensor().numel(); }},
       // gram [B, R, R] x right [B, R, D]

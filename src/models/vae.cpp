@@ -32,7 +32,7 @@ class VaeEncoderImpl : public torch::nn::Module {
   at::Tensor forward(const at::Tensor& images) {
     auto x = conv_in_->forward(images);
     for (const auto& stage : *stages_) x = stage->as<VaeStageImpl>()->forward(x);
-    return conv_out_->forward(at::silu(norm_->forward(middle_->forward(x))));
+    return conv_out_->forward(normalized_silu(norm_, middle_->forward(x)));
   }
 
  private:
@@ -62,7 +62,7 @@ class VaeDecoderImpl : public torch::nn::Module {
   at::Tensor forward(const at::Tensor& z) {
     auto x = middle_->forward(conv_in_->forward(z));
     for (const auto& stage : *stages_) x = stage->as<VaeStageImpl>()->forward(x);
-    return conv_out_->forward(at::silu(norm_->forward(x)));
+    return conv_out_->forward(normalized_silu(norm_, x));
   }
 
  private:
@@ -109,7 +109,7 @@ VaeImpl::VaeImpl(const VaeOptions& options) : options(options) {
 
 at::Tensor VaeImpl::moments(const at::Tensor& images) {
   const auto x = encoder_->forward(images);
-  return quant_conv_ ? quant_conv_->forward(x) : x;
+  return (quant_conv_ ? quant_conv_->forward(x) : x).contiguous();
 }
 
 VaePosterior VaeImpl::encode(const at::Tensor& images) {
@@ -130,7 +130,7 @@ VaePosterior VaeImpl::encode(const at::Tensor& images, const VaeTiling& tiling) 
 at::Tensor VaeImpl::decode(const at::Tensor& z) {
   WF_CHECK(z.dim() == 4 && z.size(1) == options.latent_channels(), "VAE: expected latents [B, ",
            options.latent_channels(), ", h, w], got ", z.sizes());
-  return decoder_->forward(post_quant_conv_ ? post_quant_conv_->forward(z) : z);
+  return decoder_->forward(post_quant_conv_ ? post_quant_conv_->forward(z) : z).contiguous();
 }
 
 at::Tensor VaeImpl::decode(const at::Tensor& z, const VaeTiling& tiling) {

@@ -1,5 +1,7 @@
 #include "models/vae_blocks.h"
 
+#include "nn/group_norm_silu.h"
+
 #include <torch/nn/module.h>
 #include <torch/nn/modules/container/modulelist.h>
 #include <torch/nn/modules/conv.h>
@@ -10,6 +12,11 @@ namespace wf {
 
 torch::nn::GroupNorm group_norm(int64_t groups, int64_t channels) {
   return torch::nn::GroupNorm(torch::nn::GroupNormOptions(groups, channels).eps(1e-6));
+}
+
+at::Tensor normalized_silu(torch::nn::GroupNorm& norm, const at::Tensor& x) {
+  if (channels_last_inference(x)) return group_norm_silu(x, *norm, /*silu=*/true);
+  return at::silu(norm->forward(x));
 }
 
 at::Tensor doubled(const at::Tensor& x) {
@@ -28,9 +35,9 @@ VaeResnetImpl::VaeResnetImpl(int64_t in, int64_t out, int64_t groups)
 }
 
 at::Tensor VaeResnetImpl::forward(const at::Tensor& x) {
-  auto h = conv1_->forward(at::silu(norm1_->forward(x)));
-  h = conv2_->forward(at::silu(norm2_->forward(h)));
-  return h + (conv_shortcut_ ? conv_shortcut_->forward(x) : x);
+  const auto h = conv1_->forward(normalized_silu(norm1_, x));
+  return conv2_->forward(normalized_silu(norm2_, h),
+                         conv_shortcut_ ? conv_shortcut_->forward(x) : x);
 }
 
 VaeAttentionImpl::VaeAttentionImpl(int64_t dim, int64_t groups)
@@ -44,7 +51,9 @@ VaeAttentionImpl::VaeAttentionImpl(int64_t dim, int64_t groups)
 }
 
 at::Tensor VaeAttentionImpl::forward(const at::Tensor& x) {
-  const auto tokens = group_norm_->forward(x).flatten(2).transpose(1, 2);  // [B, h * w, dim]
+  const auto normed = channels_last_inference(x) ? group_norm_silu(x, *group_norm_, /*silu=*/false)
+                                                 : group_norm_->forward(x);
+  const auto tokens = normed.flatten(2).transpose(1, 2);  // [B, h * w, dim]
   const auto head = [&](torch::nn::Linear& linear) { return linear->forward(tokens).unsqueeze(1); };
   const auto mixed = at::scaled_dot_product_attention(head(to_q_), head(to_k_), head(to_v_));
   const auto out = to_out_->forward(mixed.squeeze(1));

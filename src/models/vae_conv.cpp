@@ -1,5 +1,4 @@
 #include "models/vae_blocks.h"
-#include "nn/winograd.h"
 
 #include <ATen/autocast_mode.h>
 #include <torch/types.h>
@@ -33,6 +32,11 @@ at::Tensor weights_for_doubled(const at::Tensor& weight) {
 
 }  // namespace
 
+bool channels_last_inference(const at::Tensor& x) {
+  return !at::GradMode::is_enabled() && x.device().is_cpu() && x.scalar_type() == at::kFloat &&
+         !at::autocast::is_autocast_enabled(at::kCPU);
+}
+
 VaeConvImpl::VaeConvImpl(int64_t in, int64_t out)
     : Conv2dImpl(torch::nn::Conv2dOptions(in, out, 3).padding(1)) {}
 
@@ -41,11 +45,11 @@ std::shared_ptr<VaeConvImpl> conv3(int64_t in, int64_t out) {
 }
 
 bool VaeConvImpl::fast(const at::Tensor& x) const {
-  return !at::GradMode::is_enabled() && x.device().is_cpu() && x.scalar_type() == at::kFloat &&
-         weight.scalar_type() == at::kFloat && !at::autocast::is_autocast_enabled(at::kCPU);
+  return channels_last_inference(x) && weight.scalar_type() == at::kFloat;
 }
 
-const at::Tensor& VaeConvImpl::prepared(Prepared& kept, at::Tensor (*make)(const at::Tensor&)) {
+template <typename Weights>
+const Weights& VaeConvImpl::prepared(Prepared<Weights>& kept, Weights (*make)(const at::Tensor&)) {
   const int64_t version = weight.is_inference() ? 0 : static_cast<int64_t>(weight._version());
   if (!kept.from.is_same(weight) || kept.version != version) {
     kept = {make(weight), weight, version};
@@ -53,25 +57,30 @@ const at::Tensor& VaeConvImpl::prepared(Prepared& kept, at::Tensor (*make)(const
   return kept.weights;
 }
 
-at::Tensor VaeConvImpl::forward(const at::Tensor& x) {
+at::Tensor VaeConvImpl::forward(const at::Tensor& x, const at::Tensor& residual) {
   const bool many = std::min(weight.size(0), weight.size(1)) >= kFewestChannels;
-  if (!many || !fast(x)) return Conv2dImpl::forward(x);
-  return winograd_conv3(x, prepared(winograd_, winograd_weights), bias);
+  if (many && fast(x)) {
+    return winograd_conv3(x, prepared(winograd_, winograd_weights), bias, residual);
+  }
+  const auto y = Conv2dImpl::forward(fast(x) ? x.contiguous(at::MemoryFormat::ChannelsLast) : x);
+  return residual.defined() ? y + residual : y;
 }
 
 at::Tensor VaeConvImpl::forward_doubled(const at::Tensor& x) {
   if (!fast(x)) return Conv2dImpl::forward(doubled(x));
   const int64_t batch = x.size(0), height = x.size(2), width = x.size(3), out = weight.size(0);
-  // [B, 4 O, height + 1, width + 1]: the inputs around each corner between elements.
-  const auto all = at::conv2d(x, prepared(doubled_, weights_for_doubled), bias.repeat({4}),
-                              /*stride=*/1, /*padding=*/1);
-  auto y = at::empty({batch, out, height, 2, width, 2}, x.options());
+  // [B, height + 1, width + 1, 4 O]: the inputs around each corner between elements.
+  const auto all = at::conv2d(x.contiguous(at::MemoryFormat::ChannelsLast),
+                              prepared(doubled_, weights_for_doubled), bias.repeat({4}),
+                              /*stride=*/1, /*padding=*/1)
+                       .permute({0, 2, 3, 1});
+  auto y = at::empty({batch, height, 2, width, 2, out}, x.options());
   for (int64_t place = 0; place < 4; ++place) {
     const int64_t below = place / 2, right = place % 2;
-    y.select(3, below).select(4, right).copy_(
-        all.narrow(1, place * out, out).narrow(2, below, height).narrow(3, right, width));
+    y.select(2, below).select(3, right).copy_(
+        all.narrow(3, place * out, out).narrow(1, below, height).narrow(2, right, width));
   }
-  return y.view({batch, out, 2 * height, 2 * width});
+  return y.view({batch, 2 * height, 2 * width, out}).permute({0, 3, 1, 2});
 }
 
 }  // namespace wf

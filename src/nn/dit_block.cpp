@@ -3,9 +3,9 @@
 #include "weightformer/ops/layer_norm.h"
 
 #include "nn/autocast.h"
+#include "ops/gemm.h"
 
 #include <ATen/ops/addcmul.h>
-#include <ATen/ops/linear.h>
 
 namespace wf {
 
@@ -54,7 +54,7 @@ at::Tensor FinalLayerImpl::forward(const at::Tensor& x, const at::Tensor& condit
   norm.shift = parts[0];
   norm.scale = parts[1];
   norm.dtype = compute_type(x);
-  return at::linear(layer_norm(x, norm), linear->weight, linear->bias);
+  return linear_product(layer_norm(x, norm), linear->weight, linear->bias);
 }
 
 }  // namespace wf

@@ -6,11 +6,11 @@
 
 #include "core/registry.h"
 #include "nn/init.h"
+#include "ops/gemm.h"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/linear.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/silu.h>
 
@@ -76,7 +76,7 @@ std::optional<WeightFactors> DynamicLinearImpl::predict(const at::Tensor& x, Gri
   if (prediction.tokens == Tokens::none) return std::nullopt;
   const bool mean = prediction.tokens == Tokens::mean;
   const auto tokens = mean ? x.mean(1, /*keepdim=*/true) : token_pool(x, grid);
-  auto hidden = at::linear(tokens, wfm->weight, wfm->bias);  // [B, R, C/4 + D/4]
+  auto hidden = linear_product(tokens, wfm->weight, wfm->bias);  // [B, R, C/4 + D/4]
   if (prediction.silu == Silu::both) hidden = at::silu(hidden);
   if (x.is_cuda()) hidden = with_aligned_rows(hidden);
   auto parts = hidden.split_with_sizes({options.in() / 4, options.out() / 4}, -1);
@@ -92,7 +92,7 @@ std::optional<WeightFactors> DynamicLinearImpl::predict(const at::Tensor& x, Gri
 
 at::Tensor DynamicLinearImpl::forward(const at::Tensor& x, Grid grid) {
   const auto factors = predict(x, grid);
-  if (!factors) return at::linear(x, w.t(), b);
+  if (!factors) return linear_product(x, w.t(), b);
   return dynamic_linear(x, factors->left, factors->right, w, b, options.mode());
 }
 

@@ -1,13 +1,13 @@
 #include "weightformer/nn/fused_linear.h"
 
+#include "ops/gemm.h"
+
 #include <ATen/Context.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/autocast_mode.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/gelu_backward.h>
-#include <ATen/ops/linear.h>
-#include <ATen/ops/mm.h>
 #include <c10/core/InferenceMode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
@@ -43,8 +43,8 @@ struct GeluLinear : torch::autograd::Function<GeluLinear> {
     context->save_for_backward({x, weight});
     context->saved_data["bias_dtype"] = bias.scalar_type();
     context->saved_data["kind"] = static_cast<int64_t>(kind);
-    return at::linear(at::gelu(x, approximate(kind)), weight.to(x.scalar_type()),
-                      bias.to(x.scalar_type()));
+    return linear_product(at::gelu(x, approximate(kind)), weight.to(x.scalar_type()),
+                          bias.to(x.scalar_type()));
   }
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
@@ -54,8 +54,8 @@ struct GeluLinear : torch::autograd::Function<GeluLinear> {
     const auto &x = saved[0], &weight = saved[1];
     const auto* how = approximate(static_cast<Gelu>(context->saved_data["kind"].toInt()));
     const auto dy = grads[0].to(x.scalar_type()).reshape({-1, weight.size(0)});
-    const auto grad_weight = at::mm(dy.t(), at::gelu(x, how).reshape({-1, weight.size(1)}));
-    const auto grad_hidden = at::mm(dy, weight.to(x.scalar_type())).view(x.sizes());
+    const auto grad_weight = product(dy.t(), at::gelu(x, how).reshape({-1, weight.size(1)}));
+    const auto grad_hidden = product(dy, weight.to(x.scalar_type())).view(x.sizes());
     return {at::gelu_backward(grad_hidden, x, how),
             grad_weight.to(weight.scalar_type()),
             dy.sum(0).to(context->saved_data["bias_dtype"].toScalarType()),
@@ -75,14 +75,14 @@ Tensor linear_gelu(const Tensor& x, const Tensor& weight, const Tensor& bias, Ge
     return fused->call(x, weight, bias, "gelu", c10::List<std::optional<c10::Scalar>>(),
                        approximate(kind));
   }
-  return at::gelu(at::linear(x, weight, bias), approximate(kind));
+  return at::gelu(linear_product(x, weight, bias), approximate(kind));
 }
 
 Tensor linear_add(const Tensor& residual, const Tensor& x, const Tensor& weight,
                   const Tensor& bias) {
   static const auto fused = find<Binary>("binary");
   if (fused && fusable(x)) return fused->call(x, residual, weight, bias, "add");
-  return residual + at::linear(x, weight, bias);
+  return residual + linear_product(x, weight, bias);
 }
 
 }  // namespace wf

@@ -6,17 +6,15 @@
 #include "weightformer/ops/column_gain.h"
 
 #include "ops/dispatch.h"
+#include "ops/gemm.h"
 #include "ops/op_common.h"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/autocast_mode.h>
-#include <ATen/ops/addmm.h>
-#include <ATen/ops/baddbmm.h>
 #include <ATen/ops/bmm.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/matmul.h>
-#include <ATen/ops/mm.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
@@ -70,8 +68,8 @@ bool merges(c10::string_view mode, const Tensor& x, const Tensor& weight) {
 
 // scale * a b, scaled before it is rounded to the dtype.
 Tensor scaled_bmm(const Tensor& a, const Tensor& b, double scale) {
-  auto out = at::empty({a.size(0), a.size(1), b.size(2)}, a.options());
-  return out.baddbmm_(a, b, /*beta=*/0, scale);
+  const auto out = at::empty({a.size(0), a.size(1), b.size(2)}, a.options());
+  return add_product_(out, a, b, /*beta=*/0, scale);
 }
 
 Tensor rows(const Tensor& x) { return x.reshape({x.size(0) * x.size(1), x.size(2)}); }
@@ -84,12 +82,11 @@ Triple forward(const Tensor& x, const Tensor& left, const Tensor& right, const T
   auto [gained, norm] = column_gain(gram_of(left), right, scale);
   const auto batch = x.size(0), tokens = x.size(1), d = weight.size(1);
   if (merges(mode, x, weight)) {
-    const auto merged =
-        at::baddbmm(weight.unsqueeze(0), left.transpose(1, 2), gained, /*beta=*/1, scale);
-    return {at::baddbmm(bias.view({1, 1, d}), x, merged), gained, norm};
+    const auto merged = add_batch_product(weight, left.transpose(1, 2), gained, scale);
+    return {add_batch_product(bias, x, merged), gained, norm};
   }
-  auto y = at::addmm(bias, rows(x), weight).view({batch, tokens, d});
-  y.baddbmm_(at::bmm(x, left.transpose(1, 2)), gained, /*beta=*/1, scale);
+  const auto y = linear_product(rows(x), weight.t(), bias).view({batch, tokens, d});
+  add_product_(y, batch_product(x, left.transpose(1, 2)), gained, /*beta=*/1, scale);
   return {y, gained, norm};
 }
 
@@ -101,21 +98,20 @@ Gradients backward(const Tensor& grad, const Tensor& x, const Tensor& left, cons
   const auto dy = grad.contiguous();
   Tensor grad_x, grad_left, grad_gained, grad_weight;
   if (merges(mode, x, weight)) {
-    const auto per_sample = at::bmm(x.transpose(1, 2), dy);  // [B, C, D]
+    const auto per_sample = batch_product(x.transpose(1, 2), dy);  // [B, C, D]
     grad_weight = per_sample.sum(0);
     grad_gained = scaled_bmm(left, per_sample, scale);
     grad_left = scaled_bmm(gained, per_sample.transpose(1, 2), scale);
-    const auto merged =
-        at::baddbmm(weight.unsqueeze(0), left.transpose(1, 2), gained, /*beta=*/1, scale);
-    grad_x = at::bmm(dy, merged.transpose(1, 2));
+    const auto merged = add_batch_product(weight, left.transpose(1, 2), gained, scale);
+    grad_x = batch_product(dy, merged.transpose(1, 2));
   } else {
-    grad_weight = at::mm(rows(x).t(), rows(dy));
-    const auto seen = at::bmm(x, left.transpose(1, 2));                // [B, N, R]
+    grad_weight = product(rows(x).t(), rows(dy));
+    const auto seen = batch_product(x, left.transpose(1, 2));          // [B, N, R]
     const auto asked = scaled_bmm(dy, gained.transpose(1, 2), scale);  // [B, N, R]
     grad_gained = scaled_bmm(seen.transpose(1, 2), dy, scale);
-    grad_left = at::bmm(asked.transpose(1, 2), x);
-    grad_x = at::mm(rows(dy), weight.t()).view(x.sizes());
-    grad_x.baddbmm_(asked, left);
+    grad_left = batch_product(asked.transpose(1, 2), x);
+    grad_x = product(rows(dy), weight.t()).view(x.sizes());
+    add_product_(grad_x, asked, left, /*beta=*/1, /*alpha=*/1);
   }
   const auto gram = gram_of(left);
   auto [grad_gram, grad_right] = column_gain_backward(grad_gained, gram, right, norm, scale);
