@@ -5,8 +5,9 @@
 Makes a tar file of JPEGs of noise in a temporary directory, then prints one JSON line:
   index_s        seconds of the first run of wf_train, one step, which makes the index
   start_s        the median of later ones, from the start of the program to its end
-  ratio          images/s that wf_pack --side reads, decodes and reduces from the tar file, over that from
-                 the packed file: the median of `rounds` pairs that ran in turn
+  start_cpu_s    the same in seconds of processor time, which hardly depends on other programs
+  ratio          images per second of processor time that wf_pack --side reads, decodes and reduces from the
+                 tar file, over that from the packed file: the median of `rounds` pairs that ran in turn
 """
 
 import argparse
@@ -14,6 +15,7 @@ import io
 import json
 import os
 import pathlib
+import resource
 import statistics
 import subprocess
 import tarfile
@@ -50,9 +52,15 @@ def write_tar(path, count):
 
 
 def seconds(*command):
-    begin = time.perf_counter()
-    subprocess.run([str(word) for word in command], check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - begin
+    """Of the clock and of the processor."""
+
+    def processor():
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return used.ru_utime + used.ru_stime
+
+    begin = time.perf_counter(), processor()
+    subprocess.run([str(word) for word in command], check=True, capture_output=True)
+    return time.perf_counter() - begin[0], processor() - begin[1]
 
 
 with tempfile.TemporaryDirectory() as temporary:
@@ -75,9 +83,11 @@ with tempfile.TemporaryDirectory() as temporary:
 
     def rate(source):
         return args.packed_images / seconds(programs / "wf_pack", "--input", root / source, "--output",
-                                     root / "small.wfpack", "--side", 112, "--threads", 1)
+                                     root / "small.wfpack", "--side", 112, "--threads", 1)[1]
 
     rate("few.tar"), rate("few.wfpack")
     ratios = [rate("few.tar") / rate("few.wfpack") for _ in range(args.rounds)]
-    print(json.dumps({"images": args.images, "index_s": round(first, 2), "start_s": round(statistics.median(later), 2),
-                      "ratio": round(statistics.median(ratios), 3), "ratios": [round(r, 3) for r in ratios]}))
+    clock, processor = (statistics.median(column) for column in zip(*later))
+    print(json.dumps({"images": args.images, "index_s": round(first[0], 2), "start_s": round(clock, 2),
+                      "start_cpu_s": round(processor, 2), "ratio": round(statistics.median(ratios), 3),
+                      "ratios": [round(r, 3) for r in ratios]}))
