@@ -14,10 +14,14 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <exception>
+#include <filesystem>
 #include <iostream>
+#include <new>
 #include <string>
+#include <system_error>
 
 namespace wf {
 
@@ -43,6 +47,8 @@ inline void prepare_process(char** argv) {
 template <typename Work>
 int run_tool(CLI::App* app, Work work) {
   open_standard_streams();
+  // A write beyond `ulimit -f` is then an error with a message. In training the signal is a stop.
+  std::signal(SIGXFSZ, SIG_IGN);
   if (app) app->set_version_flag("--version", version_text(), "print the version and exit");
   const auto fail = [](std::string message, int code) {
     message = log::printable(message.substr(0, message.find('\n')));
@@ -65,6 +71,14 @@ int run_tool(CLI::App* app, Work work) {
     return fail(app ? explain(problem, *app, app->remaining()) : problem.what(), Error::kBadInput);
   } catch (const Error& problem) {
     return fail(problem.what(), problem.exit_code());
+  } catch (const std::filesystem::filesystem_error& problem) {
+    return fail(str(problem.path1().string(), ": ", problem.code().message()), Error::kBadInput);
+  } catch (const std::system_error& problem) {  // a thread that cannot be started
+    return fail(
+        str(problem.code().message(), "; a limit of memory, threads or processes is reached"),
+        Error::kUnexpected);
+  } catch (const std::bad_alloc&) {
+    return fail("out of memory", Error::kUnexpected);
   } catch (const std::exception& problem) {
     return fail(problem.what(), Error::kUnexpected);
   }

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <new>
 
 namespace wf {
 namespace {
@@ -111,6 +112,8 @@ void BackgroundSaver::run() {
     std::string problem;
     try {
       write(job);
+    } catch (const std::bad_alloc&) {
+      problem = "out of memory";
     } catch (const std::exception& failure) {
       problem = failure.what();
     }

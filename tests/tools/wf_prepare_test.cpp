@@ -114,6 +114,14 @@ TEST_F(WfPrepare, BadInputIsOneLineAndExitCodeTwo) {
   expect_error({"--train", "20", "--val", "10"}, "dataset-fashion-mnist");
 }
 
+TEST_F(WfPrepare, AnOutputThatIsNoDirectoryIsOneLine) {
+  write_file(folder_ / "file", "text");
+  const auto end = run({program("wf_prepare"), "--source", folder_ / "idx", "--output",
+                        folder_ / "file", "--train", "20", "--val", "10"});
+  EXPECT_EQ(end.code, 2);
+  EXPECT_EQ(end.err, "error: " + (folder_ / "file") + ": Not a directory\n");
+}
+
 TEST(WfReport, DrawsTheCurveAndTheSheet) {
   const TempDir folder;
   std::string metrics, predictions;

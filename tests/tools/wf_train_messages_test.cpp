@@ -76,6 +76,17 @@ TEST_F(WfTrainMessages, ABatchThatNoMemoryHoldsIsOneLineThatNamesTheSettings) {
   }
 }
 
+TEST_F(WfTrainMessages, AFileThatExceedsTheLimitOfTheShellIsNamed) {
+  const auto end =
+      run({"bash", "-c", "ulimit -f 1; exec \"$@\"", "bash", program("wf_train"), "--cfg",
+           folder_ / "run.yaml", "--data-path", folder_ / "data", "--output", folder_ / "out"});
+  EXPECT_EQ(end.code, 2) << end.err;
+  EXPECT_NE(end.err.find("error: " + (folder_ / "out/wfm_nano/default/config.yaml") +
+                         ": cannot write file: File too large\n"),
+            std::string::npos)
+      << end.err;
+}
+
 TEST_F(WfTrainMessages, PixelsThatNoPatchCoversAreWarnedOf) {
   const auto end = train({"--opts", "DATA.IMG_SIZE", "18"});
   ASSERT_EQ(end.code, 0) << end.err;
