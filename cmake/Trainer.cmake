@@ -35,7 +35,9 @@ set(wf_trainer_plain_sources
   src/engine/report/svg_chart.cpp
   src/engine/tensorboard/event.cpp
   src/engine/tensorboard/event_file.cpp
+  src/runtime/available_memory.cpp
   src/runtime/folder_lock.cpp
+  src/runtime/progress_bar.cpp
   src/data/sources/brace_pattern.cpp
   src/data/sources/cifar.cpp
   src/data/sources/class_map.cpp
@@ -82,6 +84,7 @@ set(wf_trainer_plain_sources
   src/data/sources/zip_folder.cpp
   src/dist/launch_env.cpp
   src/dist/straggler.cpp
+  src/dist/traffic.cpp
   src/optim/lr_schedule.cpp)
 
 # Checkpoints say what made them; as of the last time CMake ran.
@@ -148,8 +151,10 @@ add_library(weightformer_trainer STATIC
   src/dist/data_parallel.cpp
   src/dist/process_group.cpp
   src/dist/rendezvous.cpp
+  src/dist/simulated_backend.cpp
   src/dist/step_exchange.cpp
   ${wf_dist_backends}
+  src/engine/batch_size.cpp
   src/engine/build.cpp
   src/engine/build_data.cpp
   src/engine/classification/build.cpp
@@ -175,6 +180,9 @@ add_library(weightformer_trainer STATIC
   src/engine/fidelity/inception_network.cpp
   src/engine/fidelity/load_network.cpp
   src/engine/fidelity/reference.cpp
+  src/engine/doctor/data.cpp
+  src/engine/doctor/machine.cpp
+  src/engine/doctor/output.cpp
   src/engine/image_file.cpp
   src/engine/inspect/class_evidence.cpp
   src/engine/inspect/color_map.cpp
@@ -200,6 +208,7 @@ add_library(weightformer_trainer STATIC
   src/runtime/stop_signal.cpp
   src/engine/distributed.cpp
   src/engine/console_observer.cpp
+  src/engine/dry_run.cpp
   src/engine/metrics.cpp
   src/engine/metrics_observer.cpp
   src/engine/run.cpp
@@ -243,7 +252,7 @@ wf_target_options(weightformer_export PCH REUSE)
 wf_compile_by_directory(weightformer_export)
 
 set(WF_PROGRAMS wf_train wf_infer wf_convert wf_prepare wf_report wf_pack wf_sample wf_scale
-  wf_fid wf_export wf_ema wf_encode wf_summary wf_erf wf_explain)
+  wf_fid wf_export wf_ema wf_encode wf_summary wf_erf wf_explain wf_doctor)
 foreach(tool ${WF_PROGRAMS})
   add_executable(${tool} tools/${tool}.cpp)
   target_include_directories(${tool} PRIVATE ${WF_INTERNAL_INCLUDES})
@@ -265,7 +274,8 @@ target_sources(wf_report PRIVATE tools/compare_checkpoints.cpp tools/contact_she
 target_sources(wf_sample PRIVATE tools/sample_files.cpp tools/sample_grid_file.cpp tools/sample_model.cpp
   tools/sample_preset.cpp)
 target_sources(wf_scale PRIVATE tools/scaling.cpp tools/scaling_table.cpp)
-target_sources(wf_train PRIVATE tools/list_models.cpp tools/train_evaluation.cpp tools/train_reports.cpp)
+target_sources(wf_train PRIVATE tools/auto_batch.cpp tools/dry_run.cpp tools/list_models.cpp
+  tools/train_evaluation.cpp tools/train_reports.cpp)
 target_link_libraries(wf_prepare PRIVATE ZLIB::ZLIB)
 foreach(tool ${WF_PROGRAMS})
   wf_compile_by_directory(${tool})

@@ -2,6 +2,8 @@
 
 #include "weightformer/core/check.h"
 
+#include "runtime/progress_bar.h"
+
 #include <torch/types.h>
 
 namespace wf {
@@ -23,6 +25,7 @@ void require_same_names(const TensorMap& first, const TensorMap& other, const st
 
 Weights average_weights(const std::vector<std::string>& paths, const WeightsOptions& options) {
   auto mean = read_weights(paths[0], options);
+  ProgressBar bar("averaging", static_cast<int64_t>(paths.size()), "files");
   TensorMap sums;
   for (const auto& [name, tensor] : mean.tensors) sums[name] = tensor.to(torch::kDouble);
   for (size_t i = 1; i < paths.size(); ++i) {
@@ -36,6 +39,7 @@ Weights average_weights(const std::vector<std::string>& paths, const WeightsOpti
                ": ", name, " holds integers that differ");
       sum += tensor.to(torch::kDouble);
     }
+    bar.show(static_cast<int64_t>(i) + 1);
   }
   for (auto& [name, tensor] : mean.tensors) {
     if (!tensor.is_floating_point()) continue;

@@ -2,6 +2,8 @@
 
 #include "weightformer/core/check.h"
 
+#include "runtime/progress_bar.h"
+
 #include <opencv2/imgcodecs.hpp>
 
 #include <algorithm>
@@ -50,6 +52,7 @@ void write_split(const FashionMnist& set, const std::string& directory, int64_t 
                  int64_t count) {
   const int rows = static_cast<int>(set.images.shape[1]);
   const int columns = static_cast<int>(set.images.shape[2]);
+  ProgressBar bar(directory, count * kFashionClasses);
   for (int label = 0; label < kFashionClasses; ++label) {
     const std::string place = directory + "/" + kClasses[label];
     std::filesystem::create_directories(place);
@@ -61,6 +64,7 @@ void write_split(const FashionMnist& set, const std::string& directory, int64_t 
       WF_CHECK(
           cv::imwrite(file.str(), cv::Mat(rows, columns, CV_8UC1, const_cast<uint8_t*>(pixels))),
           file.str(), ": cannot write (disk full?)");
+      bar.show(label * count + i - begin + 1);
     }
   }
 }

@@ -7,6 +7,7 @@
 #include "core/text.h"
 #include "engine/fidelity/reference.h"
 #include "runtime/log.h"
+#include "runtime/progress_bar.h"
 
 #include <fmt/format.h>
 
@@ -24,11 +25,9 @@ FeatureSet extract(const std::string& role, const ImageSet& images, const FidReq
   options.threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   options.keep_features = selection.needs_features();
   options.keep_logits = selection.inception_score && role == "samples";
-  options.progress = [&](int64_t done, int64_t all) {
-    log::status(fmt::format("{}: {} of {} images", role, done, all));
-  };
+  ProgressBar bar(role, images.size());
+  options.progress = [&](int64_t done, int64_t) { bar.show(done); };
   auto set = extract_features(images, network, options);
-  log::status("");
   log::info("{}: {} images, {:.1f} images/s", role, images.size(), set.images_per_s);
   if (set.gray) {
     log::warning("{}: all images are gray, repeated over R, G and B; compare them with gray ones",

@@ -8,11 +8,15 @@
 #include "engine/classification/predictor.h"
 #include "infer.h"
 #include "runtime/log.h"
+#include "runtime/progress_bar.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <unistd.h>
+
 #include <iostream>
+#include <optional>
 #include <set>
 
 namespace wf {
@@ -53,7 +57,12 @@ int infer_images(const InferArguments& a) {
   const Predictor predictor(model, build_eval_transform(config), classes, device);
   const std::set<std::string> known(classes.begin(), classes.end());
   int code = 0;
-  for (const auto& file : files) {
+  // Where the predictions are on the terminal, they show the progress themselves.
+  std::optional<ProgressBar> bar;
+  if (files.size() > 1 && ::isatty(STDOUT_FILENO) == 0) bar.emplace("images", files.size());
+  for (size_t i = 0; i < files.size(); ++i) {
+    const auto& file = files[i];
+    if (bar) bar->show(static_cast<int64_t>(i));
     try {
       const auto predictions = predictor.top(read_image(file.path), a.top);
       a.json ? print_json(file.path, label_of(file, known), predictions)

@@ -7,12 +7,15 @@
 #include "engine/diffusion/sample_grid.h"
 #include "engine/diffusion/sample_run.h"
 #include "engine/image_file.h"
-#include "runtime/log.h"
+#include "runtime/progress_bar.h"
 #include "sample_files.h"
+
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
+#include <optional>
 
 namespace wf {
 namespace {
@@ -55,6 +58,15 @@ std::string settings_text(const SampleModelRequest& request, const SampleModel& 
   return text + list_settings(model.config, {"SAMPLE."});
 }
 
+at::Tensor draw(const SampleGenerator& generator, const std::vector<int64_t>& indices,
+                const std::vector<int64_t>& labels) {
+  std::optional<ProgressBar> bar;
+  return generator.draw(indices, labels, [&](int64_t done, int64_t all) {
+    if (!bar) bar.emplace("sampling", all, "steps");
+    bar->show(done);
+  });
+}
+
 }  // namespace
 
 void draw_grid(const SampleModelRequest& request, const SampleModel& model,
@@ -67,12 +79,7 @@ void draw_grid(const SampleModelRequest& request, const SampleModel& model,
     }
   }
   const Stopwatch watch;
-  const auto progress = [&](int64_t done, int64_t all) {
-    if (!log::on_terminal()) return;
-    log::status(fmt::format("step {}/{}  eta {}", done, all,
-                            clock_time(watch.seconds() / done * (all - done))));
-  };
-  const auto samples = generator.draw(indices, labels, progress);
+  const auto samples = draw(generator, indices, labels);
   const bool latents = denoises_latents(model.config) && !codec;
   const auto images = codec ? codec->decode(samples) : displayed(samples, latents);
   write_png(files.directory + "/grid.png", tile(images, files.per_class),

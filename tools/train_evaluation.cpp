@@ -26,6 +26,7 @@ static int time_forward(const Run& run) {
   const auto& task = tasks().at(config.model.type);
   const auto model = task.model(config, run.device);
   if (auto weights = weights_of(config)) weights->load_into(*model);
+  open_run_directory(run);
   model->eval();
   const auto cost = model_cost(*model, task.forward(config, *model, 1));
   const int64_t batch = config.data.batch_size;
@@ -47,6 +48,7 @@ static int evaluate(const Run& run) {
   const TaskRequest request{run.env, run.device, run.ranks.get(), /*train=*/false, saved};
   const auto task = tasks().at(config.model.type).build(config, request).task;
   if (weights) weights->load_into(*task->model());
+  open_run_directory(run);
   const auto metrics = task->evaluate(run.validation_context(), run.directory);
   run.ranks->on_root("report", [&] {
     log::info("evaluation: {}", metrics.show());

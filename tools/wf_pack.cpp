@@ -6,6 +6,7 @@
 #include "data/sources/pack.h"
 #include "pack_contents.h"
 #include "runtime/log.h"
+#include "runtime/progress_bar.h"
 #include "tool.h"
 
 #include <fmt/format.h>
@@ -13,6 +14,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
+#include <memory>
 #include <thread>
 
 namespace {
@@ -38,11 +40,10 @@ int make(PackInput from, const std::string& output, PackOptions options) {
            ": is the input; choose another --output");
   const auto images = open_input(from);
   options.root = input;
-  options.progress = [&](int64_t done, int64_t all) {
-    log::status(fmt::format("{}: {} of {} images", output, done, all));
-  };
+  auto bar = std::make_unique<ProgressBar>(output, images->size());
+  options.progress = [&](int64_t done, int64_t) { bar->show(done); };
   const auto report = pack(*images, output, options);
-  log::status("");
+  bar.reset();
   for (const auto& problem : report.skipped) log::warning("left out: {}", problem);
   std::cout << fmt::format(
       "{}: {} images in {} classes, {} of them reduced, {:.1f} MB; {} unreadable ones left out\n",

@@ -9,7 +9,6 @@
 #include "core/atomic_file.h"
 #include "core/stopwatch.h"
 #include "engine/build.h"
-#include "engine/model_cost.h"
 #include "engine/run.h"
 #include "engine/tasks.h"
 #include "runtime/folder_lock.h"
@@ -18,7 +17,6 @@
 #include "tool.h"
 #include "train.h"
 
-#include <functional>
 #include <iostream>
 
 using namespace wf;
@@ -27,16 +25,8 @@ static int train(const Run& run) {
   const auto& config = run.config;
   const TaskRequest request{run.env, run.device, run.ranks.get()};
   const auto setup = tasks().at(config.model.type).build(config, request);
-  auto& model = *setup.task->model();
-  run.ranks->on_root("cost of the model", [&] {
-    // Not of an image so large that counting would take long, or memory that training lacks.
-    constexpr int64_t kLargest = 1024;
-    std::function<void()> forward = [] {};
-    if (config.data.img_size <= kLargest) {
-      forward = tasks().at(config.model.type).forward(config, model, 1);
-    }
-    log::info("{}: {}", config.model.name, model_cost(model, forward).show());
-  });
+  open_run_directory(run);
+  log_cost(run, *setup.task->model());
   auto state = build_train_state(config, *setup.task, setup.train->batches(), run.env.world);
   std::shared_ptr<FolderLock> lock;
   std::vector<SavedCheckpoint> saved;
@@ -72,16 +62,29 @@ static int train(const Run& run) {
   return 0;
 }
 
+static LaunchEnv launch_env(const CommandLine& arguments) {
+  const auto env = read_launch_env();
+  if (arguments.world == 0) return env;
+  WF_CHECK(env.launcher == Launcher::none, "--world ", arguments.world, ": this process has been ",
+           "started as rank ", env.rank, " of ", env.world, "; start it without a launcher");
+  return simulated_rank(arguments.rank, arguments.world);
+}
+
 int main(int argc, char** argv) {
   prepare_process(argv);
   return run_tool(nullptr, [&] {
     const auto arguments = parse_train_arguments(argc, argv);
     if (!arguments.help.empty()) return std::cout << arguments.help, 0;
-    const auto config = evaluation_config(arguments.config);
+    auto config = evaluation_config(arguments.config);
     if (arguments.list_models) return std::cout << list_models(), 0;
     if (arguments.print_config) return std::cout << dump_yaml(config), 0;
     tasks().at(config.model.type).check(config);
-    const auto run = start_run(config, read_launch_env());
+    if (arguments.dry_run) config.data.cache_listing = false;  // it is a file
+    auto run = start_run(config, launch_env(arguments));
+    run.ranks->require_equal("batch size", arguments.auto_batch_size ? "auto" : "given",
+                             "start all ranks with the same command");
+    if (arguments.auto_batch_size) run.config = with_fitting_batch(run);
+    if (arguments.dry_run) return dry_run(run);
     return config.eval_mode || config.throughput_mode ? evaluate_or_time(run) : train(run);
   });
 }

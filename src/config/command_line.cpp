@@ -64,6 +64,44 @@ std::vector<std::string> words_for_cli11(int argc, const char* const* argv) {
   return words;
 }
 
+// The first of kKeyFlags takes a number or a word.
+bool is_auto_batch(const KeyFlag& flag, const std::string& value) {
+  return std::string(flag.key) == "DATA.BATCH_SIZE" && value == "auto";
+}
+
+std::string help_of(const KeyFlag& flag) {
+  const auto help = key_help(flag.key);
+  if (std::string(flag.key) != "DATA.BATCH_SIZE") return help;
+  return help + "; auto: the largest that fits in memory, with as many samples in a step";
+}
+
+void add_dry_run(CLI::App& app, CommandLine& out) {
+  app.add_flag("--dry-run", out.dry_run,
+               "check configuration and data, train one step, report memory and learning rates, "
+               "and write no file");
+  app.add_option("--world", out.world,
+                 "with --dry-run: as one of so many processes, which need not exist; reports the "
+                 "bytes that they would exchange")
+      ->check(CLI::Range(1, 1 << 20));
+  app.add_option("--rank", out.rank, "with --world: which of them, from 0 (0)")
+      ->check(CLI::Range(0, (1 << 20) - 1));
+}
+
+void check_dry_run(const CLI::App& app, const CommandLine& out) {
+  const bool simulated = out.world > 0;
+  WF_CHECK(out.dry_run || !simulated, "--world ", out.world,
+           ": is for --dry-run; to train in several processes start them with torchrun");
+  WF_CHECK(simulated || app.get_option("--rank")->count() == 0, "--rank ", out.rank,
+           ": is for --dry-run --world N");
+  WF_CHECK(!simulated || out.rank < out.world, "--rank ", out.rank, " is not below --world ",
+           out.world);
+  const auto& config = out.config;
+  const bool trains = !config.eval_mode && !config.throughput_mode;
+  WF_CHECK(trains || !out.dry_run, "--dry-run is for training: leave out --eval and --throughput");
+  WF_CHECK(trains || !out.auto_batch_size,
+           "--batch-size auto is for training: give --eval and --throughput a number");
+}
+
 }  // namespace
 
 CommandLine parse_train_arguments(int argc, const char* const* argv) {
@@ -72,12 +110,13 @@ CommandLine parse_train_arguments(int argc, const char* const* argv) {
   std::string cfg, ignored;
   std::vector<std::string> opts, values(std::size(kKeyFlags));
   bool print_config = false, list_models = false;
+  CommandLine out;
   app.add_option("--cfg", cfg,
                  "YAML configuration file; --eval can take the model from the checkpoint instead");
   app.add_option("--opts", opts, "KEY VALUE …: override keys of the file");
   std::vector<CLI::Option*> flags, switches;
   for (size_t i = 0; i < std::size(kKeyFlags); ++i) {
-    flags.push_back(app.add_option(kKeyFlags[i].flag, values[i], key_help(kKeyFlags[i].key)));
+    flags.push_back(app.add_option(kKeyFlags[i].flag, values[i], help_of(kKeyFlags[i])));
     flags.back()->take_last();  // the last value wins, as in argparse
   }
   for (const auto& item : kSwitches) {
@@ -88,11 +127,11 @@ CommandLine parse_train_arguments(int argc, const char* const* argv) {
   app.set_version_flag("--version", "", "print the version and exit");
   app.add_flag("--print-config", print_config, "print the effective configuration and exit");
   app.add_flag("--list-models", list_models, "print the names that MODEL.NAME takes and exit");
+  add_dry_run(app, out);
   app.add_option("--local_rank,--local-rank", ignored,
                  "accepted and ignored: each process has it from torchrun's environment");
   app.add_flag("--find-unused-params", "accepted and ignored: every parameter is used");
 
-  CommandLine out;
   try {
     app.parse(words_for_cli11(argc, argv));
   } catch (const CLI::CallForHelp&) {
@@ -113,13 +152,16 @@ CommandLine parse_train_arguments(int argc, const char* const* argv) {
   WF_CHECK(!cfg.empty() || given("--eval"),
            "--cfg is required (but for --eval with --resume); --help lists the flags");
   for (size_t i = 0; i < flags.size(); ++i) {
-    if (flags[i]->count()) set_key(out.config, kKeyFlags[i].key, values[i], kKeyFlags[i].flag);
+    if (flags[i]->count() && !is_auto_batch(kKeyFlags[i], values[i]))
+      set_key(out.config, kKeyFlags[i].key, values[i], kKeyFlags[i].flag);
   }
   for (size_t i = 0; i < switches.size(); ++i) {
     if (switches[i]->count()) set_key(out.config, kSwitches[i].key, "true", kSwitches[i].flag);
   }
+  out.auto_batch_size = is_auto_batch(kKeyFlags[0], values[0]);
   out.print_config = print_config;
   validate(out.config);
+  check_dry_run(app, out);
   return out;
 }
 

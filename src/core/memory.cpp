@@ -1,5 +1,7 @@
 #include "weightformer/core/memory.h"
 
+#include "core/tensor_bytes.h"
+
 #include <c10/core/Allocator.h>
 #include <c10/core/CPUAllocator.h>
 #include <c10/core/alignment.h>
@@ -7,6 +9,7 @@
 
 #include <malloc.h>
 
+#include <atomic>
 #include <climits>
 #include <cstdint>
 #include <cstdlib>
@@ -14,6 +17,17 @@
 
 namespace wf {
 namespace {
+
+// See TensorBytes.
+std::atomic<bool> counting{false};
+std::atomic<int64_t> bytes_now{0}, bytes_peak{0};
+
+void count_bytes(int64_t bytes) {
+  const int64_t now = bytes_now += bytes;
+  int64_t peak = bytes_peak;
+  while (now > peak && !bytes_peak.compare_exchange_weak(peak, now)) {
+  }
+}
 
 // c10's allocator calls posix_memalign, for which glibc before 2.38 needs a gap that is larger than
 // the tensor by the alignment, so the gap of a freed tensor never fits one of the same size. Here
@@ -25,6 +39,7 @@ class CpuAllocator final : public c10::Allocator {
     if (size == 0) return {nullptr, nullptr, &release, c10::kCPU};
     void* block = size > SIZE_MAX - kExtra ? nullptr : std::malloc(size + kExtra);
     TORCH_CHECK(block, "out of memory: failed to allocate ", size, " bytes for a tensor");
+    if (counting) count_bytes(static_cast<int64_t>(malloc_usable_size(block)));
     const auto begin = reinterpret_cast<uintptr_t>(block);
     const auto aligned = (begin + kExtra) / c10::gAlignment * c10::gAlignment;
     auto* data = reinterpret_cast<void*>(aligned);
@@ -43,11 +58,20 @@ class CpuAllocator final : public c10::Allocator {
     if (!data) return;
     void* block = nullptr;
     std::memcpy(&block, static_cast<char*>(data) - sizeof block, sizeof block);
+    if (counting) count_bytes(-static_cast<int64_t>(malloc_usable_size(block)));
     std::free(block);
   }
 };
 
 }  // namespace
+
+TensorBytes::TensorBytes() {
+  bytes_now = bytes_peak = 0;
+  counting = true;
+}
+TensorBytes::~TensorBytes() { counting = false; }
+int64_t TensorBytes::now() const { return bytes_now; }
+int64_t TensorBytes::peak() const { return bytes_peak; }
 
 void keep_freed_memory() {
   constexpr int kOneGiB = 1 << 30, kMaxOfOldGlibc = 32 << 20;

@@ -1,5 +1,7 @@
 #include "core/peak_memory.h"
 
+#include "core/tensor_bytes.h"
+
 #include <c10/core/CachingDeviceAllocator.h>
 
 #include <fstream>
@@ -25,6 +27,22 @@ double peak_memory_mib(c10::Device device) {
   const auto index = device.has_index() ? device.index() : c10::DeviceIndex{0};
   const auto stats = c10::getDeviceAllocator(device.type())->getDeviceStats(index);
   return static_cast<double>(stats.allocated_bytes[0].peak) / (1 << 20);
+}
+
+MemoryUse memory_use(c10::Device device, const std::function<void()>& work) {
+  if (device.is_cpu()) {
+    const TensorBytes bytes;
+    work();
+    return {bytes.peak(), bytes.now()};
+  }
+  auto* allocator = c10::getDeviceAllocator(device.type());
+  const auto index = device.has_index() ? device.index() : c10::DeviceIndex{0};
+  const auto allocated = [&] { return allocator->getDeviceStats(index).allocated_bytes[0]; };
+  allocator->resetPeakStats(index);
+  const auto before = allocated().current;
+  work();
+  const auto after = allocated();
+  return {after.peak - before, after.current - before};
 }
 
 }  // namespace wf

@@ -19,6 +19,9 @@ struct BackendArguments {
 
 c10::intrusive_ptr<c10d::Backend> make_gloo(const BackendArguments& arguments);
 
+/// Whether this build has NCCL.
+bool has_nccl();
+
 /// Throws wf::Error in a build without CUDA or without nccl.h.
 c10::intrusive_ptr<c10d::Backend> make_nccl(const BackendArguments& arguments);
 

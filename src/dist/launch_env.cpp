@@ -96,6 +96,16 @@ LaunchEnv read_launch_env() {
   return from_slurm();
 }
 
+LaunchEnv simulated_rank(int rank, int world) {
+  WF_CHECK(world > 0 && rank >= 0 && rank < world, "rank ", rank, " of ", world,
+           " processes: expected a rank below their number");
+  LaunchEnv env;
+  env.rank = rank;
+  env.world = world;
+  env.launcher = Launcher::simulated;
+  return env;
+}
+
 std::string first_slurm_host(const std::string& nodelist) {
   const auto stop = nodelist.find_first_of("[,");
   std::string host = nodelist.substr(0, stop);

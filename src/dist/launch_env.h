@@ -5,7 +5,8 @@
 
 namespace wf {
 
-enum class Launcher { none, torchrun, slurm };
+/// simulated: this process stands for one rank of a run whose other ranks do not exist.
+enum class Launcher { none, torchrun, slurm, simulated };
 
 /// Rank of this process, world size and rendezvous address.
 struct LaunchEnv {
@@ -33,6 +34,9 @@ struct LaunchEnv {
 ///
 /// Throws wf::Error when only some are set or a value makes no sense.
 LaunchEnv read_launch_env();
+
+/// Rank `rank` of a simulated run of `world` processes, each with a machine of its own.
+LaunchEnv simulated_rank(int rank, int world);
 
 /// The first host of SLURM's compressed list: "gpu[003-005,9],login" → "gpu003". Throws wf::Error
 /// when it cannot be read. Format: man scontrol, "show hostnames".

@@ -4,6 +4,8 @@
 
 namespace wf {
 
+bool has_nccl() { return false; }
+
 c10::intrusive_ptr<c10d::Backend> make_nccl(const BackendArguments&) {
   throw Error(
       "training on several GPUs needs NCCL, and this build has none: install nccl.h (the "

@@ -6,6 +6,8 @@
 
 namespace wf {
 
+bool has_nccl() { return true; }
+
 c10::intrusive_ptr<c10d::Backend> make_nccl(const BackendArguments& arguments) {
   using Nccl = c10d::ProcessGroupNCCL;
   // Gradients overlap with the backward pass, so their kernels must not queue behind it.

@@ -2,6 +2,7 @@
 
 #include "dist/backend.h"
 #include "dist/rendezvous.h"
+#include "dist/simulated_backend.h"
 #include "runtime/log.h"
 
 #include <c10/util/Logging.h>
@@ -118,7 +119,7 @@ void ProcessGroup::end_nccl() noexcept {
 }
 
 void ProcessGroup::rendezvous() {
-  if (env_.world == 1) {
+  if (env_.world == 1 || simulated()) {
     store_ = c10::make_intrusive<c10d::HashStore>();
     return;
   }
@@ -146,6 +147,14 @@ void ProcessGroup::connect(c10::Device device) {
     return c10::make_intrusive<c10d::PrefixStore>(name, store_);
   };
   native_ = c10::make_intrusive<c10d::ProcessGroup>(store_, env_.rank, env_.world);
+  if (simulated()) {
+    const auto backend = make_simulated(env_, traffic_);
+    for (const auto type : {c10::kCPU, c10::kCUDA}) {
+      native_->setBackend(type, Type::CUSTOM, backend);
+    }
+    native_->setDefaultBackend(Type::CUSTOM);
+    return;
+  }
   native_->setBackend(c10::kCPU, Type::GLOO, make_gloo({prefixed("gloo"), env_, timeout_}));
   native_->setDefaultBackend(Type::GLOO);
   if (device.is_cuda()) {
@@ -223,7 +232,7 @@ void ProcessGroup::barrier() {
 }
 
 void ProcessGroup::on_root(const std::string& what, const std::function<void()>& work) {
-  if (env_.world == 1) return work();
+  if (env_.world == 1 || simulated()) return work();
   const std::string key = str("root/", root_works_++);
   if (!is_root()) {
     guarded("waiting for rank 0's " + what, [&] { wait_for_root(what, key); });

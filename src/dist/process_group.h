@@ -4,6 +4,7 @@
 #include "weightformer/core/check.h"
 
 #include "dist/launch_env.h"
+#include "dist/traffic.h"
 
 #include <ATen/core/Tensor.h>
 #include <c10/core/Device.h>
@@ -46,7 +47,12 @@ class ProcessGroup {
 
   int rank() const { return env_.rank; }
   int world() const { return env_.world; }
-  bool is_root() const { return env_.rank == 0; }
+  /// Whether this process reads and writes for all: rank 0, and any rank of a simulated run.
+  bool is_root() const { return env_.rank == 0 || simulated(); }
+  /// Whether the other ranks do not exist (Launcher::simulated).
+  bool simulated() const { return env_.launcher == Launcher::simulated; }
+  /// What a simulated run would have exchanged so far.
+  const Traffic& traffic() const { return *traffic_; }
 
   /// Replaces `tensor` (any float or integer type, on the CPU or the group's device) by its sum
   /// over the ranks.
@@ -117,8 +123,9 @@ class ProcessGroup {
   c10::intrusive_ptr<c10d::Store> store_;
   c10::intrusive_ptr<c10d::ProcessGroup> native_;
   c10::intrusive_ptr<c10d::Backend> nccl_;  // null on a CPU
-  int64_t root_works_ = 0;                  // calls of on_root so far
-  mutable bool lost_ = false;               // a collective has failed
+  std::shared_ptr<Traffic> traffic_ = std::make_shared<Traffic>();
+  int64_t root_works_ = 0;     // calls of on_root so far
+  mutable bool lost_ = false;  // a collective has failed
 };
 
 }  // namespace wf

@@ -55,10 +55,10 @@ void Distributed::end_step() {
   if (!group_) return;
   const auto answer = exchange_->finish();
   stop_ = answer.stop;
-  watch_.add(answer.seconds);
+  if (!group_->simulated()) watch_.add(answer.seconds);
 }
 
-bool Distributed::stop() const { return group_ ? stop_ : stop_requested(); }
+bool Distributed::stop() const { return group_ && !group_->simulated() ? stop_ : stop_requested(); }
 
 void Distributed::sum(at::Tensor& tensor) {
   if (group_) group_->sum(tensor);

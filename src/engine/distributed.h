@@ -26,7 +26,11 @@ class Distributed {
 
   int rank() const { return group_ ? group_->rank() : 0; }
   int world() const { return group_ ? group_->world() : 1; }
-  bool is_root() const { return rank() == 0; }
+  /// See ProcessGroup::is_root().
+  bool is_root() const { return !group_ || group_->is_root(); }
+  bool simulated() const { return group_ && group_->simulated(); }
+  /// What a simulated run would have exchanged so far; empty otherwise.
+  Traffic traffic() const { return group_ ? group_->traffic() : Traffic{}; }
 
   /// Broadcasts rank 0's state (weights, optimizer, scaler, EMAs, progress), so that only rank 0
   /// needs to have read a checkpoint. Call it once, before the first step.

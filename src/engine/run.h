@@ -28,9 +28,13 @@ struct Run {
 /// Warns that the run has already ended, and how to continue.
 void warn_nothing_to_train(const Progress& progress);
 
-/// Creates the run directory and opens the log in it, chooses device and threads, connects to the
-/// other ranks, and seeds the default generator, from which initial weights are drawn. Throws
-/// wf::Error.
+/// Chooses device and threads, connects to the other ranks, and seeds the default generator, from
+/// which initial weights are drawn. Throws wf::Error, also when the run directory cannot be made;
+/// it writes nothing.
 Run start_run(const Config& config, const LaunchEnv& env);
+
+/// Creates the run directory and opens the log in it, with the lines so far. To be called once
+/// model and data are known to exist, so that a mistake in the command leaves no directory.
+void open_run_directory(const Run& run);
 
 }  // namespace wf

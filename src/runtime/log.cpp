@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -16,12 +17,14 @@
 #include <string>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 namespace wf::log {
 namespace {
 
 std::mutex terminal;  // guards status_shown and keeps a status from splitting a line
 bool status_shown = false;
+std::atomic<bool> status_hidden{false};  // of a rank whose log lines are not shown either
 
 // Erases the status, if there is one. Hold `terminal`.
 void clear_status() {
@@ -46,6 +49,15 @@ using FileSink = spdlog::sinks::basic_file_sink_mt;
 // The open file; guarded by `terminal`.
 std::string file_path;
 spdlog::sink_ptr file_sink;
+
+// The lines before open(), for the file. Guarded by `terminal`.
+struct EarlyLine {
+  spdlog::log_clock::time_point when;
+  spdlog::level::level_enum level;
+  std::string message;
+};
+constexpr size_t kMostEarlyLines = 1000;
+std::vector<EarlyLine> early_lines;
 
 spdlog::sink_ptr open_sink(const std::string& path) {
   auto sink = std::make_shared<FileSink>(path, /*truncate=*/false);
@@ -100,10 +112,17 @@ void write(Level level, std::string_view message) {
   const std::lock_guard lock(terminal);
   clear_status();
   follow_file();
-  logger().log(spdlog_level(level), printable(message));
+  const auto line = printable(message);
+  if (!file_sink && early_lines.size() < kMostEarlyLines) {
+    early_lines.push_back({spdlog::log_clock::now(), spdlog_level(level), line});
+  }
+  logger().log(spdlog_level(level), line);
 }
 
-void only_errors_on_terminal() { logger().sinks()[0]->set_level(spdlog::level::err); }
+void only_errors_on_terminal() {
+  logger().sinks()[0]->set_level(spdlog::level::err);
+  status_hidden = true;
+}
 
 void record(Level level, std::string_view text) {
   const auto message = printable(text);
@@ -119,6 +138,18 @@ void record(Level level, std::string_view text) {
   }
 }
 
+// A full disk must not end the program, see record(). Hold `terminal`.
+static void write_early_lines() {
+  try {
+    for (const auto& line : std::exchange(early_lines, {})) {
+      file_sink->log({line.when, {}, "wf", line.level, line.message});
+    }
+    file_sink->flush();
+  } catch (const spdlog::spdlog_ex& problem) {
+    std::fprintf(stderr, "%s\n", problem.what());
+  }
+}
+
 void open(const std::string& path) {
   std::error_code ignored;
   WF_CHECK(!std::filesystem::is_fifo(path, ignored), path,
@@ -128,6 +159,7 @@ void open(const std::string& path) {
     file_sink = open_sink(path);
     file_path = std::filesystem::absolute(path).string();
     logger().sinks().push_back(file_sink);
+    write_early_lines();
   } catch (const spdlog::spdlog_ex& problem) {
     throw Error(str(path, ": cannot open the log file: ", problem.what()));
   }
@@ -135,7 +167,7 @@ void open(const std::string& path) {
 
 bool on_terminal() {
   static const bool answer = ::isatty(STDERR_FILENO) != 0;
-  return answer;
+  return answer && !status_hidden;
 }
 
 void status(const std::string& line) {

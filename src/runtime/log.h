@@ -19,7 +19,8 @@ void write(Level level, std::string_view message);
 /// `text` with ? for line breaks and the commands of a terminal, which names of files may hold.
 std::string printable(std::string_view text);
 
-/// Appends all further lines to `path` too. Throws wf::Error when it cannot be opened.
+/// Appends the lines so far and all further ones to `path` too. Throws wf::Error when it cannot be
+/// opened.
 void open(const std::string& path);
 
 /// Restricts console output to errors (used by ranks > 0); the open file still gets everything.

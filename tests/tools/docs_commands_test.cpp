@@ -19,7 +19,7 @@ struct FlagUse {
 // The flags after `program` in one command: up to a quotation mark, comment, pipe or backtick.
 std::vector<FlagUse> flag_uses(const SourceFile& page) {
   static const std::regex start(
-      R"((wf_(?:train|infer|convert|prepare|report|pack|bench|sample|scale|fid|export|ema|encode|summary|erf|explain)|tools/\w+\.sh)\b)");
+      R"((wf_(?:train|infer|convert|prepare|report|pack|bench|sample|scale|fid|export|ema|encode|summary|erf|explain|doctor)|tools/\w+\.sh)\b)");
   static const std::regex flag(R"((?:^|[\s\[(])(--[a-z][a-z-]*))");
   std::vector<FlagUse> uses;
   std::string command;

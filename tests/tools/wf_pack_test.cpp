@@ -57,6 +57,18 @@ TEST_F(WfPack, VerifyFindsAFlippedByte) {
   EXPECT_TRUE(has(bad.err, "1 of 7 images are corrupted")) << bad.err;
 }
 
+TEST_F(WfPack, ShowsABarWithTimeLeftOnATerminalOnly) {
+  const auto plain = make();
+  EXPECT_EQ(plain.err.find("eta"), std::string::npos) << plain.err;
+  const auto command =
+      program("wf_pack") + " --input " + folder_ / "data/train --output " + packed_;
+  const auto shown = run({"script", "-qec", command, "/dev/null"});
+  if (shown.code == 127) GTEST_SKIP() << "no program `script`, which gives a terminal";
+  ASSERT_EQ(shown.code, 0) << shown.err;
+  EXPECT_TRUE(has(shown.out, "[========================] 7/7 images  ")) << shown.out;
+  EXPECT_TRUE(has(shown.out, " images/s  eta 0:00:00")) << shown.out;
+}
+
 TEST_F(WfPack, RepacksAPackedFileButNotOverItself) {
   ASSERT_EQ(make().code, 0);
   const auto again =

@@ -6,6 +6,7 @@
 #include "data/device_batch.h"
 #include "engine/eval_mode.h"
 #include "nn/autocast.h"
+#include "runtime/progress_bar.h"
 
 #include <torch/types.h>
 #include <torch/utils.h>
@@ -160,7 +161,8 @@ Evaluation evaluate(Classifier& model, Loader& loader, const EvaluateOptions& op
   Evaluation result;
   Batch batch;
   loader.start(0);
-  while (loader.next(batch)) {
+  ProgressBar bar("validation", loader.batches(), "batches");
+  for (int64_t done = 0; loader.next(batch); bar.show(++done)) {
     if (options.cancelled && options.cancelled()) {
       result.complete = false;
       break;

@@ -14,6 +14,7 @@
 #include "engine/metadata.h"
 #include "nn/autocast.h"
 #include "runtime/log.h"
+#include "runtime/progress_bar.h"
 
 #include <torch/types.h>
 #include <torch/utils.h>
@@ -148,8 +149,11 @@ void DiffusionTask::after_step(Distributed& ranks) {
   step_losses_.clear();
   auto all = torch::zeros({ranks.world(), 2, own.size(1)}, torch::kDouble);
   // Non-finite losses would spoil the sum over the ranks: they are marked by -1 and dropped below.
-  all[ranks.rank()].copy_(own.nan_to_num(-1, -1, -1));
+  const auto marked = own.nan_to_num(-1, -1, -1);
+  all[ranks.rank()].copy_(marked);
   ranks.sum(all);
+  // Each rank fills its own part, and the sum of a simulated one is many times that.
+  if (ranks.simulated()) all.copy_(marked.expand_as(all));
   const auto u = all.select(1, 0).flatten(), losses = all.select(1, 1).flatten();
   const auto finite = losses.ge(0);
   law_->update(u.masked_select(finite), losses.masked_select(finite));
@@ -178,7 +182,8 @@ std::optional<Metrics> DiffusionTask::validate_loss(const ValidationContext& con
   auto unfinished = torch::zeros({1}, torch::kDouble);
   Batch batch;
   validation_->start(0);
-  while (validation_->next(batch)) {
+  ProgressBar bar("validation", validation_->batches(), "batches");
+  for (int64_t done = 0; validation_->next(batch); bar.show(++done)) {
     if (context.cancelled && context.cancelled()) {
       unfinished.fill_(1);
       break;

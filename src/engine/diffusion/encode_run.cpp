@@ -13,10 +13,12 @@
 #include "engine/diffusion/diffusion_data.h"
 #include "engine/shards.h"
 #include "runtime/log.h"
+#include "runtime/progress_bar.h"
 
 #include <torch/types.h>
 
 #include <filesystem>
+#include <functional>
 #include <utility>
 #include <vector>
 
@@ -103,8 +105,9 @@ at::Tensor rows_of(const at::Tensor& images, LatentCodec& codec, const EncodeRun
 }
 
 // Reads the images of `part` from `loader` and writes their latents.
+// `show` is called with the images of the part that are encoded.
 void encode_part(const Shards& parts, int64_t part, PartLoader& loader, LatentCodec& codec,
-                 const EncodeRunOptions& options) {
+                 const EncodeRunOptions& options, const std::function<void(int64_t)>& show) {
   std::vector<at::Tensor> rows, labels;
   Batch batch;
   for (int64_t left = parts.size(part); left > 0; left -= batch.size()) {
@@ -115,6 +118,7 @@ void encode_part(const Shards& parts, int64_t part, PartLoader& loader, LatentCo
     WF_CHECK(rows.back().isfinite().all().item<bool>(), "latents of the images from ",
              parts.begin(part), " on are not finite: the weights of the autoencoder are damaged, ",
              options.half ? "or float16 is too narrow (--half)" : "or the precision is too low");
+    show(parts.size(part) - left + batch.size());
   }
   write_npz(parts.path(part), {{{"rows", torch::cat(rows)}, {"labels", torch::cat(labels)}}});
 }
@@ -191,9 +195,12 @@ void encode_images(std::shared_ptr<const Dataset> images, LatentCodec& codec,
   const auto missing = parts.missing(ranks);
   PartLoader loader(images, parts, missing, options);
   const Stopwatch watch;
-  int64_t encoded = 0;
+  int64_t encoded = 0, all = 0;
+  for (const auto part : missing) all += parts.size(part);
+  ProgressBar bar("encoding", all);
   for (size_t i = 0; i < missing.size(); ++i) {
-    encode_part(parts, missing[i], loader, codec, options);
+    encode_part(parts, missing[i], loader, codec, options,
+                [&](int64_t done) { bar.show(encoded + done); });
     encoded += parts.size(missing[i]);
     const double seconds = watch.seconds();
     log::info("part {}/{} of rank {}  {:.1f} images/s  data wait {:.0f} %  eta {}", i + 1,

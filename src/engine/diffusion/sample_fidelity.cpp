@@ -5,6 +5,7 @@
 #include "core/stopwatch.h"
 #include "metrics/frechet_distance.h"
 #include "runtime/log.h"
+#include "runtime/progress_bar.h"
 
 #include <torch/types.h>
 
@@ -38,6 +39,7 @@ std::optional<double> SampleFidelity::distance(const SampleGenerator& generator,
   FeatureSums sums(network_->dim());
   auto unfinished = torch::zeros({1}, torch::kDouble);
   const int64_t step = options_.batch_size * ranks.world();
+  ProgressBar bar("samples for the FID", options_.images);
   for (int64_t first = ranks.rank(); first < options_.images; first += step) {
     if (cancelled && cancelled()) {
       unfinished.fill_(1);
@@ -52,6 +54,7 @@ std::optional<double> SampleFidelity::distance(const SampleGenerator& generator,
     WF_CHECK(samples.isfinite().all().item<bool>(), "FID: samples are not finite");
     sums.add(
         network_->features(as_images(codec ? codec->decode(samples) : to_bytes(samples))).pooled);
+    bar.show(std::min(first + step, options_.images));
   }
   ranks.sum(unfinished);
   if (unfinished.item<double>() > 0) return std::nullopt;

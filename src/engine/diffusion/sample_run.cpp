@@ -10,10 +10,12 @@
 #include "core/zip_archive.h"
 #include "engine/shards.h"
 #include "runtime/log.h"
+#include "runtime/progress_bar.h"
 
 #include <torch/types.h>
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 
 namespace wf {
@@ -29,14 +31,19 @@ ShardOptions shard_options(const SampleRunOptions& options) {
               "\nlabels: ", options.balanced ? "balanced" : "random", "\n")};
 }
 
+// `show` is called with the samples of the shard that are drawn, counted in steps of the sampler.
 void draw_shard(const SampleGenerator& generator, const SampleRunOptions& options,
-                const Shards& shards, int64_t shard, const std::vector<int64_t>& labels) {
+                const Shards& shards, int64_t shard, const std::vector<int64_t>& labels,
+                const std::function<void(int64_t)>& show) {
   std::vector<int64_t> indices, own;
   for (int64_t i = 0; i < shards.size(shard); ++i) {
     indices.push_back(shards.begin(shard) + i);
     own.push_back(labels[indices.back()]);
   }
-  auto samples = generator.draw(indices, own, [](int64_t, int64_t) { require_not_stopped(); });
+  auto samples = generator.draw(indices, own, [&](int64_t done, int64_t all) {
+    require_not_stopped();
+    show(shards.size(shard) * done / all);
+  });
   WF_CHECK(samples.isfinite().all().item<bool>(), "the samples from ", indices.front(),
            " are not finite: the weights are corrupted, or the precision is too low (--amp)");
   if (options.codec) {
@@ -123,9 +130,12 @@ void run_samples(const SampleGenerator& generator, const SampleRunOptions& optio
   const auto labels = sample_labels(options);
   const auto missing = shards.missing(ranks);
   const Stopwatch watch;
-  int64_t drawn = 0;
+  int64_t drawn = 0, all = 0;
+  for (const auto shard : missing) all += shards.size(shard);
+  ProgressBar bar("sampling", all);
   for (size_t i = 0; i < missing.size(); ++i) {
-    draw_shard(generator, options, shards, missing[i], labels);
+    draw_shard(generator, options, shards, missing[i], labels,
+               [&](int64_t done) { bar.show(drawn + done); });
     drawn += shards.size(missing[i]);
     const double seconds = watch.seconds();
     log::info("shard {}/{} of rank {}  {:.1f} images/s{}  eta {}", i + 1, missing.size(),

@@ -8,6 +8,7 @@
 #include "engine/fidelity/feature_set.h"
 #include "metrics/statistics_file.h"
 #include "runtime/log.h"
+#include "runtime/progress_bar.h"
 
 #include <algorithm>
 #include <thread>
@@ -64,12 +65,10 @@ FeatureStatistics reference_statistics(const std::string& path, FeatureNetwork& 
   options.batch_size = kBatch;
   options.threads = static_cast<int>(
       std::max<int64_t>(1, std::thread::hardware_concurrency() / std::max<int64_t>(1, world)));
-  options.progress = [&](int64_t done, int64_t all) {
-    log::status(fmt::format("{}: {} of {} images", path, done * world, all * world));
-  };
+  ProgressBar bar(path, images->size());
+  options.progress = [&](int64_t done, int64_t) { bar.show(done * world); };
   const ImagePart part(*images, ranks.rank(), world);
   auto sums = extract_features(part, network, options).pooled.total();
-  log::status("");
   ranks.sum(sums.data());
   log::info("{}: statistics of {} images; wf_fid --save-stats keeps them for later runs", path,
             sums.count());
