@@ -34,10 +34,18 @@ void check_storages(const TorchFile& content, const std::string& where) {
     uint64_t bytes = 0;
     WF_CHECK(!__builtin_mul_overflow(static_cast<uint64_t>(value.integer),
                                      uint64_t{pickle::size_of(value.dtype)}, &bytes) &&
-                 bytes <= found->second.size,
+                 bytes == found->second.size,
              where, ": damaged: storage ", value.text.substr(0, 100), " should have ",
              value.integer, " elements and has ", found->second.size, " bytes");
   }
+}
+
+// torch.load reads versions 1 to 10, and refuses a file without one.
+void check_version(std::string_view text, const std::string& where) {
+  while (!text.empty() && text.back() == '\n') text.remove_suffix(1);
+  const bool known = text == "10" || (text.size() == 1 && text[0] >= '1' && text[0] <= '9');
+  WF_CHECK(known, where, ": damaged, or of a newer torch: its format has the version '",
+           text.substr(0, 20), "', and this program reads 1 to 10");
 }
 
 TorchFile parse_zip(std::string_view file, const std::string& where) {
@@ -51,11 +59,13 @@ TorchFile parse_zip(std::string_view file, const std::string& where) {
     WF_CHECK(names.insert(entry.name).second, where, ": damaged: ", entry.name.substr(0, 200),
              " is in the archive twice");
     const auto slash = entry.name.find('/');
-    if (slash != std::string_view::npos && entry.name.substr(slash) == kTree) tree = &entry;
+    if (slash == std::string_view::npos || entry.name.substr(slash) != kTree) continue;
+    WF_CHECK(!tree, where, ": damaged: two files in one, ", tree->name, " and ", entry.name);
+    tree = &entry;
   }
   WF_CHECK(tree, where, ": a zip archive, but not of torch.save: no data.pkl in it");
   const auto directory = tree->name.substr(0, tree->name.size() - kTree.size() + 1);
-  std::string_view program;
+  std::string_view program, version;
   for (const auto& entry : entries) {
     if (entry.name.substr(0, directory.size()) != directory) continue;
     const auto name = entry.name.substr(directory.size());
@@ -66,6 +76,9 @@ TorchFile parse_zip(std::string_view file, const std::string& where) {
     WF_CHECK(data, where, ": damaged: ", name, " has an invalid location in the archive");
     WF_CHECK(name != "byteorder" || *data != "big", where,
              ": written on a big-endian machine, which is not supported");
+    WF_CHECK(name != "byteorder" || *data == "little", where, ": damaged: the byte order '",
+             data->substr(0, 20), "'");
+    if (name == "version") version = *data;
     if (&entry == tree) program = *data;
     if (name.substr(0, 5) != "data/") continue;
     // torch can be configured not to compute checksums; it then writes 0.
@@ -76,6 +89,7 @@ TorchFile parse_zip(std::string_view file, const std::string& where) {
   WF_CHECK(!tree->crc || checksum(program) == tree->crc, where,
            ": corrupted: checksum mismatch in data.pkl");
   content.document = pickle::read(program, where + ": data.pkl");
+  check_version(version, where);
   return content;
 }
 

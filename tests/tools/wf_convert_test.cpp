@@ -138,6 +138,7 @@ TEST(WfConvert, AValueInManyPlacesIsLookedAtOnce) {
     AtomicFile file(folder / "many.pth");
     ZipWriter zip(file);
     zip.add("archive/data.pkl", program + ".");
+    zip.add("archive/version", "3\n");
     zip.finish();
     file.commit();
   }
