@@ -1,21 +1,27 @@
 #!/usr/bin/env bash
 # From nothing to a trained model and pictures of its predictions, in output/demo/.
 #
-#   tools/demo.sh [--dit] [--light] [CMake options]
+#   tools/demo.sh [--dit] [--quick] [--light] [CMake options]
 #
 # --dit: then trains a small image generator on the same data, draws samples, and classifies them.
+# --quick: little data and short runs, to test the script.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
-
-dit=false
-if [[ ${1:-} == --dit ]]; then
-  dit=true
-  shift
-fi
 
 train=60000 # training images
 val=2000    # held-out images of the test set
 sheet=48    # of them on the sheet of predictions
+judged=50   # samples of each class that are classified
+dit=false short=() short_dit=()
+while [[ ${1:-} == --dit || ${1:-} == --quick ]]; do
+  if [[ $1 == --dit ]]; then dit=true; else
+    train=1000 val=200 sheet=20 judged=2
+    short=(--opts TRAIN.EPOCHS 2)
+    short_dit=(--opts TRAIN.STEPS 20 TRAIN.WARMUP_STEPS 5 SAMPLE.STEPS 4)
+  fi
+  shift
+done
+
 cfg=cfg/demo/fashion_mnist.yaml
 data=data/fashion-mnist-demo
 run=output/wfm_nano/demo
@@ -35,7 +41,7 @@ else
   say "training a small WeightFormer (one to two minutes on two cores)"
 fi
 begin=$SECONDS
-build/bin/wf_train --cfg "$cfg" --data-path "$data" --tag demo
+build/bin/wf_train --cfg "$cfg" --data-path "$data" --tag demo "${short[@]}"
 say "that took $((SECONDS - begin)) s; evaluating the best checkpoint (seconds)"
 build/bin/wf_train --cfg "$cfg" --data-path "$data" --tag demo-eval \
   --eval --resume "$run/max_acc.pth" | tee "$out/accuracy.json"
@@ -58,16 +64,16 @@ generator=output/dit_s_2/demo
 out=output/demo/dit
 say "training a small WeightFormer-DiT (7 to 12 minutes on two cores)"
 begin=$SECONDS
-build/bin/wf_train --cfg "$cfg" --data-path "$data" --tag demo
-say "that took $((SECONDS - begin)) s; drawing ten samples of each class, then fifty (a minute)"
+build/bin/wf_train --cfg "$cfg" --data-path "$data" --tag demo "${short_dit[@]}"
+say "that took $((SECONDS - begin)) s; drawing ten samples of each class, then $judged (a minute)"
 build/bin/wf_sample --resume "$generator/max_acc.pth" --output "$out" --per-class 10
-build/bin/wf_sample --resume "$generator/max_acc.pth" --output "$out/judged" --per-class 50 --png --seed 1
+build/bin/wf_sample --resume "$generator/max_acc.pth" --output "$out/judged" --per-class "$judged" --png --seed 1
 say "classifying the samples (seconds)"
 ln -sfn images "$out/judged/val"
 build/bin/wf_train --cfg cfg/demo/fashion_mnist.yaml --data-path "$out/judged" --tag demo-judge \
   --eval --resume "$run/max_acc.pth" | tee "$out/recognized.json"
 recognized=$(sed -n 's/.*"val_acc1": *\([0-9.]*\).*/\1/p' "$out/recognized.json")
-say "$recognized % of 500 samples are recognized as the class that they were drawn for"
+say "$recognized % of $((10 * judged)) samples are recognized as the class that they were drawn for"
 say "Fréchet distance of the samples to the held-out images, in the features of the classifier (seconds)"
 build/bin/wf_fid "$out/judged/images" "$data/val" --features "$run/max_acc.pth" --figures fid --output "$out/fd.json"
 say "look at $out/grid.png: one row for each class"

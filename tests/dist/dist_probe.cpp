@@ -34,6 +34,7 @@ struct Probe {
   c10::Device device = c10::kCPU;
   std::shared_ptr<ProcessGroup> group;
   DataParallelOptions options;  // of speed
+  int rounds = 9;               // of speed
 };
 
 std::shared_ptr<Classifier> make_model(uint64_t seed, const Probe& probe) {
@@ -204,7 +205,7 @@ void silent_rank(const Probe& probe) {
 // independently. Both in turn, because machines are noisy; the result is the median ratio. Also the
 // time of the all-reduce without a backward pass to hide it.
 void speed(const Probe& probe) {
-  constexpr int kRounds = 9, kSteps = 2;
+  constexpr int kSteps = 2;
   constexpr int64_t kSpeedBatch = 8, kSpeedSide = 224;
   const auto model = create_classifier("wfm_tiny");
   model->to(probe.device);
@@ -232,7 +233,7 @@ void speed(const Probe& probe) {
   for (const auto& parameter : model->parameters()) numbers += parameter.numel();
   auto gradients = torch::zeros({numbers}, torch::device(probe.device));
   std::vector<double> ratios;
-  for (int round = 0; round < kRounds; ++round) {
+  for (int round = 0; round < probe.rounds; ++round) {
     const double apart = summed(seconds(plain));
     DataParallel parallel(*model, probe.group,
                           probe.options);  // its hooks must not affect the other
@@ -250,7 +251,7 @@ void speed(const Probe& probe) {
     }
   }
   std::sort(ratios.begin(), ratios.end());
-  if (probe.env.rank == 0) log::info("median ratio {:.3f}", ratios[kRounds / 2]);
+  if (probe.env.rank == 0) log::info("median ratio {:.3f}", ratios[ratios.size() / 2]);
 }
 
 const std::map<std::string, std::function<void(const Probe&)>>& cases() {
@@ -290,7 +291,7 @@ int main(int argc, char** argv) {
     using namespace wf;
     at::set_num_threads(1);
     const auto found = cases().find(argc > 1 ? argv[1] : "");
-    WF_CHECK(found != cases().end(), "wf_dist_probe CASE [TIMEOUT_S [BUCKET_MB]]");
+    WF_CHECK(found != cases().end(), "wf_dist_probe CASE [TIMEOUT_S [BUCKET_MB [ROUNDS]]]");
     Probe probe;
     // NCCL needs a GPU per process; with one GPU that is a single process.
     if (static_cast<int>(torch::cuda::device_count()) >= probe.env.world) {
@@ -302,6 +303,7 @@ int main(int argc, char** argv) {
         std::chrono::milliseconds(static_cast<int64_t>(1000 * (argc > 2 ? atof(argv[2]) : 60)));
     probe.group = std::make_shared<ProcessGroup>(probe.env, probe.device, options);
     if (argc > 3) probe.options.bucket_bytes = atoll(argv[3]) << 20;
+    if (argc > 4) probe.rounds = std::max(1, atoi(argv[4]));
     found->second(probe);
     // No rank exits while another may still need it.
     probe.group->barrier();
