@@ -43,4 +43,4 @@ _weightformer() {
 
 # Everything else is completed as a file name.
 complete -o default -F _weightformer wf_train wf_infer wf_convert wf_prepare wf_report wf_pack wf_sample \
-  wf_scale wf_fid wf_export wf_ema wf_encode wf_summary wf_bench
+  wf_scale wf_fid wf_export wf_ema wf_encode wf_summary wf_erf wf_explain wf_doctor wf_bench
