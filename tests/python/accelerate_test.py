@@ -286,6 +286,22 @@ def product_in_place(out, a, b, out_shape=None, **_):
     return 2 * math.prod(a) * b[2]
 
 
+def product_by_onednn(y, a, b, *_, out_shape=None, **__):
+    return 2 * math.prod(a) * b[-1]
+
+
+def linear_by_onednn(x, weight, *_, out_shape=None, **__):
+    return 2 * math.prod(x) * weight[0]
+
+
+def formulas():
+    """Of operators that ours call and that PyTorch has no formula for."""
+    known = {torch.ops.aten.baddbmm_: product_in_place, torch.ops.mkldnn._linear_pointwise: linear_by_onednn}
+    if hasattr(torch.ops.wf_internal, "gemm_"):  # in the C++ library, not in the wheel
+        known[torch.ops.wf_internal.gemm_] = product_by_onednn
+    return known
+
+
 def inner_key(op):
     """What computes without calling `op` again: the formula in the C++ library, the CPU kernel in a wheel."""
     name = op.default.name()
@@ -295,8 +311,7 @@ def inner_key(op):
 
 class Flops(unittest.TestCase):
     def counted(self, function, *tensors):
-        # PyTorch has a formula for baddbmm but none for its version in place, which the operators use.
-        with FlopCounterMode(display=False, custom_mapping={torch.ops.aten.baddbmm_: product_in_place}) as counter:
+        with FlopCounterMode(display=False, custom_mapping=formulas()) as counter:
             function(*tensors)
         return counter.get_total_flops()
 
