@@ -6,6 +6,8 @@
 #include "nn/dropout.h"
 #include "nn/generator.h"
 #include "nn/init.h"
+#include "nn/norm_tokens.h"
+#include "nn/products.h"
 #include "nn/recompute.h"
 
 namespace wf {
@@ -34,18 +36,24 @@ WeightFormerImpl::WeightFormerImpl(const ClassifierOptions& options) : options(o
 
 at::Tensor WeightFormerImpl::features(const at::Tensor& images) {
   auto [x, grid] = patch_embed->forward(images);
-  x = init_norm->forward(x);
-  for (const auto& module : *blocks) {
-    const auto block = std::dynamic_pointer_cast<BlockImpl>(module);
-    const auto forward = [block, grid = grid](const std::vector<at::Tensor>& inputs) {
-      return block->forward(inputs[0], grid);
+  x = norm_tokens(*init_norm, x.to(token_type(x)));
+  const bool recomputes = options.recompute() && is_training();
+  BlockLinks links;
+  for (size_t i = 0; i < blocks->size(); ++i) {
+    const auto block = std::dynamic_pointer_cast<BlockImpl>(blocks->ptr(i));
+    links.normalized = !links.next.is_empty();
+    links.next = nullptr;
+    // A block that is recomputed must not depend on the parameters of another.
+    if (!recomputes && i + 1 < blocks->size()) links.next = blocks[i + 1]->as<Block>()->norm1;
+    const auto forward = [block, links, grid = grid](const std::vector<at::Tensor>& inputs) {
+      return block->forward_linked(inputs[0], grid, links);
     };
     // Without random draws, no generator state has to be restored.
     const auto& drop_path = *block->drop_path;
-    x = recompute_if(options.recompute() && is_training(), *block, forward, {x},
+    x = recompute_if(recomputes, *block, forward, {x},
                      drop_path.active() ? drop_path.generator_for(x) : at::Generator());
   }
-  return norm->forward(x).mean(1);
+  return norm_tokens(*norm, x).mean(1);
 }
 
 at::Tensor WeightFormerImpl::forward(const at::Tensor& images) {
@@ -54,7 +62,7 @@ at::Tensor WeightFormerImpl::forward(const at::Tensor& images) {
     const auto draws = generator_or_default(generator_, features.device());
     features = dropout(features, features.sizes(), options.drop_rate(), draws);
   }
-  return head->forward(features);
+  return product_linear(features, head->weight, head->bias);
 }
 
 void WeightFormerImpl::set_generator(const at::Generator& generator) {

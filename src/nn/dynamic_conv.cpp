@@ -5,10 +5,10 @@
 #include "weightformer/ops/grid_pool3.h"
 
 #include "nn/init.h"
+#include "nn/products.h"
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/gelu.h>
-#include <ATen/ops/linear.h>
 #include <torch/nn/modules/activation.h>
 #include <torch/nn/modules/conv.h>
 
@@ -33,7 +33,7 @@ at::Tensor DynamicConvImpl::forward(const at::Tensor& x, Grid grid, const Dwconv
   // op prefers.
   const auto pointwise = [this](size_t i, const at::Tensor& cells) {
     const auto* conv = wfm[i]->as<torch::nn::Conv2d>();
-    return at::linear(cells, conv->weight.flatten(1), conv->bias);
+    return product_linear(cells, conv->weight.flatten(1), conv->bias);
   };
   auto cells = grid_pool3(x, grid);  // [B, 9, C]
   // Modulation is affine and pooling takes means: nine cells instead of all tokens.

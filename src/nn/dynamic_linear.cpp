@@ -5,11 +5,10 @@
 #include "weightformer/ops/token_pool.h"
 
 #include "nn/init.h"
+#include "nn/products.h"
 
 #include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/linear.h>
-#include <ATen/ops/matmul.h>
 #include <ATen/ops/silu.h>
 
 namespace wf {
@@ -40,11 +39,11 @@ void DynamicLinearImpl::reset() {
 
 at::Tensor DynamicLinearImpl::forward(const at::Tensor& x, Grid grid) {
   auto hidden =
-      at::silu(at::linear(token_pool(x, grid), wfm->weight, wfm->bias));  // [B, R, C/4 + D/4]
-  if (x.is_cuda()) hidden = with_aligned_rows(hidden);
+      at::silu(product_linear(token_pool(x, grid), wfm->weight, wfm->bias));  // [B, R, C/4 + D/4]
+  if (!x.is_cpu()) hidden = with_aligned_rows(hidden);
   const auto parts = hidden.split_with_sizes({options.in() / 4, options.out() / 4}, -1);
-  return dynamic_linear(x, at::matmul(parts[0], w1), at::matmul(parts[1], w2), w, b,
-                        options.mode());
+  return dynamic_linear(operand(x), product_matmul(parts[0], w1), product_matmul(parts[1], w2),
+                        operand(w), operand(b), options.mode());
 }
 
 }  // namespace wf

@@ -2,9 +2,10 @@
 
 #include "weightformer/ops/dynamic_dwconv.h"
 
+#include "nn/products.h"
+
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/gelu.h>
-#include <ATen/ops/linear.h>
 
 namespace wf {
 
@@ -35,11 +36,11 @@ at::Tensor Mixers::hidden_of(const at::Tensor& x, Grid grid, Gelu kind) {
 
 at::Tensor Mixers::mlp(const at::Tensor& x, Grid grid, Gelu kind) {
   if (!at::GradMode::is_enabled()) {
-    return at::linear(hidden_of(x, grid, kind), linear2_->weight, linear2_->bias);
+    return product_linear(hidden_of(x, grid, kind), linear2_->weight, linear2_->bias);
   }
   // LibTorch's Linear would add the bias of [B, N, C] in a second pass, and round twice.
   const auto hidden = dynamic() ? dynamic_linear1_->forward(x, grid)
-                                : at::linear(x, linear1_->weight, linear1_->bias);
+                                : product_linear(x, linear1_->weight, linear1_->bias);
   return gelu_linear(hidden, linear2_->weight, linear2_->bias, kind);
 }
 
