@@ -16,7 +16,7 @@ mkdir -p "$1"
 directory=$(cd "$1" && pwd)
 root=$directory/root workdir=/
 
-cleanup() { umount "$root/proc" "$root/dev" 2>/dev/null || true; }
+cleanup() { umount -R "$root/dev" 2>/dev/null || true; umount "$root/proc" 2>/dev/null || true; }
 trap cleanup EXIT
 
 step() { printf '== %s\n' "$1"; }
