@@ -2,6 +2,8 @@
 
 #include "weightformer/core/check.h"
 
+#include "runtime/control_groups.h"
+
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -45,22 +47,11 @@ double left_in(const std::string& group, bool second) {
 }
 
 double left_in_groups(const MemoryPlaces& places) {
-  std::ifstream file(places.proc + "/self/cgroup");
   double left = kUnlimited;
-  for (std::string line; std::getline(file, line);) {
-    std::istringstream parts(line);
-    std::string number, controllers, path;
-    std::getline(parts, number, ':');
-    std::getline(parts, controllers, ':');
-    std::getline(parts, path);
-    const bool second = controllers.empty();
-    if (!second && ("," + controllers + ",").find(",memory,") == std::string::npos) continue;
-    const auto mount = second ? places.cgroup : places.cgroup + "/memory";
-    for (auto group = path;; group = group.substr(0, group.rfind('/'))) {
-      left = std::min(left, left_in(mount + group, second));
-      if (group.find('/') == std::string::npos) break;
-    }
-  }
+  for_each_control_group(places.proc + "/self/cgroup", "memory", places.cgroup,
+                         [&](const std::string& group, bool second) {
+                           left = std::min(left, left_in(group, second));
+                         });
   return left;
 }
 

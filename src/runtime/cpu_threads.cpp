@@ -3,6 +3,7 @@
 #include "weightformer/core/check.h"
 
 #include "core/parallel.h"
+#include "runtime/control_groups.h"
 
 #include <sched.h>
 #include <sys/auxv.h>
@@ -13,7 +14,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 
 namespace wf {
 namespace {
@@ -70,23 +70,10 @@ std::string waiting_policy() {
 }
 
 double cpu_quota(const std::string& root, const std::string& own_group) {
-  std::ifstream file(own_group);
   double quota = 0;
-  for (std::string line; std::getline(file, line);) {
-    // "0::/user.slice" or, in version 1, "4:cpu,cpuacct:/docker/1f"
-    std::istringstream parts(line);
-    std::string number, controllers, path;
-    std::getline(parts, number, ':');
-    std::getline(parts, controllers, ':');
-    std::getline(parts, path);
-    const bool second = controllers.empty();
-    if (!second && ("," + controllers + ",").find(",cpu,") == std::string::npos) continue;
-    const auto mount = second ? root : root + "/cpu";
-    for (auto group = path;; group = group.substr(0, group.rfind('/'))) {
-      quota = limit(quota, quota_of(mount + group));
-      if (group.find('/') == std::string::npos) break;
-    }
-  }
+  for_each_control_group(own_group, "cpu", root, [&](const std::string& group, bool) {
+    quota = limit(quota, quota_of(group));
+  });
   return quota;
 }
 
