@@ -100,18 +100,18 @@ std::shared_ptr<Dataset> open(const DataSourceOptions& options, const std::strin
   return open_images(place, options, labels, std::move(classes));
 }
 
-void say_what_is_odd(const Dataset& pictures, const std::string& split, const std::string& path) {
+void warn_about_classes(const Dataset& images, const std::string& split, const std::string& path) {
   constexpr size_t kNamed = 10;
-  auto empty = empty_classes(pictures);
+  auto empty = empty_classes(images);
   if (!empty.empty()) {
     const auto count = empty.size();
     if (count > kNamed) empty.resize(kNamed);
     log::warning("{}: the {} set has no image of {} of its {} classes: {}{}", path, split, count,
-                 pictures.classes().size(), join(empty, ", "), count > kNamed ? ", ..." : "");
+                 images.classes().size(), join(empty, ", "), count > kNamed ? ", ..." : "");
   }
-  if (split == "train" && pictures.classes().size() == 1) {
+  if (split == "train" && images.classes().size() == 1) {
     log::warning("{}: a single class, {}: there is nothing to distinguish", path,
-                 pictures.classes().front());
+                 images.classes().front());
   }
 }
 
@@ -142,12 +142,12 @@ std::shared_ptr<Dataset> open_dataset(const DataSourceOptions& options, const st
                                       std::vector<std::string> classes) {
   const auto& subset = set_of(options, split).subset;
   const bool mapped = !options.class_map.empty();
-  auto pictures = open(options, split, mapped ? std::vector<std::string>{} : classes);
-  if (mapped) pictures = with_class_map(pictures, options.class_map, std::move(classes));
-  if (!subset.empty()) pictures = subset_of(pictures, subset);
-  say_what_is_odd(*pictures, split,
-                  options.path.empty() ? set_of(options, split).path : options.path);
-  return pictures;
+  auto images = open(options, split, mapped ? std::vector<std::string>{} : classes);
+  if (mapped) images = with_class_map(images, options.class_map, std::move(classes));
+  if (!subset.empty()) images = subset_of(images, subset);
+  warn_about_classes(*images, split,
+                     options.path.empty() ? set_of(options, split).path : options.path);
+  return images;
 }
 
 bool has_split(const DataSourceOptions& options, const std::string& split) {
@@ -159,12 +159,12 @@ bool has_split(const DataSourceOptions& options, const std::string& split) {
          !tar_files_of_split(options.path, split).empty();
 }
 
-std::vector<std::string> empty_classes(const Dataset& pictures) {
-  std::vector<bool> used(pictures.classes().size());
-  for (int64_t i = 0; i < pictures.size(); ++i) used[pictures.label(i)] = true;
+std::vector<std::string> empty_classes(const Dataset& images) {
+  std::vector<bool> used(images.classes().size());
+  for (int64_t i = 0; i < images.size(); ++i) used[images.label(i)] = true;
   std::vector<std::string> empty;
   for (size_t i = 0; i < used.size(); ++i) {
-    if (!used[i]) empty.push_back(pictures.classes()[i]);
+    if (!used[i]) empty.push_back(images.classes()[i]);
   }
   return empty;
 }

@@ -46,6 +46,6 @@ std::shared_ptr<Dataset> open_dataset(const DataSourceOptions& options, const st
 bool has_split(const DataSourceOptions& options, const std::string& split);
 
 /// Classes without an image.
-std::vector<std::string> empty_classes(const Dataset& pictures);
+std::vector<std::string> empty_classes(const Dataset& images);
 
 }  // namespace wf
