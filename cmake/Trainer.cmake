@@ -214,10 +214,12 @@ add_library(weightformer_trainer STATIC
   src/engine/run.cpp
   src/engine/shards.cpp
   src/engine/summary_observer.cpp
+  src/engine/task.cpp
   src/engine/tasks.cpp
   src/engine/tensorboard/tensorboard_observer.cpp
   src/engine/weights_checksum.cpp
   src/engine/trainer.cpp
+  src/engine/trainer_graph.cpp
   src/optim/ema.cpp
   src/optim/grad_scaler.cpp
   src/optim/optimizer.cpp

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "weightformer/core/check.h"
+#include "weightformer/nn/mixed_precision.h"
 
 #include "core/stopwatch.h"
 
@@ -17,8 +18,8 @@ namespace wf {
 
 struct BenchOptions {
   std::string model = "wfm_tiny", mode = "infer", dtype = "float32", device = "cpu";
-  std::string dynamic_linear = "auto", sweep, weights, trace;
-  int64_t batch = 8, size = 0, steps = 5, warmup = 2, threads = 2;
+  std::string dynamic_linear = "auto", residual = "float32", sweep, weights, trace;
+  int64_t batch = 8, size = 0, depth = 0, steps = 5, warmup = 2, threads = 2;
   bool ops = false, load = false, unverified = false, phases = false, floor = false,
        traffic = false;
   bool model_given = false;
@@ -28,6 +29,7 @@ struct BenchOptions {
 
   c10::Device torch_device() const { return c10::Device(device); }
   c10::ScalarType type() const;
+  TokenType token_type() const;
 };
 
 struct Timing {
@@ -68,6 +70,10 @@ void bench_load(const BenchOptions& options);
 
 /// A line for every operator: gigabytes per second, and the ratio to its ATen reference.
 void bench_ops(const BenchOptions& options);
+
+/// What the kernels of a step would move and compute on a GPU, by the calls on tensors without
+/// data.
+void bench_traffic(const BenchOptions& options);
 
 /// A line for the loader: images per second of CPU time.
 void bench_data(const BenchOptions& options);

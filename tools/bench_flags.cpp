@@ -15,29 +15,18 @@ namespace {
 using Flag = std::pair<std::string, std::variant<bool*, int64_t*, std::string*>>;
 
 std::vector<Flag> flags_of(BenchOptions& o) {
-  return {{"--model", &o.model},
-          {"--mode", &o.mode},
-          {"--batch", &o.batch},
-          {"--size", &o.size},
-          {"--dtype", &o.dtype},
-          {"--device", &o.device},
-          {"--threads", &o.threads},
-          {"--steps", &o.steps},
-          {"--warmup", &o.warmup},
-          {"--dynamic-linear", &o.dynamic_linear},
-          {"--weights", &o.weights},
-          {"--load", &o.load},
-          {"--unverified", &o.unverified},
-          {"--phases", &o.phases},
-          {"--floor", &o.floor},
-          {"--trace", &o.trace},
-          {"--traffic", &o.traffic},
-          {"--sweep", &o.sweep},
-          {"--ops", &o.ops},
-          {"--data", &o.data},
-          {"--workers", &o.workers},
-          {"--images", &o.images},
-          {"--passes", &o.passes}};
+  return {{"--model", &o.model},       {"--mode", &o.mode},
+          {"--batch", &o.batch},       {"--size", &o.size},
+          {"--dtype", &o.dtype},       {"--device", &o.device},
+          {"--threads", &o.threads},   {"--steps", &o.steps},
+          {"--warmup", &o.warmup},     {"--dynamic-linear", &o.dynamic_linear},
+          {"--residual", &o.residual}, {"--weights", &o.weights},
+          {"--load", &o.load},         {"--unverified", &o.unverified},
+          {"--phases", &o.phases},     {"--floor", &o.floor},
+          {"--trace", &o.trace},       {"--traffic", &o.traffic},
+          {"--sweep", &o.sweep},       {"--ops", &o.ops},
+          {"--data", &o.data},         {"--workers", &o.workers},
+          {"--images", &o.images},     {"--passes", &o.passes}};
 }
 
 int64_t number(const std::string& flag, const std::string& value) {

@@ -13,7 +13,6 @@ namespace {
 struct Product {
   c10::OperatorHandle op;
   std::vector<c10::IValue> inputs;
-  int left;
 };
 struct Notes {
   c10::DeviceType device;
@@ -46,30 +45,31 @@ c10::IValue stand_in(const c10::IValue& value) {
 
 std::unique_ptr<at::ObserverContext> note_product(const at::RecordFunction& function) {
   const auto name = function.operator_name();
-  const int left = left_factor(function.name());
-  if (left < 0 || !name) return nullptr;
+  if (left_factor(function.name()) < 0 || !name) return nullptr;
   // Autocast casts, and calls the operator again.
   if (at::autocast::is_autocast_enabled(notes->device) &&
       !c10::impl::tls_is_dispatch_keyset_excluded(c10::autocast_dispatch_keyset)) {
     return nullptr;
   }
   const std::lock_guard lock(notes->mutex);
-  Product product{*c10::Dispatcher::singleton().findOp(*name), {}, left};
+  Product product{*c10::Dispatcher::singleton().findOp(*name), {}};
   for (const auto& value : function.inputs()) product.inputs.push_back(stand_in(value));
   notes->products.push_back(std::move(product));
   return nullptr;
 }
 
-double flop(const Product& product, const at::Tensor& result) {
-  const auto& left = product.inputs[product.left].toTensor();
-  const auto& name = product.op.operator_name().name;
+}  // namespace
+
+double product_flop(const std::string& name, const std::vector<c10::IValue>& inputs,
+                    const at::Tensor& result) {
+  const int place = left_factor(name);
+  if (place < 0) return 0;
+  const auto& left = inputs[static_cast<size_t>(place)].toTensor();
   if (name.rfind("aten::convolution", 0) != 0) return 2.0 * result.numel() * left.size(-1);
   // Of the backward pass only the kernel's gradient: images need none.
-  const auto& y = name == "aten::convolution" ? result : product.inputs[0].toTensor();
+  const auto& y = name == "aten::convolution" ? result : inputs[0].toTensor();
   return 2.0 * y.numel() * (left.numel() / left.size(0));
 }
-
-}  // namespace
 
 Floor measure_floor(const BenchOptions& o, const std::function<void()>& step) {
   Notes noted{o.torch_device().type(), {}, {}, {}};
@@ -88,8 +88,8 @@ Floor measure_floor(const BenchOptions& o, const std::function<void()>& step) {
     for (const auto& product : noted.products) {
       auto results = product.inputs;
       product.op.callBoxed(results);
-      floor.gflop +=
-          1e-9 * flop(product, results[0].isTensor() ? results[0].toTensor() : at::Tensor());
+      const auto result = results[0].isTensor() ? results[0].toTensor() : at::Tensor();
+      floor.gflop += 1e-9 * product_flop(product.op.operator_name().name, product.inputs, result);
     }
   };
   floor.calls = static_cast<int64_t>(noted.products.size());

@@ -3,9 +3,13 @@
 
 #include "bench.h"
 
+#include <ATen/core/ivalue.h>
+#include <ATen/record_function.h>
+
 #include <functional>
 #include <map>
 #include <string>
+#include <vector>
 
 namespace wf {
 
@@ -24,11 +28,26 @@ struct Floor {
 /// Notes the calls of one step and repeats them with the same shapes, strides and dtypes.
 Floor measure_floor(const BenchOptions& options, const std::function<void()>& step);
 
-/// What an operator reads and writes: its tensors, each once.
+/// Floating-point operations of the operator `name`, if it is a product: 2 for a multiplication
+/// with its addition.
+double product_flop(const std::string& name, const std::vector<c10::IValue>& inputs,
+                    const at::Tensor& result);
+
+/// What calls of an operator do on a GPU: kernels, bytes (each tensor once) and operations; and the
+/// seconds that an H100 is predicted to take, see docs/performance.md.
 struct OpTraffic {
-  int64_t calls = 0;
-  double bytes = 0;
+  int64_t calls = 0, kernels = 0;
+  double bytes = 0, flop = 0, seconds = 0;
+
+  OpTraffic& operator+=(const OpTraffic& other);
 };
+
+/// Bytes of a tensor or a list of tensors.
+double tensor_bytes(const c10::IValue& value);
+
+/// Completes `op`, which has the bytes of the arguments `inputs`, at the end of the call.
+void finish_traffic(const at::RecordFunction& function, const std::vector<c10::IValue>& inputs,
+                    OpTraffic& op);
 
 /// Counts the operators of one step that move memory, by name. A gradient that is added up counts
 /// as an operator too.

@@ -43,7 +43,16 @@ std::string shown(const std::map<std::string, OpTraffic>& traffic) {
 
 }  // namespace
 
+TokenType BenchOptions::token_type() const {
+  if (residual == "amp_dtype") return TokenType::products;
+  if (residual == "autocast") return TokenType::autocast;
+  WF_CHECK(residual == "float32", "--residual: expected float32, amp_dtype or autocast, got ",
+           residual);
+  return TokenType::float32;
+}
+
 void bench_model(const BenchOptions& o) {
+  if (o.device == "meta") return bench_traffic(o);
   const double idle = peak_memory_mib(o.torch_device());
   const auto subject = make_subject(o);
   subject.module->to(o.torch_device());

@@ -1,7 +1,7 @@
+#include "weightformer/nn/mixed_precision.h"
 #include "weightformer/optim/optimizer.h"
 
 #include "bench_subject.h"
-#include "nn/autocast.h"
 
 #include <torch/nn/module.h>
 #include <torch/types.h>
@@ -34,10 +34,10 @@ void inspect(const BenchOptions& o, const std::function<void()>& step, StepDetai
 Timing time_model(const BenchOptions& o, const BatchWork& work, torch::nn::Module& module,
                   StepDetails& details) {
   const auto device = o.torch_device();
-  std::optional<at::ScalarType> amp;
-  if (o.type() != at::kFloat) amp = o.type();
+  std::optional<Precision> amp;
+  if (o.type() != at::kFloat) amp = Precision(o.type(), o.token_type());
   const auto forward = [&] {
-    const Autocast autocast(amp, device.type());
+    const MixedPrecision mixed(amp, device.type());
     return work.forward();
   };
   if (o.mode == "infer") {

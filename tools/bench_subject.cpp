@@ -33,6 +33,7 @@ Subject classifier(const BenchOptions& o) {
   const auto model = make_model(o, [&](const TensorMap& weights) {
     auto options = classifier_options(o.model);
     options.dynamic_linear(o.dynamic_linear);
+    if (o.depth > 0) options.depth(o.depth);
     const auto head = weights.find("head.weight");
     if (head != weights.end()) options.num_classes(head->second.size(0));
     return make_classifier(options);
@@ -52,6 +53,8 @@ Subject classifier(const BenchOptions& o) {
 Subject denoiser(const BenchOptions& o) {
   const auto model = make_model(o, [&](const TensorMap& weights) {
     auto options = dit_options(o.model, weights);
+    if (o.depth > 0) options.depth(o.depth);
+    if (o.torch_device().is_meta()) options.drops_labels(false);  // nothing can be drawn there
     return std::make_shared<DiTImpl>(options.dynamic_linear(o.dynamic_linear));
   });
   Subject subject;

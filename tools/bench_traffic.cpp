@@ -12,7 +12,8 @@ namespace {
 
 struct OpContext : at::ObserverContext {
   std::string name;
-  double bytes = 0;
+  OpTraffic op;
+  std::vector<c10::IValue> inputs;  // which are gone when the operator ends
   bool counts = false;
   OpContext* outer = nullptr;
 };
@@ -21,17 +22,6 @@ struct OpContext : at::ObserverContext {
 thread_local OpContext* innermost = nullptr;
 std::mutex traffic_mutex;
 std::map<std::string, OpTraffic>* traffic = nullptr;
-
-double bytes_of(const c10::IValue& value) {
-  double bytes = 0;
-  if (value.isTensor() && value.toTensor().defined()) {
-    const auto& t = value.toTensor();
-    bytes = static_cast<double>(t.numel()) * t.element_size();
-  } else if (value.isTensorList()) {
-    for (const at::Tensor& t : value.toTensorVector()) bytes += bytes_of(t);
-  }
-  return bytes;
-}
 
 // Views and new memory move nothing; composite operators are those that they call.
 bool moves(const at::RecordFunction& function) {
@@ -61,7 +51,8 @@ std::unique_ptr<at::ObserverContext> begin(const at::RecordFunction& function) {
   bool inside = false;  // PyTorch's kernels call operators that are part of them
   for (auto* o = innermost; o; o = o->outer) inside |= o->counts && o->name.rfind("wf::", 0) != 0;
   context->counts = !inside && moves(function);
-  for (const auto& value : function.inputs()) context->bytes += bytes_of(value);
+  for (const auto& value : function.inputs()) context->inputs.push_back(value);
+  for (const auto& value : context->inputs) context->op.bytes += tensor_bytes(value);
   innermost = context.get();
   return context;
 }
@@ -70,11 +61,9 @@ void end(const at::RecordFunction& function, at::ObserverContext* observer) {
   auto* context = static_cast<OpContext*>(observer);
   innermost = context->outer;
   if (!context->counts) return;
-  for (const auto& value : function.outputs()) context->bytes += bytes_of(value);
+  finish_traffic(function, context->inputs, context->op);
   const std::lock_guard lock(traffic_mutex);
-  auto& total = (*traffic)[context->name];
-  ++total.calls;
-  total.bytes += context->bytes;
+  (*traffic)[context->name] += context->op;
 }
 
 }  // namespace

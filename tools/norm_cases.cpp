@@ -2,6 +2,8 @@
 
 #include "op_cases.h"
 
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
 #include <torch/types.h>
 
@@ -12,9 +14,10 @@ namespace {
 
 using NormTensors = OpCase::Tensors;
 
-enum class NormCase { affine, modulated, gated, fork };
+enum class NormCase { affine, modulated, gated, fork, rows };
 
-// x; then weight and bias, or scale and shift and for a fork update and gate, or update and gate.
+// x; then weight and bias, or scale and shift and for a fork update and gate, or update and gate,
+// or update.
 auto norm(NormCase which) {
   return [=](const OpSize& size, at::TensorOptions options) {
     // The gradient of one or two normalized channels is nothing but rounding.
@@ -23,6 +26,7 @@ auto norm(NormCase which) {
     const auto vector = [&] {
       return which == NormCase::affine ? torch::randn({c}, options) : torch::randn({b, c}, options);
     };
+    if (which == NormCase::rows) return NormTensors{tokens(), tokens()};
     if (which == NormCase::gated) return NormTensors{tokens(), tokens(), vector()};
     NormTensors t{tokens(), vector(), vector()};
     if (which == NormCase::fork) t.insert(t.end(), {tokens(), vector()});
@@ -38,6 +42,9 @@ NormOptions norm_options(NormCase which, const NormTensors& t) {
   } else if (which == NormCase::gated) {
     o.update = t[1];
     o.gate = t[2];
+  } else if (which == NormCase::rows) {
+    o.update = t[1];
+    o.row_scale = at::arange(1, t[0].size(0) + 1, t[0].options()) / 4;
   } else {
     o.scale = t[1];
     o.shift = t[2];
@@ -71,6 +78,7 @@ std::vector<OpCase> with_norm_cases(std::vector<OpCase> cases) {
   cases.push_back(norm_case("layer_norm, affine", NormCase::affine));
   cases.push_back(norm_case("layer_norm, modulated", NormCase::modulated));
   cases.push_back(norm_case("layer_norm, gated update", NormCase::gated));
+  cases.push_back(norm_case("layer_norm, scaled rows of an update", NormCase::rows));
   cases.push_back(norm_case("layer_norm, fork of a gated update", NormCase::fork));
   return cases;
 }

@@ -11,7 +11,6 @@
 #include <torch/utils.h>
 #include <torch/version.h>
 
-#include <algorithm>
 #include <iostream>
 
 namespace wf {
@@ -35,7 +34,8 @@ constexpr const char* kHelp =
   --mode infer|train     train: forward, loss, backward, clipping, AdamW (infer); the loss of a
                          DiT is the mean square of its output minus noise
   --batch B --size PX    images or latents per step, their side (8; that of the model)
-  --dtype T              float32, or bfloat16 or float16 by autocast (float32)
+  --dtype T              float32, or bfloat16 or float16 in mixed precision (float32)
+  --residual R           tokens between layers: float32, amp_dtype, autocast (float32)
   --device D --threads N (cpu, 2)
   --steps N --warmup N   timed and untimed steps (5, 2)
   --dynamic-linear M     auto, factored, merged, reference (auto)
@@ -44,7 +44,8 @@ constexpr const char* kHelp =
   --unverified           with --load: without verifying checksums
   --phases               with train: time of forward, backward and rest, for wf_scale
   --floor                only the matrix products of the step: time, rate, share of the step
-  --traffic              operators of a step that move memory: calls and megabytes of each
+  --traffic              operators of a step that move memory: calls and megabytes of each;
+                         with --device meta what each block would do on a GPU, predicted
   --trace FILE           operators and kernels of one step, for ui.perfetto.dev
   --sweep resolution     one line for each of several sides: seconds per token
   --ops                  one line for each operator and its ATen reference

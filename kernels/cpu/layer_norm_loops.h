@@ -120,8 +120,10 @@ void backward_row(const NormGradients<T, U, Y, A>& g, int64_t row, const PartSum
     auto dx = fmadd(v, second, dn - first) * V(rstd);
     if (grad_sum) dx = dx + load<full.value>(grad_sum + i, n);
     store(grad_x + i, dx, n);
-    if (!gate) return;
-    store(grad_update + i, dx * load<full.value>(gate + i, n), n);
+    if (grad_update) {
+      store(grad_update + i, gate ? dx * load<full.value>(gate + i, n) : dx, n);
+    }
+    if (!update) return;
     store(sums.gate + i,
           fmadd(dx, load<full.value>(update + i, n), load<full.value>(sums.gate + i, n)), n);
   });

@@ -138,9 +138,8 @@ __global__ void __launch_bounds__(kNormThreads)
           fmadd(x[r], V(-sums[2 * r + 1] * share), grad[r] + V(-sums[2 * r] * share)) * V(rstd[r]);
       if (g.grad_sum) dx = dx + load<N>(g.grad_sum + at);
       store(g.grad_x + at, dx);
-      if (!g.gate) continue;
-      gate_sum = fmadd(dx, load<N>(g.update + at), gate_sum);
-      store(g.grad_update + at, dx * gate);
+      if (g.update) gate_sum = fmadd(dx, load<N>(g.update + at), gate_sum);
+      if (g.grad_update) store(g.grad_update + at, dx * gate);
     }
   }
   if (!p.works) return;

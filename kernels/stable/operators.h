@@ -223,7 +223,8 @@ struct Operators {
     const typename Device::Guard guard(x);
     const auto result = grad.scalar_type();
     visit_norm_types(
-        x.scalar_type(), update ? update->scalar_type() : result, result, [&](auto types) {
+        x.scalar_type(), grad_update ? grad_update->scalar_type() : result, result,
+        [&](auto types) {
           using T = typename decltype(types)::Tokens;
           using U = typename decltype(types)::Update;
           using Y = typename decltype(types)::Result;

@@ -221,6 +221,11 @@ void visit_weights_and_loss(C& c, V&& v) {
   v(c.train.use_checkpoint, false,
     {"TRAIN.USE_CHECKPOINT",
      "activation checkpointing: recompute blocks in the backward pass to save memory"});
+  v(c.train.cuda_graph, false,
+    {"TRAIN.CUDA_GRAPH",
+     "run steps as a CUDA graph; the log reports where that is not possible",
+     {},
+     Scope::run});
 }
 
 template <typename C, typename V>
@@ -425,7 +430,16 @@ void visit_run(C& c, V&& v) {
      {},
      Scope::evaluation});
   v(c.amp_dtype, AmpDtype::bfloat16,
-    {"AMP_DTYPE", "autocast dtype; float16 enables loss scaling", {}, Scope::evaluation});
+    {"AMP_DTYPE",
+     "dtype of matrix products in mixed precision; float16 enables loss scaling",
+     {},
+     Scope::evaluation});
+  v(c.amp_residual, AmpResidual::float32,
+    {"AMP_RESIDUAL",
+     "dtype of the tokens between layers in mixed precision; autocast: PyTorch's choice on the "
+     "device",
+     {},
+     Scope::evaluation});
   v(c.output, "output",
     {"OUTPUT", "parent directory; a run writes to OUTPUT/NAME/TAG", {}, Scope::machine});
   v(c.tag, "default", {"TAG", "name of the run", {}, Scope::run});

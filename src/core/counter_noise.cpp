@@ -33,7 +33,10 @@ at::Tensor counter_normal(const std::vector<CounterRng>& keys, at::IntArrayRef s
   }
   std::vector<int64_t> states;
   for (const auto& key : keys) states.push_back(bits(key.state()));
-  const auto state = at::tensor(states, at::kLong).to(device).view({-1, 1});
+  auto host = at::tensor(states, at::kLong);
+  // From memory that is not pinned, the copy would wait for the GPU.
+  if (device.is_cuda()) host = host.pin_memory();
+  const auto state = host.to(device, /*non_blocking=*/true).view({-1, 1});
   // The n-th number of a stream, from 1, is mix64(state + n * step); a normal takes two.
   const auto counter = at::arange(1, count + 1, state.options()).mul_(2);
   const auto uniform = [&](int64_t offset) {

@@ -8,7 +8,8 @@
 
 namespace wf {
 
-/// x: [B, C, H, W] float32; t: [B] float32, in the network's unit (0 … 1000); labels: [B] int64 →
+/// x: [B, C, H, W] float32; t: [B] float32, in the network's unit (0 … 1000), which samplers leave
+/// on the host, where looking at it does not wait for a GPU; labels: [B] int64 →
 /// [B, C or 2C, H, W] float32. With 2C channels the second half predicts the variance.
 using Denoiser =
     std::function<at::Tensor(const at::Tensor& x, const at::Tensor& t, const at::Tensor& labels)>;

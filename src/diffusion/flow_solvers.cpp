@@ -34,8 +34,7 @@ class FlowSolver : public Solver {
                     const std::function<void(int64_t)>& on_step) const override {
     const at::NoGradGuard no_grad;
     const auto velocity = [&](const at::Tensor& at_x, double t) {
-      const auto time =
-          torch::full({x.size(0)}, FlowProcess::kModelTime * t, x.options().dtype(torch::kFloat));
+      const auto time = torch::full({x.size(0)}, FlowProcess::kModelTime * t, torch::kFloat);
       return denoise(at_x, time, labels);
     };
     for (int64_t i = 0; i < intervals(); ++i) {

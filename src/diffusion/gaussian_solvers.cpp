@@ -28,8 +28,8 @@ class StepSolver : public Solver {
     const auto long_type = labels.options().dtype(torch::kLong);
     for (int64_t i = schedule.size() - 1; i >= 0; --i) {
       const auto steps = torch::full({x.size(0)}, i, long_type);
-      const auto t = torch::full({x.size(0)}, static_cast<double>(schedule.timestep(i)),
-                                 x.options().dtype(torch::kFloat));
+      const auto t =
+          torch::full({x.size(0)}, static_cast<double>(schedule.timestep(i)), torch::kFloat);
       const int64_t done = schedule.size() - 1 - i;
       x = step(denoise(x, t, labels), x, steps, i, [&] { return noise(done); });
       if (on_step) on_step(done + 1);
@@ -96,7 +96,7 @@ class DpmPlusPlus : public Solver {
     at::Tensor before;  // x0 as the step before predicted it
     for (size_t i = 0; i < steps_.size(); ++i) {
       const auto steps = torch::full({x.size(0)}, steps_[i], labels.options());
-      const auto t = steps.to(torch::kFloat);
+      const auto t = torch::full({x.size(0)}, static_cast<double>(steps_[i]), torch::kFloat);
       const auto output = denoise(x, t, labels).narrow(1, 0, x.size(1));
       const auto x0 = process_.predict_x0(output, x, steps, options_.clip);
       x = i + 1 == steps_.size() ? x0 : step(x, x0, before, i);

@@ -20,7 +20,7 @@ Denoiser guided(Denoiser denoise, const GuidanceOptions& options) {
   if (options.scale == 1) return denoise;
   return [denoise = std::move(denoise), options](const at::Tensor& x, const at::Tensor& t,
                                                  const at::Tensor& labels) {
-    // All samples have the same time, so the first decides; on a GPU this waits for the device.
+    // All samples have the same time, so the first decides.
     const bool everywhere = options.low <= 0 && options.high >= 1;
     if (!everywhere) {
       const double at = t[0].item<double>() / options.noise_time;

@@ -1,11 +1,12 @@
 #include "engine/batch_size.h"
 
 #include "weightformer/core/check.h"
+#include "weightformer/nn/mixed_precision.h"
+#include "weightformer/nn/short_weights.h"
 
 #include "core/peak_memory.h"
 #include "engine/build.h"
 #include "engine/tasks.h"
-#include "nn/autocast.h"
 #include "runtime/available_memory.h"
 #include "runtime/log.h"
 
@@ -105,7 +106,8 @@ class Trial {
     const StepRng rng(static_cast<uint64_t>(run_.config.seed), 0, generator_);
     at::Tensor loss;
     {
-      const Autocast autocast(build_amp(run_.config), run_.device.type());
+      const MixedPrecision mixed(build_amp(run_.config), run_.device.type());
+      const ShortWeights::Scope weights(&short_weights_);
       loss = setup_.task->loss(copies(sample_, batch), rng);
     }
     loss.backward();
@@ -118,6 +120,7 @@ class Trial {
   at::Generator generator_;
   TaskSetup setup_;
   TrainState state_;
+  ShortWeights short_weights_;
   Batch sample_;
   double held_ = 0;
 };

@@ -71,9 +71,22 @@ AmpMode resolve_amp(const Config& config, c10::Device device) {
   return fast ? AmpMode::on : AmpMode::off;
 }
 
-std::optional<at::ScalarType> build_amp(const Config& config) {
+static TokenType token_type(AmpResidual residual) {
+  switch (residual) {
+    case AmpResidual::amp_dtype:
+      return TokenType::products;
+    case AmpResidual::autocast:
+      return TokenType::autocast;
+    case AmpResidual::float32:
+      break;
+  }
+  return TokenType::float32;
+}
+
+std::optional<Precision> build_amp(const Config& config) {
   if (config.amp != AmpMode::on) return std::nullopt;
-  return config.amp_dtype == AmpDtype::float16 ? at::kHalf : at::kBFloat16;
+  return Precision(config.amp_dtype == AmpDtype::float16 ? at::kHalf : at::kBFloat16,
+                   token_type(config.amp_residual));
 }
 
 LrScheduleOptions build_schedule(const Config& config, int64_t batches_per_epoch, int world) {
@@ -117,7 +130,8 @@ TrainState build_train_state(const Config& config, const Task& task, int64_t bat
   state.optimizer = make_optimizer(
       options, param_groups(*state.model, train.weight_decay, train.layer_decay, layer_index));
   const auto device = state.model->parameters()[0].device();
-  if (build_amp(config) == at::kHalf) state.scaler = std::make_unique<GradScaler>(device);
+  const auto amp = build_amp(config);
+  if (amp && amp->products == at::kHalf) state.scaler = std::make_unique<GradScaler>(device);
   for (const double decay : train.ema_decay) {
     state.emas.push_back(std::make_unique<Ema>(*state.model, decay));
   }
@@ -143,6 +157,7 @@ TrainerOptions build_trainer_options(const Config& config, c10::Device device,
   options.clip_grad = config.train.clip_grad;
   options.amp = build_amp(config);
   options.accumulation_steps = config.train.accumulation_steps;
+  options.graph = config.train.cuda_graph;
   options.device = device;
   options.seed = static_cast<uint64_t>(config.seed);
   options.global_batch_size = config.data.batch_size * distributed->world();

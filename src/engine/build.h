@@ -27,8 +27,8 @@ std::shared_ptr<Distributed> build_distributed(const Config& config, const Launc
 /// it, without them ten times slower than in float32.
 AmpMode resolve_amp(const Config& config, c10::Device device);
 
-/// AMP, which must be resolved, and AMP_DTYPE: the dtype of autocast, if any.
-std::optional<at::ScalarType> build_amp(const Config& config);
+/// AMP, which must be resolved, AMP_DTYPE and AMP_RESIDUAL.
+std::optional<Precision> build_amp(const Config& config);
 
 /// TRAIN.*: the schedule in optimizer steps. TRAIN.LR_SCALING linear multiplies the learning rates
 /// by the images of a step (over all ranks and accumulated batches) / 512, as in the reference

@@ -1,7 +1,6 @@
 #include "engine/throughput.h"
 
 #include "core/stopwatch.h"
-#include "nn/autocast.h"
 
 #include <torch/cuda.h>
 #include <torch/types.h>
@@ -9,10 +8,10 @@
 namespace wf {
 
 double samples_per_second(const std::function<void()>& forward, int64_t batch, c10::Device device,
-                          std::optional<at::ScalarType> amp, int warmup, int timed) {
+                          const std::optional<Precision>& amp, int warmup, int timed) {
   const auto run = [&](int times) {
     for (int i = 0; i < times; ++i) {
-      const Autocast autocast(amp, device.type());
+      const MixedPrecision mixed(amp, device.type());
       forward();
     }
     if (device.is_cuda()) torch::cuda::synchronize(device.index());

@@ -1,8 +1,9 @@
 #pragma once
 
+#include "weightformer/nn/mixed_precision.h"
+
 #include <ATen/core/ATen_fwd.h>
 #include <c10/core/Device.h>
-#include <c10/core/ScalarType.h>
 
 #include <cstdint>
 #include <functional>
@@ -10,9 +11,9 @@
 
 namespace wf {
 
-/// Samples per second of `forward`, which computes `batch` of them, under autocast in `amp`:
+/// Samples per second of `forward`, which computes `batch` of them, in mixed precision `amp`:
 /// `warmup` calls, then `timed` ones.
 double samples_per_second(const std::function<void()>& forward, int64_t batch, c10::Device device,
-                          std::optional<at::ScalarType> amp, int warmup = 50, int timed = 30);
+                          const std::optional<Precision>& amp, int warmup = 50, int timed = 30);
 
 }  // namespace wf

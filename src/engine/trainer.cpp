@@ -1,11 +1,11 @@
 #include "weightformer/engine/trainer.h"
 
 #include "weightformer/core/check.h"
+#include "weightformer/nn/mixed_precision.h"
 
 #include "core/peak_memory.h"
 #include "core/stopwatch.h"
 #include "engine/distributed.h"
-#include "nn/autocast.h"
 #include "runtime/log.h"
 #include "runtime/stop_signal.h"
 
@@ -102,6 +102,7 @@ Trainer::Trainer(TrainState& state, Task& task, Loader& train, TrainerOptions op
   generator_ = torch::globalContext().defaultGenerator(options_.device).clone();
   state_.model->set_generator(generator_);
   restore_position();
+  if (options_.graph) make_graph();
 }
 
 void Trainer::every(int64_t steps, std::function<void(const TrainState&)> event) {
@@ -295,17 +296,18 @@ std::optional<Trainer::Step> Trainer::next_step() {
   const int64_t parts = options_.accumulation_steps, first = state_.progress.step * parts;
   Step step;
   step.has_loss = needs_loss(next);
+  step.lr = learning_rate(state_.schedule, state_.progress.step - 1);
   options_.distributed->begin_step();
   state_.optimizer->zero_grad();
   std::vector<at::Tensor> losses;
   Batch batch;
   for (int64_t part = 0; part < parts; ++part) {
     if (!next_batch(batch)) return std::nullopt;
+    if (graph_ && graphed_step(step, batch, first)) return step;
     losses.push_back(backward(batch, first + part, part + 1 == parts));
     step.samples += batch.size();
   }
   step.loss = parts == 1 ? losses[0] : torch::stack(losses).mean();
-  step.lr = learning_rate(state_.schedule, state_.progress.step - 1);
   update(step);
   options_.distributed->end_step();
   task_.after_step(*options_.distributed);
@@ -338,7 +340,8 @@ at::Tensor Trainer::backward(const Batch& batch, int64_t micro_batch, bool last)
                     static_cast<uint64_t>(micro_batch * ranks.world() + ranks.rank()), generator_);
   at::Tensor loss;
   {
-    const Autocast autocast(options_.amp, options_.device.type());
+    const MixedPrecision mixed(options_.amp, options_.device.type());
+    const ShortWeights::Scope weights(&short_weights_);
     loss = task_.loss(batch, rng);
   }
   auto scaled = loss;

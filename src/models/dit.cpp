@@ -4,6 +4,7 @@
 #include "weightformer/ops/layer_norm.h"
 
 #include "core/text.h"
+#include "nn/products.h"
 #include "nn/recompute.h"
 #include "nn/sincos_position.h"
 
@@ -86,7 +87,8 @@ at::Tensor DiTImpl::forward(const at::Tensor& x, const at::Tensor& t, const at::
   check(x, t, y);
   auto [tokens, grid] = x_embedder->forward(x);
   tokens = tokens + positions(grid, tokens);
-  const auto condition = at::silu(t_embedder->forward(t) + y_embedder->forward(y));
+  tokens = tokens.to(token_type(tokens));
+  const auto condition = operand(at::silu(t_embedder->forward(t) + y_embedder->forward(y)));
   // Each block normalizes its result for the next one, together with its last addition.
   tokens = layer_norm(tokens);
   for (size_t i = 0; i < blocks->size(); ++i) {

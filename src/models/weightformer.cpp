@@ -6,6 +6,8 @@
 #include "nn/dropout.h"
 #include "nn/generator.h"
 #include "nn/init.h"
+#include "nn/norm_tokens.h"
+#include "nn/products.h"
 #include "nn/recompute.h"
 
 #include <algorithm>
@@ -36,29 +38,36 @@ WeightFormerImpl::WeightFormerImpl(const ClassifierOptions& options) : options(o
   init_linears_(*this);
 }
 
-at::Tensor WeightFormerImpl::run_blocks(const at::Tensor& images, int64_t count,
-                                        const Visit& visit) {
+std::pair<at::Tensor, Grid> WeightFormerImpl::run_blocks(const at::Tensor& images, int64_t count,
+                                                         const Visit& visit) {
   auto [x, grid] = patch_embed->forward(images);
-  x = init_norm->forward(x);
+  x = norm_tokens(*init_norm, x.to(token_type(x)));
+  const bool recomputes = options.recompute() && is_training();
+  BlockLinks links;
   for (int64_t i = 0; i < count; ++i) {
     const auto block = blocks->ptr<BlockImpl>(static_cast<size_t>(i));
-    const auto forward = [block, grid = grid](const std::vector<at::Tensor>& inputs) {
-      return block->forward(inputs[0], grid);
+    links.normalized = !links.next.is_empty();
+    links.next = nullptr;
+    // A block that is recomputed must not depend on the parameters of another, and a visitor takes
+    // tokens before the next norm.
+    if (!recomputes && !visit && i + 1 < count) {
+      links.next = blocks->ptr<BlockImpl>(static_cast<size_t>(i + 1))->norm1;
+    }
+    const auto forward = [block, links, grid = grid](const std::vector<at::Tensor>& inputs) {
+      return block->forward_linked(inputs[0], grid, links);
     };
     // Without random draws, no generator state has to be restored.
     const auto& drop_path = *block->drop_path;
-    x = recompute_if(options.recompute() && is_training(), *block, forward, {x},
+    x = recompute_if(recomputes, *block, forward, {x},
                      drop_path.active() ? drop_path.generator_for(x) : at::Generator());
     if (visit) visit(i, x, grid);
   }
-  return x;
+  return {x, grid};
 }
 
 std::pair<at::Tensor, Grid> WeightFormerImpl::tokens(const at::Tensor& images) {
-  Grid grid;
-  const auto x = run_blocks(images, options.depth(),
-                            [&](int64_t, const at::Tensor&, Grid of_block) { grid = of_block; });
-  return {norm->forward(x), grid};
+  const auto [x, grid] = run_blocks(images, options.depth(), nullptr);
+  return {norm_tokens(*norm, x), grid};
 }
 
 at::Tensor WeightFormerImpl::features(const at::Tensor& images) {
@@ -80,7 +89,7 @@ std::vector<at::Tensor> WeightFormerImpl::forward_features(const at::Tensor& ima
   run_blocks(images, last + 1, [&](int64_t block, const at::Tensor& tokens, Grid grid) {
     for (size_t k = 0; k < places.size(); ++k) {
       if (places[k] != block) continue;
-      const auto values = wanted.norm() ? norm->forward(tokens) : tokens;
+      const auto values = wanted.norm() ? norm_tokens(*norm, tokens) : tokens;
       grids[k] = values.reshape({values.size(0), grid.height, grid.width, values.size(2)});
     }
   });
@@ -93,7 +102,7 @@ at::Tensor WeightFormerImpl::forward(const at::Tensor& images) {
     const auto draws = generator_or_default(generator_, features.device());
     features = dropout(features, features.sizes(), options.drop_rate(), draws);
   }
-  return head->forward(features);
+  return product_linear(features, head->weight, head->bias);
 }
 
 void WeightFormerImpl::set_generator(const at::Generator& generator) {

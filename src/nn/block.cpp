@@ -2,23 +2,13 @@
 
 #include "weightformer/ops/layer_norm.h"
 
-#include "nn/autocast.h"
+#include "nn/norm_tokens.h"
+#include "nn/products.h"
+#include "nn/residual.h"
 
-#include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 
 namespace wf {
-namespace {
-
-NormOptions options_of(const torch::nn::LayerNormImpl& norm) {
-  NormOptions out;
-  out.weight = norm.weight;
-  out.bias = norm.bias;
-  out.eps = norm.options.eps();
-  return out;
-}
-
-}  // namespace
 
 BlockImpl::BlockImpl(BlockOptions options) : options(options) { reset(); }
 
@@ -34,18 +24,29 @@ void BlockImpl::reset() {
 }
 
 at::Tensor BlockImpl::forward(at::Tensor x, Grid grid) {
+  return forward_linked(std::move(x), grid, {});
+}
+
+at::Tensor BlockImpl::forward_linked(at::Tensor x, Grid grid, const BlockLinks& links) {
   DwconvOptions fusion;
   fusion.residual = true;
-  if (mixers.dynamic()) x = layer_norm(x, options_of(*norm1));
+  if (mixers.dynamic() && !links.normalized) x = norm_tokens(*norm1, x);
   x = mixers.convolve(x, grid, fusion);
   auto norm = options_of(*norm2);
-  norm.dtype = compute_type(x);
+  norm.dtype = product_type(x);
   const auto [skip, normed] = layer_norm_fork(x, norm);
   // Samples may also be dropped in training mode without gradients.
-  if (at::GradMode::is_enabled() || drop_path->active()) {
-    return skip + drop_path->forward(mixers.mlp(normed, grid, Gelu::exact));
+  if (!at::GradMode::is_enabled() && !drop_path->active()) {
+    x = mixers.add_mlp(skip, normed, grid, Gelu::exact);
+    return links.next.is_empty() ? x : norm_tokens(*links.next.ptr(), x);
   }
-  return mixers.add_mlp(skip, normed, grid, Gelu::exact);
+  const auto update = mixers.mlp(normed, grid, Gelu::exact);
+  const auto rows = drop_path->row_scale(skip);
+  if (links.next.is_empty()) return add_residual(skip, update, rows);
+  auto next = options_of(*links.next);
+  next.update = update;
+  if (rows.defined()) next.row_scale = rows;
+  return layer_norm(skip, next);
 }
 
 }  // namespace wf

@@ -2,8 +2,7 @@
 
 #include "weightformer/ops/layer_norm.h"
 
-#include "nn/autocast.h"
-#include "ops/gemm.h"
+#include "nn/products.h"
 
 #include <ATen/ops/addcmul.h>
 
@@ -28,10 +27,10 @@ at::Tensor DiTBlockImpl::forward_normalized(const at::Tensor& x, const at::Tenso
   NormOptions second;
   second.shift = parts[3];
   second.scale = parts[4];
-  second.dtype = compute_type(mixed);
+  second.dtype = product_type(mixed);
   const auto [skip, normed] = layer_norm_fork(mixed, second);
   const auto update = mixers.mlp(normed, grid, Gelu::tanh);
-  if (!result.normalized) return at::addcmul(skip, gate2.unsqueeze(1), update);
+  if (!result.normalized) return at::addcmul(skip, gate2.unsqueeze(1).to(skip), update.to(skip));
   NormOptions next;
   next.update = update;
   next.gate = gate2;
@@ -53,8 +52,8 @@ at::Tensor FinalLayerImpl::forward(const at::Tensor& x, const at::Tensor& condit
   NormOptions norm;
   norm.shift = parts[0];
   norm.scale = parts[1];
-  norm.dtype = compute_type(x);
-  return linear_product(layer_norm(x, norm), linear->weight, linear->bias);
+  norm.dtype = product_type(x);
+  return product_linear(layer_norm(x, norm), linear->weight, linear->bias);
 }
 
 }  // namespace wf

@@ -7,12 +7,12 @@
 
 #include "core/registry.h"
 #include "nn/init.h"
+#include "nn/products.h"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/linalg_vector_norm.h>
-#include <ATen/ops/linear.h>
 #include <torch/nn/modules/activation.h>
 #include <torch/nn/modules/conv.h>
 
@@ -31,7 +31,7 @@ struct KernelPrediction {
 
 // Over tokens a 1 x 1 convolution is a linear layer.
 at::Tensor pointwise(const torch::nn::Conv2dImpl& conv, const at::Tensor& tokens) {
-  return at::linear(tokens, conv.weight.flatten(1), conv.bias);
+  return product_linear(tokens, conv.weight.flatten(1), conv.bias);
 }
 
 const torch::nn::Conv2dImpl& conv_of(const DynamicConvImpl& layer, size_t i) {

@@ -6,12 +6,11 @@
 
 #include "core/registry.h"
 #include "nn/init.h"
-#include "ops/gemm.h"
+#include "nn/products.h"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/matmul.h>
 #include <ATen/ops/silu.h>
 
 namespace wf {
@@ -76,24 +75,25 @@ std::optional<WeightFactors> DynamicLinearImpl::predict(const at::Tensor& x, Gri
   if (prediction.tokens == Tokens::none) return std::nullopt;
   const bool mean = prediction.tokens == Tokens::mean;
   const auto tokens = mean ? x.mean(1, /*keepdim=*/true) : token_pool(x, grid);
-  auto hidden = linear_product(tokens, wfm->weight, wfm->bias);  // [B, R, C/4 + D/4]
+  auto hidden = product_linear(tokens, wfm->weight, wfm->bias);  // [B, R, C/4 + D/4]
   if (prediction.silu == Silu::both) hidden = at::silu(hidden);
-  if (x.is_cuda()) hidden = with_aligned_rows(hidden);
+  if (!x.is_cpu()) hidden = with_aligned_rows(hidden);
   auto parts = hidden.split_with_sizes({options.in() / 4, options.out() / 4}, -1);
   if (prediction.silu == Silu::right) parts[1] = at::silu(parts[1]);
   if (prediction.deep) {
-    parts[0] = at::silu(at::matmul(parts[0], m1));
-    parts[1] = at::silu(at::matmul(parts[1], m2));
+    parts[0] = at::silu(product_matmul(parts[0], m1));
+    parts[1] = at::silu(product_matmul(parts[1], m2));
   }
   // One token stands for the N / 4 that the others sum over.
   if (mean) parts[0] = parts[0] * (static_cast<double>(x.size(1)) / 4);
-  return WeightFactors{at::matmul(parts[0], w1), at::matmul(parts[1], w2)};
+  return WeightFactors{product_matmul(parts[0], w1), product_matmul(parts[1], w2)};
 }
 
 at::Tensor DynamicLinearImpl::forward(const at::Tensor& x, Grid grid) {
   const auto factors = predict(x, grid);
-  if (!factors) return linear_product(x, w.t(), b);
-  return dynamic_linear(x, factors->left, factors->right, w, b, options.mode());
+  if (!factors) return product_linear(x, w.t(), b);
+  return dynamic_linear(operand(x), factors->left, factors->right, operand(w), operand(b),
+                        options.mode());
 }
 
 }  // namespace wf

@@ -1,6 +1,7 @@
 #include "weightformer/nn/fused_linear.h"
 
 #include "ops/gemm.h"
+#include "nn/products.h"
 
 #include <ATen/Context.h>
 #include <ATen/TensorOperators.h>
@@ -75,14 +76,14 @@ Tensor linear_gelu(const Tensor& x, const Tensor& weight, const Tensor& bias, Ge
     return fused->call(x, weight, bias, "gelu", c10::List<std::optional<c10::Scalar>>(),
                        approximate(kind));
   }
-  return at::gelu(linear_product(x, weight, bias), approximate(kind));
+  return at::gelu(product_linear(x, weight, bias), approximate(kind));
 }
 
 Tensor linear_add(const Tensor& residual, const Tensor& x, const Tensor& weight,
                   const Tensor& bias) {
   static const auto fused = find<Binary>("binary");
   if (fused && fusable(x)) return fused->call(x, residual, weight, bias, "add");
-  return residual + linear_product(x, weight, bias);
+  return residual + product_linear(x, weight, bias);
 }
 
 }  // namespace wf

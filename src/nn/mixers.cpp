@@ -4,7 +4,7 @@
 #include "weightformer/ops/dynamic_dwconv.h"
 
 #include "core/registry.h"
-#include "ops/gemm.h"
+#include "nn/products.h"
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/gelu.h>
@@ -51,11 +51,11 @@ at::Tensor Mixers::hidden_of(const at::Tensor& x, Grid grid, Gelu kind) {
 
 at::Tensor Mixers::mlp(const at::Tensor& x, Grid grid, Gelu kind) {
   if (!at::GradMode::is_enabled()) {
-    return linear_product(hidden_of(x, grid, kind), linear2_->weight, linear2_->bias);
+    return product_linear(hidden_of(x, grid, kind), linear2_->weight, linear2_->bias);
   }
   // LibTorch's Linear would add the bias of [B, N, C] in a second pass, and round twice.
   const auto hidden = dynamic() ? dynamic_linear1_->forward(x, grid)
-                                : linear_product(x, linear1_->weight, linear1_->bias);
+                                : product_linear(x, linear1_->weight, linear1_->bias);
   return gelu_linear(hidden, linear2_->weight, linear2_->bias, kind);
 }
 

@@ -1,5 +1,7 @@
 #include "weightformer/nn/modulate.h"
 
+#include "nn/products.h"
+
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/addcmul.h>
@@ -9,7 +11,7 @@ namespace wf {
 using at::Tensor;
 
 Tensor modulate(const Tensor& x, const Tensor& shift, const Tensor& scale) {
-  return at::addcmul(shift.unsqueeze(1), x, scale.unsqueeze(1) + 1);
+  return at::addcmul(shift.unsqueeze(1).to(x), x, scale.unsqueeze(1).to(x) + 1);
 }
 
 AdaLNImpl::AdaLNImpl(AdaLNOptions options) : options(options) { reset(); }
@@ -22,7 +24,7 @@ void AdaLNImpl::reset() {
 }
 
 std::vector<Tensor> AdaLNImpl::forward(const Tensor& condition) {
-  return linear->forward(condition).chunk(options.parts(), 1);
+  return product_linear(condition, linear->weight, linear->bias).chunk(options.parts(), 1);
 }
 
 }  // namespace wf

@@ -2,6 +2,8 @@
 
 #include "weightformer/core/check.h"
 
+#include "nn/products.h"
+
 namespace wf {
 
 PatchEmbedImpl::PatchEmbedImpl(PatchEmbedOptions options) : options(options) { reset(); }
@@ -20,7 +22,8 @@ std::pair<at::Tensor, Grid> PatchEmbedImpl::forward(const at::Tensor& image) {
            "PatchEmbed: expected images (B, ", options.channels(), ", H, W) of at least ",
            options.patch(), " x ", options.patch(), " pixels, got ", image.sizes());
   // Channels last, so that the result, [B, dim, H/patch, W/patch], has the memory layout of tokens.
-  const auto embedded = proj->forward(image.contiguous(at::MemoryFormat::ChannelsLast));
+  const auto embedded =
+      product_patches(image.contiguous(at::MemoryFormat::ChannelsLast), proj->weight, proj->bias);
   return {embedded.flatten(2).transpose(1, 2), Grid{embedded.size(2), embedded.size(3)}};
 }
 

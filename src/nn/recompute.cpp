@@ -1,6 +1,6 @@
 #include "nn/recompute.h"
 
-#include "nn/autocast.h"
+#include "weightformer/nn/mixed_precision.h"
 
 #include <c10/util/intrusive_ptr.h>
 #include <torch/autograd.h>
@@ -59,7 +59,7 @@ struct RecomputeBackward : torch::autograd::Node {
   std::vector<at::Tensor> parameters;
   at::Generator generator;
   at::Tensor generator_state;
-  std::optional<at::ScalarType> amp;
+  std::optional<Precision> precision;
 
   torch::autograd::variable_list apply(torch::autograd::variable_list&& grads) override {
     torch::autograd::variable_list out(saved.size() + parameters.size());
@@ -73,7 +73,7 @@ struct RecomputeBackward : torch::autograd::Node {
     {
       const torch::AutoGradMode with_grad(true);
       const GeneratorAt draws(generator, generator_state);
-      const Autocast autocast(amp, inputs.at(0).device().type());
+      const MixedPrecision mixed(precision, inputs.at(0).device().type());
       y = function(inputs);
     }
     std::vector<at::Tensor> wanted;
@@ -124,7 +124,7 @@ at::Tensor recompute(const torch::nn::Module& module, const TensorFunction& func
   node->parameters = parameters;
   node->generator = generator;
   if (generator.defined()) node->generator_state = GeneratorAt::read(generator);
-  node->amp = Autocast::current(inputs.at(0).device().type());
+  node->precision = MixedPrecision::current(inputs.at(0).device().type());
   at::Tensor y;
   {
     const torch::NoGradGuard no_grad;

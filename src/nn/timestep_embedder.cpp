@@ -2,10 +2,13 @@
 
 #include "weightformer/core/check.h"
 
+#include "nn/products.h"
+
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/exp.h>
+#include <ATen/ops/silu.h>
 #include <torch/nn/modules/activation.h>
 #include <torch/nn/modules/linear.h>
 
@@ -39,7 +42,12 @@ at::Tensor TimestepEmbedderImpl::forward(const at::Tensor& t) {
   const auto rates = at::exp(counted * -std::log(10000.0) / half);
   const auto angles = t.to(at::kFloat).unsqueeze(1) * rates;
   const auto waves = at::cat({angles.cos(), angles.sin()}, 1);
-  return mlp->forward(waves.to(mlp[0]->as<torch::nn::Linear>()->weight.scalar_type()));
+  const auto of = [this](size_t i, const at::Tensor& x) {
+    const auto* linear = mlp[i]->as<torch::nn::Linear>();
+    return product_linear(x, linear->weight, linear->bias);
+  };
+  const auto type = mlp[0]->as<torch::nn::Linear>()->weight.scalar_type();
+  return of(2, at::silu(of(0, waves.to(type))));
 }
 
 }  // namespace wf

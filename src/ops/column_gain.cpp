@@ -36,10 +36,16 @@ Pair forward_fallback(const at::Tensor& gram, const at::Tensor& right, double sc
 }
 
 Pair meta(const at::Tensor& gram, const at::Tensor& right, double) {
+  if (!has_symbols(gram, right)) {
+    return column_gain_entry(gram, right, [](const auto&...) {});
+  }
   return {meta_like(right), meta_of(gram, {right.sym_size(0), right.sym_size(2)})};
 }
-Pair backward_meta(const at::Tensor&, const at::Tensor& gram, const at::Tensor& right,
-                   const at::Tensor&, double) {
+Pair backward_meta(const at::Tensor& grad, const at::Tensor& gram, const at::Tensor& right,
+                   const at::Tensor& norm, double) {
+  if (!has_symbols(gram, right)) {
+    return column_gain_backward_entry(grad, gram, right, norm, [](const auto&...) {});
+  }
   return {meta_like(gram), meta_like(right)};
 }
 

@@ -31,6 +31,13 @@ inline at::Tensor meta_of(const at::Tensor& like, c10::SymIntArrayRef shape) {
   return at::empty_symint(shape, like.options());
 }
 
+/// Whether any of these tensors has symbols as sizes. Without them, meta kernels run the host code
+/// of the kernels' entries, so that a profiler sees on tensors without data what a GPU would do.
+template <typename... Tensors>
+bool has_symbols(const Tensors&... tensors) {
+  return (tensors.unsafeGetTensorImpl()->has_symbolic_sizes_strides() || ...);
+}
+
 /// A Grid (weightformer/ops/grid.h) whose sizes may be symbols.
 struct SymGrid {
   c10::SymInt height, width;

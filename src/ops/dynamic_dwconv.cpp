@@ -94,17 +94,30 @@ DwconvGrads backward_fallback(const at::Tensor& grad, const DwconvArgs& args) {
   return dynamic_dwconv_backward_entry(grad, args, &backward_reference);
 }
 
-at::Tensor meta(const at::Tensor& x, c10::SymInt height, c10::SymInt width, const OptionalTensor&,
-                const at::Tensor&, const at::Tensor&, const OptionalTensor&, const OptionalTensor&,
-                const OptionalTensor&, bool) {
+at::Tensor meta(const at::Tensor& x, c10::SymInt height, c10::SymInt width,
+                const OptionalTensor& kernel, const at::Tensor& weight, const at::Tensor& bias,
+                const OptionalTensor& shift, const OptionalTensor& scale,
+                const OptionalTensor& gate, bool residual) {
+  const auto rows = height.maybe_as_int(), columns = width.maybe_as_int();
+  if (rows && columns && !has_symbols(x)) {
+    return dynamic_dwconv_entry(
+        {x, {*rows, *columns}, kernel, weight, bias, {shift, scale, gate, residual}},
+        [](const auto&...) {});
+  }
   check_sym_tokens("dynamic_dwconv", x, {std::move(height), std::move(width)});
   return meta_like(x);
 }
 
-DwconvGrads backward_meta(const at::Tensor&, const at::Tensor& x, c10::SymInt, c10::SymInt,
-                          const OptionalTensor& kernel, const at::Tensor& weight,
+DwconvGrads backward_meta(const at::Tensor& grad, const at::Tensor& x, c10::SymInt height,
+                          c10::SymInt width, const OptionalTensor& kernel, const at::Tensor& weight,
                           const at::Tensor& bias, const OptionalTensor& shift,
-                          const OptionalTensor& scale, const OptionalTensor& gate, bool) {
+                          const OptionalTensor& scale, const OptionalTensor& gate, bool residual) {
+  const auto rows = height.maybe_as_int(), columns = width.maybe_as_int();
+  if (rows && columns && !has_symbols(grad, x)) {
+    return dynamic_dwconv_backward_entry(
+        grad, {x, {*rows, *columns}, kernel, weight, bias, {shift, scale, gate, residual}},
+        [](const auto&...) {});
+  }
   const auto or_none = [&x](const OptionalTensor& t) {
     return t ? meta_like(*t) : meta_of(x, {0}).to(accumulate_type(x.scalar_type()));
   };

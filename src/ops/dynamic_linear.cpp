@@ -51,10 +51,7 @@ double scale_of(const Tensor& x) {
 }
 
 // float16 cannot hold the squares, so the Gram matrix is float32.
-Tensor gram_of(const Tensor& left) {
-  const auto wide = left.to(accumulate_type(left.scalar_type()));
-  return at::bmm(wide, wide.transpose(1, 2));
-}
+Tensor gram_of(const Tensor& left) { return wide_bmm(left, left.transpose(1, 2)); }
 
 bool merges(c10::string_view mode, const Tensor& x, const Tensor& weight) {
   WF_CHECK(
@@ -121,15 +118,20 @@ Gradients backward(const Tensor& grad, const Tensor& x, const Tensor& left, cons
   return {grad_x, grad_left, grad_right, grad_weight, rows(dy).sum(0)};
 }
 
-Triple meta(const Tensor& x, const Tensor&, const Tensor& right, const Tensor& weight,
-            const Tensor&, c10::string_view) {
+Triple meta(const Tensor& x, const Tensor& left, const Tensor& right, const Tensor& weight,
+            const Tensor& bias, c10::string_view mode) {
+  if (!has_symbols(x, left, right)) return forward(x, left, right, weight, bias, mode);
   const auto b = x.sym_size(0), d = weight.sym_size(1);
   return {meta_of(x, {b, x.sym_size(1), d}), meta_like(right),
           meta_of(x, {b, d}).to(accumulate_type(x.scalar_type()))};
 }
 
-Gradients backward_meta(const Tensor&, const Tensor& x, const Tensor& left, const Tensor& right,
-                        const Tensor& weight, const Tensor&, const Tensor&, c10::string_view) {
+Gradients backward_meta(const Tensor& grad, const Tensor& x, const Tensor& left,
+                        const Tensor& right, const Tensor& weight, const Tensor& gained,
+                        const Tensor& norm, c10::string_view mode) {
+  if (!has_symbols(x, left, right)) {
+    return backward(grad, x, left, right, weight, gained, norm, mode);
+  }
   return {meta_like(x), meta_like(left), meta_like(right), meta_like(weight),
           meta_of(weight, {weight.sym_size(1)})};
 }

@@ -23,6 +23,7 @@ struct NormArgs {
   double eps;
   std::optional<at::ScalarType> dtype;
   bool keep_sum;
+  const OptionalTensor& row_scale;
 
   at::ScalarType type() const { return dtype.value_or(x.scalar_type()); }
   /// The backward pass can do with y: it holds the normalized tokens in the dtype of x.
@@ -33,6 +34,14 @@ struct NormBackwardArgs {
   const at::Tensor &grad, &x, &moments;
   const OptionalTensor &grad_sum, &weight, &scale, &update, &gate;
   bool normalized;
+  const OptionalTensor& row_scale;
+  std::optional<at::ScalarType> update_type;
+
+  /// The gradient of the update has a tensor of its own.
+  bool has_update() const { return update || row_scale || update_type; }
+  at::ScalarType update_type_or_default() const {
+    return update ? update->scalar_type() : update_type.value_or(x.scalar_type());
+  }
 };
 
 /// y; the sum x + gate * update, or an empty tensor; [B, N, 2] with mean and 1 / standard
@@ -47,16 +56,19 @@ NormResult flat_layer_norm(const at::Tensor& x, const OptionalTensor& weight,
                            const OptionalTensor& bias, const OptionalTensor& scale,
                            const OptionalTensor& shift, const OptionalTensor& update,
                            const OptionalTensor& gate, double eps,
-                           std::optional<at::ScalarType> dtype, bool keep_sum) {
-  return function({x, weight, bias, scale, shift, update, gate, eps, dtype, keep_sum});
+                           std::optional<at::ScalarType> dtype, bool keep_sum,
+                           const OptionalTensor& row_scale) {
+  return function({x, weight, bias, scale, shift, update, gate, eps, dtype, keep_sum, row_scale});
 }
 template <NormGrads (*function)(const NormBackwardArgs&)>
 NormGrads flat_layer_norm_backward(const at::Tensor& grad, const OptionalTensor& grad_sum,
                                    const at::Tensor& x, const at::Tensor& moments,
                                    const OptionalTensor& weight, const OptionalTensor& scale,
                                    const OptionalTensor& update, const OptionalTensor& gate,
-                                   bool normalized) {
-  return function({grad, x, moments, grad_sum, weight, scale, update, gate, normalized});
+                                   bool normalized, const OptionalTensor& row_scale,
+                                   std::optional<at::ScalarType> update_type) {
+  return function({grad, x, moments, grad_sum, weight, scale, update, gate, normalized, row_scale,
+                   update_type});
 }
 
 /// The operators in plain ATen.
@@ -83,6 +95,7 @@ inline NormShape check_layer_norm(const char* op, const NormArgs& args) {
   check("shift", args.shift, {b, c});
   check("update", args.update, args.x.sizes());
   check("gate", args.gate, {b, c});
+  check("row_scale", args.row_scale, {b});
   const auto both = [&](const char* names, const OptionalTensor& t, const OptionalTensor& u) {
     WF_CHECK(t.has_value() == u.has_value(), "[", op, "] ", names, ": expected both or neither");
   };
@@ -90,6 +103,7 @@ inline NormShape check_layer_norm(const char* op, const NormArgs& args) {
   both("scale and shift", args.scale, args.shift);
   WF_CHECK(!args.weight || !args.scale, "[", op, "] weight and scale: expected one of them");
   WF_CHECK(!args.gate || args.update, "[", op, "] gate: expected an update to multiply");
+  WF_CHECK(!args.row_scale || args.update, "[", op, "] row_scale: expected an update to multiply");
   WF_CHECK(at::isFloatingType(args.type()), "[", op, "] dtype: expected a floating one, got ",
            args.type());
   return shape;
@@ -98,23 +112,31 @@ inline NormShape check_layer_norm(const char* op, const NormArgs& args) {
 /// Contiguous, and so that packs of 16 bytes can be read.
 inline at::Tensor laid_out(const at::Tensor& t) {
   const auto dense = t.contiguous();
+  if (dense.is_meta()) return dense;
   const bool aligned = reinterpret_cast<uintptr_t>(dense.const_data_ptr()) % 16 == 0;
   return aligned ? dense : dense.clone();
 }
 
-/// Fused vectors, in the dtype of sums and contiguous: [C] or [B, C], or undefined.
+/// Fused vectors, in the dtype of sums and contiguous: [C] or [B, C], or undefined. `gate` is what
+/// an update is multiplied by: with a scale of rows that is in it.
 struct NormVectors {
-  at::Tensor factor, offset, gate;
+  at::Tensor factor, offset, gate, row_scale;
   int64_t next_factor = 0;
 
   NormVectors(const at::Tensor& x, const OptionalTensor& weight, const OptionalTensor& scale,
-              const OptionalTensor& given_offset, const OptionalTensor& given_gate) {
+              const OptionalTensor& given_offset, const OptionalTensor& given_gate,
+              const OptionalTensor& rows) {
     const auto wide = [type = accumulate_type(x.scalar_type())](const OptionalTensor& t) {
       return t ? laid_out(t->to(type)) : at::Tensor();
     };
     factor = scale ? wide(scale).add(1) : wide(weight);
     offset = wide(given_offset);
     gate = wide(given_gate);
+    if (rows) {
+      row_scale = wide(rows).unsqueeze(1);
+      gate = gate.defined() ? gate.mul(row_scale)
+                            : row_scale.expand({x.size(0), x.size(2)}).contiguous();
+    }
     if (scale) next_factor = x.size(2);
   }
 };
@@ -127,6 +149,9 @@ template <typename T>
 T* norm_output(const at::Tensor& t) {
   return t.defined() && t.numel() > 0 ? t.mutable_data_ptr<T>() : nullptr;
 }
+
+/// Whether there is something to compute.
+inline bool has_numbers(const at::Tensor& t) { return t.numel() > 0 && !t.is_meta(); }
 
 /// launch(types, NormInput) computes y, the sum and the moments.
 template <typename Launch>
@@ -144,11 +169,11 @@ NormResult layer_norm_entry(const NormArgs& args, Launch launch) {
   if (update.defined() && update.scalar_type() != result && is_short(result)) result = tokens;
   const auto update_type = update.defined() ? update.scalar_type() : result;
   const NormVectors vectors(x, args.weight, args.scale, args.weight ? args.bias : args.shift,
-                            args.gate);
+                            args.gate, args.row_scale);
   const auto y = at::empty_like(x, x.options().dtype(result));
   const auto sum = args.returns_sum() ? at::empty_like(x) : at::empty({0}, x.options());
   const auto moments = at::empty({shape.batch, shape.tokens, 2}, x.options().dtype(sums));
-  if (x.numel() > 0) {
+  if (has_numbers(x)) {
     visit_norm_types(tokens, update_type, result, [&](auto types) {
       using T = typename decltype(types)::Tokens;
       using U = typename decltype(types)::Update;
@@ -181,6 +206,7 @@ inline NormShape check_layer_norm_backward(const char* op, const NormBackwardArg
   check_given("scale", args.scale, {shape.batch, shape.channels});
   check_given("update", args.update, args.x.sizes());
   check_given("gate", args.gate, {shape.batch, shape.channels});
+  check_given("row_scale", args.row_scale, {shape.batch});
   WF_CHECK(args.update.has_value() == args.gate.has_value(), "[", op,
            "] update and gate: expected both or neither");
   WF_CHECK(!args.weight || !args.scale, "[", op, "] weight and scale: expected one of them");
@@ -197,14 +223,14 @@ struct NormGradTensors {
       : x(laid_out(args.x)),
         moments(laid_out(args.moments)),
         grad_x(at::empty_like(x)),
-        vectors(x, args.weight, args.scale, std::nullopt, args.gate) {
+        vectors(x, args.weight, args.scale, std::nullopt, args.gate, args.row_scale) {
     const auto tokens = x.scalar_type();
     auto result = norm_type(tokens, args.grad.scalar_type());
-    if (args.update) {
-      const auto type = norm_type(tokens, args.update->scalar_type());
+    if (args.has_update()) {
+      const auto type = norm_type(tokens, args.update_type_or_default());
       if (type != result && is_short(result)) result = tokens;
-      update = laid_out(args.update->to(type));
-      grad_update = at::empty_like(update);
+      if (args.update) update = laid_out(args.update->to(type));
+      grad_update = at::empty_like(x, x.options().dtype(type));
     }
     grad = laid_out(args.grad.to(result));
     if (args.grad_sum) grad_sum = laid_out(args.grad_sum->to(tokens));
@@ -215,7 +241,7 @@ struct NormGradTensors {
     };
     factor_sums = buffer(vectors.factor.defined());
     offset_sums = buffer(vectors.factor.defined());
-    gate_sums = buffer(vectors.gate.defined());
+    gate_sums = buffer(args.gate.has_value());
   }
 
   template <typename T, typename U, typename Y, typename A>
@@ -244,9 +270,9 @@ NormGrads layer_norm_backward_entry(const NormBackwardArgs& args, Launch launch)
   const auto shape = check_layer_norm_backward("layer_norm_backward", args);
   const c10::DeviceGuard guard(args.x.device());
   const NormGradTensors t(args, shape);
-  if (t.x.numel() > 0) {
+  if (has_numbers(t.x)) {
     const auto result = t.grad.scalar_type();
-    const auto update = t.update.defined() ? t.update.scalar_type() : result;
+    const auto update = t.grad_update.defined() ? t.grad_update.scalar_type() : result;
     visit_norm_types(t.x.scalar_type(), update, result, [&](auto types) {
       using T = typename decltype(types)::Tokens;
       using U = typename decltype(types)::Update;
@@ -263,8 +289,10 @@ NormGrads layer_norm_backward_entry(const NormBackwardArgs& args, Launch launch)
   const auto vector = [&](const at::Tensor& sums) {
     return args.weight ? sums.sum(at::IntArrayRef{0, 1}) : per_sample(sums);
   };
-  return {t.grad_x, args.update ? t.grad_update.to(args.update->scalar_type()) : none(),
-          per_sample(t.gate_sums), vector(t.factor_sums), vector(t.offset_sums)};
+  auto grad_gate = per_sample(t.gate_sums);
+  if (args.gate && args.row_scale) grad_gate = grad_gate.mul(t.vectors.row_scale);
+  return {t.grad_x, args.has_update() ? t.grad_update.to(args.update_type_or_default()) : none(),
+          grad_gate, vector(t.factor_sums), vector(t.offset_sums)};
 }
 
 }  // namespace wf

@@ -20,7 +20,7 @@ template <typename T, typename U, typename Y, typename A>
 struct NormInput {
   const T* x;           // [B, N, C]
   const U* update;      // [B, N, C]
-  const A* gate;        // [B, C], only with update
+  const A* gate;        // [B, C], only with update; with the scale of rows in it
   const A* factor;      // [B, C] or [C]: what the normalized tokens are multiplied by
   const A* offset;      // like factor, which it comes with: what is added then
   int64_t next_factor;  // from one sample's factor to the next: C or 0
@@ -41,13 +41,13 @@ struct NormGradients {
   const A* moments;     // [B, N, 2]
   const A* factor;      // as in NormInput
   int64_t next_factor;  // as in NormInput
-  const U* update;      // [B, N, C], with gate or not at all
-  const A* gate;        // [B, C]
+  const U* update;      // [B, N, C], where the gradient of gate is wanted
+  const A* gate;        // [B, C]: what the gradient of the update is multiplied by
   T* grad_x;            // [B, N, C], of the sum and thereby of x
-  U* grad_update;       // [B, N, C], with gate
+  U* grad_update;       // [B, N, C], or null: it is that of x
   A* factor_sums;       // with factor: Σ grad * normalized tokens
   A* offset_sums;       // with factor: Σ grad
-  A* gate_sums;         // with gate: Σ grad_x * update
+  A* gate_sums;         // with update: Σ grad_x * update
   NormShape shape;
 };
 

@@ -29,10 +29,12 @@ constexpr const char* kOperatorSchemas[] = {
 
     "layer_norm(Tensor x, Tensor? weight=None, Tensor? bias=None, Tensor? scale=None, "
     "Tensor? shift=None, Tensor? update=None, Tensor? gate=None, float eps=1e-06, "
-    "ScalarType? dtype=None, bool keep_sum=True) -> (Tensor, Tensor, Tensor)",
+    "ScalarType? dtype=None, bool keep_sum=True, Tensor? row_scale=None) -> "
+    "(Tensor, Tensor, Tensor)",
     "layer_norm_backward(Tensor grad, Tensor? grad_sum, Tensor x, Tensor moments, "
     "Tensor? weight=None, Tensor? scale=None, Tensor? update=None, Tensor? gate=None, "
-    "bool normalized=False) -> (Tensor, Tensor, Tensor, Tensor, Tensor)",
+    "bool normalized=False, Tensor? row_scale=None, ScalarType? update_type=None) -> "
+    "(Tensor, Tensor, Tensor, Tensor, Tensor)",
 };
 
 }  // namespace wf

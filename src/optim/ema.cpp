@@ -50,7 +50,15 @@ Ema::Ema(const torch::nn::Module& model, EmaRule rule) : rule_(rule) {
 
 void Ema::update(int64_t step) {
   const torch::NoGradGuard no_grad;
-  at::_foreach_lerp_(averages_, weights_, 1 - rule_.decay(step));
+  at::_foreach_lerp_(averages_, weights_, weight(step));
+}
+
+// PyTorch has no lerp of many tensors by one on the device.
+void Ema::update(const at::Tensor& weight) {
+  const torch::NoGradGuard no_grad;
+  const auto change = at::_foreach_sub(weights_, averages_);
+  at::_foreach_mul_(change, weight);
+  at::_foreach_add_(averages_, change);
 }
 
 void Ema::reset() {

@@ -50,6 +50,14 @@ class AdamW : public Optimizer {
   }
 
   void step(double lr, const std::optional<at::Tensor>& found_inf) override {
+    update(lr, found_inf);
+  }
+  void step(const at::Tensor& lr, const std::optional<at::Tensor>& found_inf) override {
+    update(lr, found_inf);
+  }
+
+  template <typename Rate>
+  void update(const Rate& lr, const std::optional<at::Tensor>& found_inf) {
     const torch::NoGradGuard no_grad;
     for (size_t g = 0; g < groups_.size(); ++g) {
       const Active active(groups_[g]);
@@ -93,6 +101,14 @@ class Sgd : public Optimizer {
   }
 
   void step(double lr, const std::optional<at::Tensor>& found_inf) override {
+    update(lr, found_inf);
+  }
+  void step(const at::Tensor& lr, const std::optional<at::Tensor>& found_inf) override {
+    update(lr, found_inf);
+  }
+
+  template <typename Rate>
+  void update(const Rate& lr, const std::optional<at::Tensor>& found_inf) {
     const torch::NoGradGuard no_grad;
     for (size_t g = 0; g < groups_.size(); ++g) {
       const Active active(groups_[g]);

@@ -1,12 +1,15 @@
 #include "diffusion/solver.h"
 
 #include "core/counter_noise.h"
+#include "diffusion/guidance.h"
 #include "support/errors.h"
 #include "support/fill.h"
 #include "support/golden.h"
 
 #include <gtest/gtest.h>
 #include <torch/types.h>
+
+#include <set>
 
 namespace wf::testing {
 namespace {
@@ -160,6 +163,32 @@ TEST(Solver, CountsItsEvaluationsAndSteps) {
         [&](int64_t done) { last = done; });
     EXPECT_EQ(calls, solver->evaluations());
     EXPECT_EQ(last, 7);
+  }
+}
+
+// Tensors without data cannot be read: what works on them never waits for a GPU.
+TEST(Solver, StepsReadNothingBack) {
+  GuidanceOptions interval;
+  interval.scale = 2;
+  interval.low = 0.3;
+  interval.high = 0.7;
+  const auto meta = torch::dtype(torch::kFloat).device(torch::kMeta);
+  // LibTorch cannot look up the tables of a gaussian process without data.
+  for (const auto kind : {SolverKind::euler, SolverKind::heun, SolverKind::sde}) {
+    std::set<int64_t> batches;
+    const auto denoise = [&](const at::Tensor& x, const at::Tensor& t, const at::Tensor& labels) {
+      EXPECT_TRUE(t.is_cpu());
+      EXPECT_TRUE(labels.is_meta());
+      batches.insert(x.size(0));
+      return x * 2;
+    };
+    const auto y = make_solver(flow(), options(kind, 10))
+                       ->sample(guided(denoise, interval), torch::empty({4, 4, 8, 8}, meta),
+                                torch::zeros({4}, meta.dtype(torch::kLong)), [&](int64_t) {
+                                  return torch::empty({4, 4, 8, 8}, meta);
+                                });
+    EXPECT_TRUE(y.is_meta());
+    EXPECT_EQ(batches, (std::set<int64_t>{4, 8}));  // the interval of guidance was obeyed
   }
 }
 

@@ -11,6 +11,7 @@ struct LayerNorm {
   int batch, tokens, channels;
   bool per_sample;  // factor and offset are [B, C], otherwise [C]
   Numbers x, update, gate, factor, offset;
+  bool gate_has_gradient = true;  // false: it is a scale of rows
 
   size_t rows() const { return static_cast<size_t>(batch) * tokens; }
   size_t vector_at(size_t i) const {
@@ -89,7 +90,7 @@ struct LayerNorm {
   }
 };
 
-enum class Fused { nothing, affine, modulation, update, gate, gate_and_modulation };
+enum class Fused { nothing, affine, modulation, update, row_scale, gate, gate_and_modulation };
 
 template <class U>
 LayerNorm random_case(int batch, int tokens, int channels, Fused fused) {
@@ -97,7 +98,8 @@ LayerNorm random_case(int batch, int tokens, int channels, Fused fused) {
   const bool modulated = fused == Fused::modulation || fused == Fused::gate_and_modulation;
   LayerNorm c{batch, tokens, channels, modulated, random_numbers<U>(size, 1), {}, {}, {}, {}};
   if (fused >= Fused::update) c.update = random_numbers<U>(size, 2);
-  if (fused >= Fused::gate) c.gate = random_numbers<float>(vector, 3);
+  if (fused >= Fused::row_scale) c.gate = random_numbers<float>(vector, 3);
+  c.gate_has_gradient = fused != Fused::row_scale;
   if (modulated || fused == Fused::affine) {
     c.factor = random_numbers<float>(modulated ? vector : channels, 4);
     c.offset = random_numbers<float>(c.factor.size(), 5);
@@ -110,7 +112,7 @@ LayerNorm random_case(int batch, int tokens, int channels, Fused fused) {
 template <class U, class Check>
 void for_each_case(Check check) {
   for (const auto fused : {Fused::nothing, Fused::affine, Fused::modulation, Fused::update,
-                           Fused::gate, Fused::gate_and_modulation}) {
+                           Fused::row_scale, Fused::gate, Fused::gate_and_modulation}) {
     check(random_case<U>(2, 5, 8, fused), 0);
     check(random_case<U>(1, 3, 13, fused), 0);
   }
@@ -166,8 +168,8 @@ class LayerNormEmulator : public ::testing::Test {
     Buffer<Y> grad(incoming, offset);
     Buffer<T> grad_sum(incoming_sum, offset), x(normalized ? c.normalized() : c.sum(), offset),
         grad_x(c.x.size(), offset);
-    const bool gated = !c.gate.empty();
-    Buffer<U> update(gated ? c.update : Numbers(), offset), grad_update(update.size(), offset);
+    const bool gated = !c.gate.empty() && c.gate_has_gradient;
+    Buffer<U> update(gated ? c.update : Numbers(), offset), grad_update(c.update.size(), offset);
     const size_t parts = (c.tokens + kNormPart - 1) / kNormPart;
     const size_t sums = c.batch * parts * c.channels;
     Buffer<A> factor(c.factor, offset), gate(c.gate, offset), moments(c.moments());
@@ -186,7 +188,7 @@ class LayerNormEmulator : public ::testing::Test {
     // exactly.
     const auto expected = c.backward(incoming, incoming_sum);
     expect_close(grad_x, expected.x, "grad_x");
-    if (gated) expect_close(grad_update, expected.update, "grad_update");
+    if (!c.update.empty()) expect_close(grad_update, expected.update, "grad_update");
     const auto reduced = [&](const Buffer<A>& part_sums, bool per_sample) {
       Numbers out(per_sample ? c.batch * c.channels : c.channels);
       const auto values = part_sums.values();

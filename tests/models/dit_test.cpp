@@ -2,8 +2,8 @@
 
 #include "weightformer/core/check.h"
 #include "weightformer/models/model.h"
+#include "weightformer/nn/mixed_precision.h"
 
-#include "nn/autocast.h"
 #include "support/errors.h"
 #include "support/fill.h"
 #include "support/golden.h"
@@ -312,7 +312,8 @@ TEST(DiT, ActivationCheckpointingIsBitIdentical) {
       auto [x, t, y] = inputs(4, 6, 10);
       x.requires_grad_();
       {
-        const Autocast autocast(amp ? std::optional(torch::kBFloat16) : std::nullopt, torch::kCPU);
+        const MixedPrecision mixed(amp ? std::optional<Precision>(torch::kBFloat16) : std::nullopt,
+                                   torch::kCPU);
         outputs.push_back(model->forward(x, t, y).to(torch::kFloat));
       }
       const auto drawn = generator.get_state();
@@ -341,7 +342,7 @@ TEST(DiT, UnderAutocastOutputsAndGradientsStayClose) {
   const auto x = filled("input.x", {4, 4, 8, 8});
   at::Tensor out;
   {
-    const Autocast autocast(torch::kBFloat16, torch::kCPU);
+    const MixedPrecision mixed(torch::kBFloat16, torch::kCPU);
     out = model->forward(x, file.tensors.at("t"), file.tensors.at("y"));
   }
   out.to(torch::kFloat).backward(filled("input.grad", out.sizes()));

@@ -2,8 +2,8 @@
 
 #include "weightformer/core/check.h"
 #include "weightformer/models/model.h"
+#include "weightformer/nn/mixed_precision.h"
 
-#include "nn/autocast.h"
 #include "support/fill.h"
 #include "support/golden.h"
 
@@ -92,7 +92,7 @@ TEST(WeightFormer, InBfloat16TheErrorIsNoLargerThanPyTorchsOwn) {
     for (int i = 0; i < inputs; ++i) {
       const auto x = filled(str("input.x", i), {2, 3, side, side});
       const auto exact = model->forward(x);
-      const Autocast autocast(torch::kBFloat16, torch::kCPU);
+      const MixedPrecision mixed(torch::kBFloat16, torch::kCPU);
       mean += relative_error(model->forward(x).to(torch::kFloat), exact) / inputs;
     }
     RecordProperty(name, str(mean));
@@ -155,7 +155,8 @@ TEST(WeightFormer, ActivationCheckpointingIsBitIdenticalAndUsesLessMemory) {
       generator.set_current_seed(11);
       const auto x = torch::ones({8, 3, 40, 24});
       {
-        const Autocast autocast(amp ? std::optional(torch::kBFloat16) : std::nullopt, torch::kCPU);
+        const MixedPrecision mixed(amp ? std::optional<Precision>(torch::kBFloat16) : std::nullopt,
+                                   torch::kCPU);
         logits.push_back(model->forward(x).to(torch::kFloat));
       }
       const auto drawn = generator.get_state();

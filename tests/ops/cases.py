@@ -79,6 +79,11 @@ def cases(size):
         norm_case(size, "affine", ["weight", "bias"]),
         norm_case(size, "modulated, short result", ["scale", "shift"], dtype=torch.bfloat16),
         norm_case(size, "gated update", ["update", "gate"]),
+        Case(
+            "layer_norm, scaled rows of an update",
+            lambda h, w, x, u: wf.layer_norm(x, update=u, row_scale=torch.arange(x.shape[0], device=x.device) / 2.0)[0],
+            [tokens, tokens],
+        ),
         norm_case(size, "fork", ["update", "gate", "scale", "shift"], fork=True),
         Case("dynamic_linear, factored", lambda h, w, *t: wf.dynamic_linear(*t, "factored")[0], linear),
         Case("dynamic_linear, merged", lambda h, w, *t: wf.dynamic_linear(*t, "merged")[0], linear),

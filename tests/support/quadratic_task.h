@@ -63,9 +63,12 @@ class QuadraticTask : public Task {
   inline static const MetricSpec kLoss{"loss", "val loss", "{:.4f}", Better::lower};
 
   QuadraticTask() : Task(std::make_shared<QuadraticModel>()) {}
-  at::Tensor loss(const Batch& batch, const StepRng& rng) override {
+  std::optional<std::vector<at::Tensor>> prepare(const Batch& batch, const StepRng& rng) override {
     const auto drawn = noise * torch::randn({batch.size(), kQuadraticDim}, rng.generator());
-    return (quadratic().forward(drawn) - batch.inputs).square().mean();
+    return std::vector<at::Tensor>{batch.inputs, drawn};
+  }
+  std::vector<at::Tensor> losses(const std::vector<at::Tensor>& inputs) override {
+    return {(quadratic().forward(inputs[1]) - inputs[0]).square().mean()};
   }
   std::optional<Metrics> validate(const ValidationContext& context) override {
     if (context.cancelled && context.cancelled()) return std::nullopt;

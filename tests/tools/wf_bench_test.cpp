@@ -61,7 +61,7 @@ TEST(WfBench, AStepMovesNoMoreThanItDid) {
     int calls;
     double mb;
   };
-  for (const auto& most : {Most{"wfm_nano", 348, 8.3}, Most{"dit_nano", 577, 6.1}}) {
+  for (const auto& most : {Most{"wfm_nano", 370, 9.5}, Most{"dit_nano", 605, 6.4}}) {
     const auto end =
         run({program("wf_bench"), "--model", most.model, "--mode", "train", "--dtype", "bfloat16",
              "--batch", "2", "--steps", "1", "--warmup", "0", "--traffic"});
@@ -72,6 +72,41 @@ TEST(WfBench, AStepMovesNoMoreThanItDid) {
     EXPECT_GT(line["ops"]["wf::layer_norm"][0].get<int>(), 5) << line["ops"];
     EXPECT_EQ(line["ops"]["wf::layer_norm"][0], line["ops"]["wf::layer_norm_backward"][0]);
   }
+}
+
+// The same at full size on tensors without data, as a GPU would run it: the figures of
+// docs/performance.md.
+TEST(WfBench, OnAGpuAStepWouldMoveNoMoreThanItDid) {
+  struct Most {
+    const char* model;
+    int kernels;
+    double gb;
+  };
+  for (const auto& most : {Most{"wfm_s", 1075, 87}, Most{"wfm_t", 1080, 48}}) {
+    const auto end = run({program("wf_bench"), "--model", most.model, "--mode", "train", "--dtype",
+                          "bfloat16", "--batch", "256", "--device", "meta", "--traffic"});
+    ASSERT_EQ(end.code, 0) << end.err;
+    const auto lines = json_lines(end.out);
+    ASSERT_EQ(lines.size(), 3u);
+    const auto sum = [](const nlohmann::json& line, const char* what) {
+      return line["forward"][what].get<double>() + line["backward"][what].get<double>();
+    };
+    EXPECT_EQ(lines[0]["part"], "static block");
+    EXPECT_EQ(lines[1]["part"], "dynamic block");
+    // Layers 1, 4, 7, … are dynamic; embedding, last norm and head come in addition.
+    const int blocks = 17, dynamic = 6;
+    for (const char* what : {"kernels", "gb", "gflop"}) {
+      const double of_blocks =
+          dynamic * sum(lines[1], what) + (blocks - dynamic) * sum(lines[0], what);
+      EXPECT_GT(sum(lines[2], what), of_blocks) << what;
+      EXPECT_LT(sum(lines[2], what), 1.1 * of_blocks) << what;
+    }
+    EXPECT_LE(sum(lines[2], "kernels"), most.kernels) << lines[2]["ops"];
+    EXPECT_LE(sum(lines[2], "gb"), most.gb) << lines[2]["ops"];
+  }
+  const auto refused = run(command({"--device", "meta"}));
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_NE(refused.err.find("it needs --traffic"), std::string::npos) << refused.err;
 }
 
 TEST(WfBench, WritesATraceOfOneStep) {
@@ -115,7 +150,7 @@ TEST(WfBench, KnowsTheDiffusionModels) {
   ASSERT_EQ(sweep.code, 0) << sweep.err;
   EXPECT_EQ(json_lines(sweep.out).size(), 6u);
   EXPECT_EQ(json_lines(sweep.out).back()["size"], 48);
-  EXPECT_EQ(json_lines(dit({"--ops"}).out).size(), 12u);
+  EXPECT_EQ(json_lines(dit({"--ops"}).out).size(), 13u);
   const auto odd = dit({"--size", "9"});
   EXPECT_EQ(odd.code, 2);
   EXPECT_NE(odd.err.find("multiples of the patch, 2"), std::string::npos) << odd.err;
@@ -125,7 +160,7 @@ TEST(WfBench, PrintsALineForEveryOperator) {
   const auto end = run(command({"--ops"}));
   ASSERT_EQ(end.code, 0) << end.err;
   const auto lines = json_lines(end.out);
-  ASSERT_EQ(lines.size(), 12u);
+  ASSERT_EQ(lines.size(), 13u);
   for (const auto& line : lines) {
     EXPECT_GT(line["forward_us"].get<double>(), 0) << line;
     EXPECT_GT(line["both_us"].get<double>(), 0) << line;

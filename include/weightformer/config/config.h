@@ -52,7 +52,7 @@ struct TrainConfig {
   std::vector<double> ema_decay, ema_std;  ///< one for each EMA, those with a decay first
   LossKind loss;
   LrScaling lr_scaling;
-  bool auto_resume, use_checkpoint;
+  bool auto_resume, use_checkpoint, cuda_graph;
   std::string freeze;
   LrSchedulerConfig lr_scheduler;
   OptimizerConfig optimizer;
@@ -124,6 +124,7 @@ struct Config {
   AmpMode amp;
   bool eval_mode, throughput_mode, tensorboard;
   AmpDtype amp_dtype;
+  AmpResidual amp_residual;
   DeviceChoice device;
   std::string output, tag;
   int64_t save_freq, save_steps, save_keep, print_freq, seed, threads, local_rank;

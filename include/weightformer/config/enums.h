@@ -88,11 +88,19 @@ constexpr auto enum_names(GradientCompression) {
                     std::pair{"bf16", GradientCompression::bf16}};
 }
 
-/// AMP_DTYPE: the dtype of autocast.
+/// AMP_DTYPE: the dtype of matrix products.
 enum class AmpDtype { bfloat16, float16 };
 constexpr auto enum_names(AmpDtype) {
   return std::array{std::pair{"bfloat16", AmpDtype::bfloat16},
                     std::pair{"float16", AmpDtype::float16}};
+}
+
+/// AMP_RESIDUAL: the dtype of the tokens between layers.
+enum class AmpResidual { float32, amp_dtype, autocast };
+constexpr auto enum_names(AmpResidual) {
+  return std::array{std::pair{"float32", AmpResidual::float32},
+                    std::pair{"amp_dtype", AmpResidual::amp_dtype},
+                    std::pair{"autocast", AmpResidual::autocast}};
 }
 
 /// DEVICE. automatic: CUDA when available, else the CPU.

@@ -6,6 +6,7 @@
 #include "weightformer/engine/metrics.h"
 #include "weightformer/engine/validation_details.h"
 #include "weightformer/models/model.h"
+#include "weightformer/nn/mixed_precision.h"
 
 #include <ATen/core/Generator.h>
 #include <c10/core/Device.h>
@@ -51,8 +52,8 @@ class StepRng {
 struct ValidationContext {
   Distributed& ranks;
   c10::Device device = c10::kCPU;
-  std::optional<at::ScalarType> amp;  ///< dtype of autocast, as in training
-  bool (*cancelled)() = nullptr;      ///< called between batches
+  std::optional<Precision> amp;   ///< mixed precision, as in training
+  bool (*cancelled)() = nullptr;  ///< called between batches
   /// Which weights the model has: 0 the trained ones, k the k-th of `emas` EMAs.
   int64_t weights = 0, emas = 0;
   int64_t step = 0;  ///< optimizer steps so far
@@ -80,9 +81,24 @@ class Task {
 
   const std::shared_ptr<Model>& model() const { return model_; }
 
-  /// The mean loss of one micro-batch, a float32 scalar with a gradient. Called under autocast when
-  /// the run uses mixed precision. Random numbers come from `rng` only.
-  virtual at::Tensor loss(const Batch& batch, const StepRng& rng) = 0;
+  /// The mean loss of one micro-batch, a float32 scalar with a gradient. Called under
+  /// MixedPrecision when the run uses it. Random numbers come from `rng` only. A task has this
+  /// function, or the three below in its place, which a step as a CUDA graph needs.
+  virtual at::Tensor loss(const Batch& batch, const StepRng& rng);
+
+  /// What losses() computes with, on the device: the batch and random draws.
+  virtual std::optional<std::vector<at::Tensor>> prepare(const Batch& batch, const StepRng& rng) {
+    (void)batch, (void)rng;
+    return std::nullopt;
+  }
+  /// The mean loss, and what note() gets beside it. Reads nothing back, copies nothing from the
+  /// host, seeds no generator: the same for every batch of the same shapes.
+  virtual std::vector<at::Tensor> losses(const std::vector<at::Tensor>& inputs) {
+    (void)inputs;
+    return {};
+  }
+  /// Called with the results of losses(), without gradients.
+  virtual void note(const std::vector<at::Tensor>& losses) { (void)losses; }
 
   /// Validates the model with the weights that it has now; every rank calls it and gets the metrics
   /// of all ranks together. nullopt: cancelled. Draws no random numbers.

@@ -1,9 +1,11 @@
 #pragma once
 
+#include "weightformer/core/graphed_function.h"
 #include "weightformer/data/loader.h"
 #include "weightformer/engine/observer.h"
 #include "weightformer/engine/task.h"
 #include "weightformer/engine/train_state.h"
+#include "weightformer/nn/short_weights.h"
 
 #include <functional>
 #include <memory>
@@ -14,12 +16,12 @@
 namespace wf {
 
 struct TrainerOptions {
-  int64_t epochs = 300;               ///< cool-down included
-  int64_t steps = 0;                  ///< optimizer steps of the run; 0: `epochs` decides
-  double clip_grad = 5;               ///< maximum gradient norm; 0 disables clipping
-  int64_t global_batch_size = 0;      ///< samples in a batch over all ranks; 0: unknown
-  int64_t accumulation_steps = 1;     ///< micro-batches of an optimizer step
-  std::optional<at::ScalarType> amp;  ///< dtype of autocast
+  int64_t epochs = 300;            ///< cool-down included
+  int64_t steps = 0;               ///< optimizer steps of the run; 0: `epochs` decides
+  double clip_grad = 5;            ///< maximum gradient norm; 0 disables clipping
+  int64_t global_batch_size = 0;   ///< samples in a batch over all ranks; 0: unknown
+  int64_t accumulation_steps = 1;  ///< micro-batches of an optimizer step
+  std::optional<Precision> amp;    ///< mixed precision
   c10::Device device = c10::kCPU;
   int64_t validate_epochs = 1;  ///< epochs between validations; the last one is always validated
   int64_t validate_steps = 0;   ///< steps between validations inside an epoch; 0: none
@@ -28,6 +30,7 @@ struct TrainerOptions {
   /// Check every step, which waits for a GPU; by default on CPUs. Otherwise the steps whose loss is
   /// read.
   std::optional<bool> check_every_step;
+  bool graph = false;  ///< run steps as a CUDA graph where that is possible
 };
 
 enum class Outcome { finished, stopped };
@@ -84,6 +87,10 @@ class Trainer {
   bool needs_loss(const StepReport& next) const;
   at::Tensor backward(const Batch& batch, int64_t micro_batch, bool last);
   void update(Step& step);
+  void make_graph();
+  std::string why_no_graph() const;  // empty: steps can be recorded
+  std::vector<at::Tensor> step_on_device(const std::vector<at::Tensor>& inputs);
+  bool graphed_step(Step& step, const Batch& batch, int64_t micro_batch);
   void report_step(const Step& step, StepReport at);
   void run_events();
   bool checks_every_step() const;
@@ -102,6 +109,8 @@ class Trainer {
   TrainerOptions options_;
   at::Generator generator_;
   at::Tensor skipped_;  // [1] on the device: unchecked steps whose gradients were not finite
+  ShortWeights short_weights_;
+  std::unique_ptr<GraphedFunction> graph_;  // step_on_device(), where steps are recorded
   std::vector<std::shared_ptr<Observer>> observers_;
   std::vector<TaskEvent> events_;
   bool stop_cancelled_validation_ = false;  // inside an epoch

@@ -37,9 +37,11 @@ class WeightFormerImpl : public Classifier {
   torch::nn::Linear head{nullptr};
 
  private:
-  /// The images through `count` blocks → [B, H*W, D]; calls `visit` after each block.
+  /// The images through `count` blocks → [B, H*W, D] and the grid; calls `visit`, where there is
+  /// one, after each block.
   using Visit = std::function<void(int64_t block, const at::Tensor& tokens, Grid grid)>;
-  at::Tensor run_blocks(const at::Tensor& images, int64_t count, const Visit& visit);
+  std::pair<at::Tensor, Grid> run_blocks(const at::Tensor& images, int64_t count,
+                                         const Visit& visit);
 
   at::Generator generator_;  // of the dropout; undefined: the device's default
 };

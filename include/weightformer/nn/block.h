@@ -15,6 +15,12 @@ struct BlockOptions {
   TORCH_ARG(MixerOptions, mixers);
 };
 
+/// How a block continues what the blocks before and after it compute.
+struct BlockLinks {
+  bool normalized = false;             ///< x is the result of norm1 already
+  torch::nn::LayerNorm next{nullptr};  ///< norm1 of the next block, to be applied to the result
+};
+
 /// One WeightFormer block:
 ///   x ← norm1(x)  (dynamic layers only; it replaces x, so the residual is normalized too)
 ///   x ← x + dwc(x)
@@ -26,6 +32,9 @@ class BlockImpl : public torch::nn::Cloneable<BlockImpl> {
 
   /// x: [B, H*W, C] → [B, H*W, C].
   at::Tensor forward(at::Tensor x, Grid grid);
+
+  /// The same between other blocks: the last sum and the norm of the next block are one pass.
+  at::Tensor forward_linked(at::Tensor x, Grid grid, const BlockLinks& links);
 
   BlockOptions options;
   torch::nn::LayerNorm norm1{nullptr}, norm2{nullptr};

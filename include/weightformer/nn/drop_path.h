@@ -24,6 +24,10 @@ class DropPathImpl : public torch::nn::Cloneable<DropPathImpl> {
   /// x: [B, N, C] → [B, N, C].
   at::Tensor forward(const at::Tensor& x);
 
+  /// The draw of forward(x), [B]: what it multiplies each sample by, in float32 (double for
+  /// double). Undefined where it is the identity.
+  at::Tensor row_scale(const at::Tensor& x) const;
+
   /// The generator that forward(x) draws from.
   at::Generator generator_for(const at::Tensor& x) const;
 

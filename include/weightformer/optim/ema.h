@@ -43,6 +43,11 @@ class Ema {
   /// After optimizer step `step`, from 1.
   void update(int64_t step);
 
+  /// How much of the weights step `step`, from 1, takes: 1 - decay.
+  double weight(int64_t step) const { return 1 - rule_.decay(step); }
+  /// After an optimizer step whose weight() is a scalar on the device of the weights.
+  void update(const at::Tensor& weight);
+
   /// Starts over from the weights as they are now.
   void reset();
 

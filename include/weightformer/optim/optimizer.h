@@ -30,6 +30,10 @@ class Optimizer {
   /// from GradScaler::unscale) is 1.
   virtual void step(double lr, const std::optional<at::Tensor>& found_inf = {}) = 0;
 
+  /// The same with the rate as a scalar on the device of the parameters, float32 on a GPU, where it
+  /// is not read back.
+  virtual void step(const at::Tensor& lr, const std::optional<at::Tensor>& found_inf = {}) = 0;
+
   /// Sets all gradients to "none".
   void zero_grad();
 

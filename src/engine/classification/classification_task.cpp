@@ -57,12 +57,18 @@ ClassificationTask::ClassificationTask(std::shared_ptr<Classifier> model,
   if (options_.mixup) mixup_.emplace(*options_.mixup);
 }
 
-at::Tensor ClassificationTask::loss(const Batch& batch, const StepRng& rng) {
+// Images and targets, mixed.
+std::optional<std::vector<at::Tensor>> ClassificationTask::prepare(const Batch& batch,
+                                                                   const StepRng& rng) {
   auto images = model_input(batch, options_.device);
   auto targets = batch.labels.to(options_.device, /*non_blocking=*/true);
   if (mixup_) targets = (*mixup_)(images, targets, rng.stream(kMixupStream));
-  const auto logits = classifier_->forward(images).to(torch::kFloat);
-  return classification_loss(logits, targets, options_.loss);
+  return std::vector<at::Tensor>{images, targets};
+}
+
+std::vector<at::Tensor> ClassificationTask::losses(const std::vector<at::Tensor>& inputs) {
+  const auto logits = classifier_->forward(inputs.at(0)).to(torch::kFloat);
+  return {classification_loss(logits, inputs.at(1), options_.loss)};
 }
 
 at::Tensor ClassificationTask::displayed(const Batch& batch, const StepRng& rng) const {

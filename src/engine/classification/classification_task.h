@@ -31,7 +31,8 @@ class ClassificationTask : public Task {
   ClassificationTask(std::shared_ptr<Classifier> model, std::unique_ptr<Loader> validation,
                      ClassificationOptions options);
 
-  at::Tensor loss(const Batch& batch, const StepRng& rng) override;
+  std::optional<std::vector<at::Tensor>> prepare(const Batch& batch, const StepRng& rng) override;
+  std::vector<at::Tensor> losses(const std::vector<at::Tensor>& inputs) override;
   std::optional<Metrics> validate(const ValidationContext& context) override;
   const MetricSpec& selection_metric() const override { return kTop1; }
   at::Tensor displayed(const Batch& batch, const StepRng& rng) const override;

@@ -5,7 +5,6 @@
 #include "core/stopwatch.h"
 #include "data/device_batch.h"
 #include "engine/eval_mode.h"
-#include "nn/autocast.h"
 #include "runtime/progress_bar.h"
 
 #include <torch/types.h>
@@ -41,11 +40,9 @@ class Sums {
     now[kTop5] = hits.sum();
     now[kReadable] = readable.sum();
     now[kImages] = number(labels.size(0));
+    at::Tensor indices;
+    if (real_.defined() || options_.hardest > 0) indices = on_device(batch.indices);
     if (real_.defined()) {
-      auto indices = torch::tensor(batch.indices);
-      // From memory that is not pinned, the copy would wait for the batches before.
-      if (options_.device.is_cuda()) indices = indices.pin_memory();
-      indices = indices.to(options_.device, /*non_blocking=*/true);
       const auto right =
           real_.index_select(0, indices);  // [B, maximum number of labels], padded with -1
       now[kReal] = (right.eq(first.unsqueeze(1)).any(1) & readable).sum();
@@ -53,7 +50,7 @@ class Sums {
     }
     for (auto& value : now) value = value.to(torch::kDouble);
     sums_ += torch::stack(now);
-    if (options_.hardest > 0) add_hardest(logits, labels, first, batch.indices);
+    if (options_.hardest > 0) add_hardest(logits, labels, first, indices);
     if (confusion_.defined()) {
       const auto cell = labels.clamp_min(0) * logits.size(1) + first;
       confusion_.view(-1).scatter_add_(0, cell, readable.to(torch::kLong));
@@ -82,13 +79,19 @@ class Sums {
   }
 
  private:
+  // From memory that is not pinned, the copy would wait for the batches before.
+  at::Tensor on_device(const std::vector<int64_t>& numbers) const {
+    auto host = torch::tensor(numbers);
+    if (options_.device.is_cuda()) host = host.pin_memory();
+    return host.to(options_.device, /*non_blocking=*/true);
+  }
+
   // Rows of loss, index, truth, predicted class and its probability. [K, 5] float64 on the device.
   void add_hardest(const at::Tensor& logits, const at::Tensor& labels, const at::Tensor& first,
-                   const std::vector<int64_t>& indices) {
+                   const at::Tensor& indices) {
     const auto losses = at::cross_entropy_loss(logits, labels, {}, at::Reduction::None, -1);
     const auto probability = logits.softmax(1).gather(1, first.unsqueeze(1)).squeeze(1);
-    const auto numbers = torch::tensor(indices).to(options_.device, /*non_blocking=*/true);
-    std::vector<at::Tensor> columns{losses, numbers, labels, first, probability};
+    std::vector<at::Tensor> columns{losses, indices, labels, first, probability};
     for (auto& column : columns) column = column.to(torch::kDouble);
     const auto rows = torch::stack(columns, 1);
     keep_hardest(hardest_.defined() ? torch::cat({hardest_, rows}) : rows);
@@ -170,7 +173,7 @@ Evaluation evaluate(Classifier& model, Loader& loader, const EvaluateOptions& op
     const auto images = model_input(batch, options.device);
     at::Tensor logits;
     {
-      const Autocast autocast(options.amp, options.device.type());
+      const MixedPrecision mixed(options.amp, options.device.type());
       logits = model.forward(images);
     }
     sums.add(logits.to(torch::kFloat), batch);

@@ -2,6 +2,7 @@
 
 #include "weightformer/data/loader.h"
 #include "weightformer/models/model.h"
+#include "weightformer/nn/mixed_precision.h"
 
 #include <c10/core/Device.h>
 
@@ -35,8 +36,8 @@ struct Evaluation {
 
 struct EvaluateOptions {
   c10::Device device = c10::kCPU;
-  std::optional<at::ScalarType> amp;  ///< dtype of autocast, as in training
-  bool (*cancelled)() = nullptr;      ///< called between batches
+  std::optional<Precision> amp;   ///< mixed precision, as in training
+  bool (*cancelled)() = nullptr;  ///< called between batches
   bool confusion = false;
   int64_t hardest = 0;      ///< images whose loss is the largest
   int rank = 0, world = 1;  ///< of this process among those that `sum` adds up

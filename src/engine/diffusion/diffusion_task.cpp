@@ -1,6 +1,7 @@
 #include "engine/diffusion/diffusion_task.h"
 
 #include "weightformer/core/check.h"
+#include "weightformer/nn/mixed_precision.h"
 
 #include "core/counter_noise.h"
 #include "core/registry.h"
@@ -12,7 +13,6 @@
 #include "engine/eval_mode.h"
 #include "engine/image_file.h"
 #include "engine/metadata.h"
-#include "nn/autocast.h"
 #include "runtime/log.h"
 #include "runtime/progress_bar.h"
 
@@ -84,15 +84,15 @@ struct DiffusionTask::Draws {
     noise_keys.push_back(noise);
   }
 
-  // Losses of the samples.
-  at::Tensor losses() const {
+  // On the device: data, noise, time and label of each sample, and the weight of its loss.
+  std::vector<at::Tensor> on_device() const {
     const auto device = x0.device();
     const auto noise = counter_normal(noise_keys, x0.sizes().slice(1), device);
     const auto here = [&](const at::Tensor& host) {
       return host.to(device, /*non_blocking=*/true);
     };
     const auto kept = here(labels).masked_fill(here(dropped), task.dit_->null_class());
-    return task.process_->loss(task.denoiser(), x0, noise, here(t), kept).total;
+    return {x0, noise, here(t), kept, here(weights)};
   }
 
   const DiffusionTask& task;
@@ -118,7 +118,13 @@ at::Tensor DiffusionTask::data_of(const Batch& batch,
   return options_.codec->scale(z);
 }
 
-at::Tensor DiffusionTask::loss(const Batch& batch, const StepRng& rng) {
+// Losses of the samples by Draws::on_device().
+at::Tensor DiffusionTask::sample_losses(const std::vector<at::Tensor>& draws) const {
+  return process_->loss(denoiser(), draws.at(0), draws.at(1), draws.at(2), draws.at(3)).total;
+}
+
+std::optional<std::vector<at::Tensor>> DiffusionTask::prepare(const Batch& batch,
+                                                              const StepRng& rng) {
   std::vector<CounterRng> posterior;
   for (int64_t i = 0; i < batch.size(); ++i) {
     posterior.push_back(rng.sample_stream(kPosterior, batch, i));
@@ -130,14 +136,20 @@ at::Tensor DiffusionTask::loss(const Batch& batch, const StepRng& rng) {
     draws.dropped.data_ptr<bool>()[i] =
         rng.sample_stream(kDrop, batch, i).uniform() < options_.label_drop;
   }
-  const auto losses = draws.losses();
-  const auto seen = losses.detach();
-  by_time_->add(draws.u, seen);
-  if (law_->learns()) {
-    step_u_.push_back(draws.u);
-    step_losses_.push_back(seen);
-  }
-  return (losses * draws.weights.to(losses.device(), /*non_blocking=*/true)).mean();
+  u_ = draws.u;
+  return draws.on_device();
+}
+
+std::vector<at::Tensor> DiffusionTask::losses(const std::vector<at::Tensor>& inputs) {
+  const auto each = sample_losses(inputs);
+  return {(each * inputs.at(4)).mean(), each};
+}
+
+void DiffusionTask::note(const std::vector<at::Tensor>& losses) {
+  by_time_->add(u_, losses.at(1));
+  if (!law_->learns()) return;
+  step_u_.push_back(u_);
+  step_losses_.push_back(losses[1]);
 }
 
 // Every rank learns from the losses of all, in the same order.
@@ -190,14 +202,14 @@ std::optional<Metrics> DiffusionTask::validate_loss(const ValidationContext& con
     }
     keep_readable(batch);
     if (batch.size() == 0) continue;
-    const Autocast autocast(context.amp, options_.device.type());
+    const MixedPrecision mixed(context.amp, options_.device.type());
     Draws draws(*this, data_of(batch, /*posterior=*/{}), batch);
     for (int64_t i = 0; i < batch.size(); ++i) {
       const auto sample = static_cast<uint64_t>(batch.indices[i]);
       const double u = CounterRng{options_.seed, kValidationTime, sample}.uniform();
       draws.set(i, {u, 1}, CounterRng{options_.seed, kValidationNoise, sample});
     }
-    by_time.add(draws.u, draws.losses());
+    by_time.add(draws.u, sample_losses(draws.on_device()));
   }
   context.ranks.sum(unfinished);
   by_time.reduce(context.ranks);

@@ -59,7 +59,9 @@ class DiffusionTask : public Task {
                 DiffusionOptions options);
   ~DiffusionTask() override;
 
-  at::Tensor loss(const Batch& batch, const StepRng& rng) override;
+  std::optional<std::vector<at::Tensor>> prepare(const Batch& batch, const StepRng& rng) override;
+  std::vector<at::Tensor> losses(const std::vector<at::Tensor>& inputs) override;
+  void note(const std::vector<at::Tensor>& losses) override;
   void after_step(Distributed& ranks) override;
   void reduce(Distributed& ranks) override;
   Metrics step_metrics() override;
@@ -78,6 +80,7 @@ class DiffusionTask : public Task {
  private:
   struct Draws;
   Denoiser denoiser() const;
+  at::Tensor sample_losses(const std::vector<at::Tensor>& draws) const;
   at::Tensor data_of(const Batch& batch, const std::vector<CounterRng>& posterior) const;
   std::optional<Metrics> validate_loss(const ValidationContext& context);
   bool fidelity_due(const ValidationContext& context) const;
@@ -91,6 +94,7 @@ class DiffusionTask : public Task {
   std::unique_ptr<TimestepLaw> law_;
   std::unique_ptr<LossByTime> by_time_;
   at::Tensor fidelity_step_;                      // [1] int64, the step of the last FID
+  at::Tensor u_;                                  // of the micro-batch that was prepared last
   std::vector<at::Tensor> step_u_, step_losses_;  // of this rank since the last step
 };
 

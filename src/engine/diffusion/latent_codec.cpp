@@ -5,7 +5,6 @@
 #include "core/stopwatch.h"
 #include "engine/diffusion/sampling.h"
 #include "engine/weights_checksum.h"
-#include "nn/autocast.h"
 #include "runtime/log.h"
 
 #include <torch/types.h>
@@ -65,7 +64,7 @@ at::Tensor LatentCodec::decode(const at::Tensor& latents, const std::function<vo
   std::vector<at::Tensor> parts;
   in_batches(latents, options_.batch_size, [&](const at::Tensor& rows, int64_t real) {
     if (on_batch) on_batch();
-    const Autocast autocast(options_.amp, options_.device.type());
+    const MixedPrecision mixed(options_.amp, options_.device.type());
     const auto x = rows.to(options_.device);
     const auto images = options_.tile > 0
                             ? loaded_.vae->decode(loaded_.vae->unscale(x), VaeTiling{options_.tile})
@@ -87,7 +86,7 @@ VaePosterior LatentCodec::encode(const at::Tensor& images) {
   const torch::NoGradGuard no_grad;  // not inference mode: training uses the result
   std::vector<at::Tensor> means, logvars;
   in_batches(images, options_.batch_size, [&](const at::Tensor& rows, int64_t real) {
-    const Autocast autocast(options_.amp, options_.device.type());
+    const MixedPrecision mixed(options_.amp, options_.device.type());
     const auto x = rows.to(options_.device).to(torch::kFloat).div_(127.5).sub_(1);
     const auto posterior = options_.tile > 0 ? loaded_.vae->encode(x, VaeTiling{options_.tile})
                                              : loaded_.vae->encode(x);

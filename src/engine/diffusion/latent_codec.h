@@ -3,6 +3,7 @@
 
 #include "weightformer/models/load.h"
 #include "weightformer/models/vae.h"
+#include "weightformer/nn/mixed_precision.h"
 
 #include <ATen/core/Tensor.h>
 #include <c10/core/Device.h>
@@ -18,7 +19,7 @@ struct LatentCodecOptions {
   int64_t batch_size = 8;  ///< images at a time
   int64_t tile = 0;        ///< side of the tiles that images are cut into, pixels; 0: no tiles
   c10::Device device = c10::kCPU;
-  std::optional<at::ScalarType> amp;  ///< dtype of autocast
+  std::optional<Precision> amp;  ///< mixed precision
 };
 
 /// Every batch is filled up to the same size, so that what becomes of an image does not depend on

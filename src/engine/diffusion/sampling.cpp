@@ -4,7 +4,6 @@
 
 #include "core/counter_noise.h"
 #include "engine/eval_mode.h"
-#include "nn/autocast.h"
 
 #include <torch/types.h>
 #include <torch/utils.h>
@@ -26,7 +25,14 @@ int64_t random_label(uint64_t seed, int64_t index, int64_t classes) {
 SampleGenerator::SampleGenerator(std::shared_ptr<DiTImpl> model, const SamplingOptions& options)
     : model_(std::move(model)),
       options_(options),
-      solver_(make_solver(options.process, options.solver)) {
+      solver_(make_solver(options.process, options.solver)),
+      network_(std::make_unique<GraphedFunction>(
+          [model = model_.get(), amp = options.amp](const GraphedFunction::Tensors& inputs) {
+            const torch::InferenceMode inference;
+            const MixedPrecision mixed(amp, inputs[0].device().type());
+            const auto output = model->forward(inputs[0], inputs[1], inputs[2]);
+            return GraphedFunction::Tensors{output.to(torch::kFloat)};
+          })) {
   options_.guidance.noise_time = noise_time(options.process);
   options_.guidance.data_channels = model_->options.channels();
   options_.guidance.null_class = model_->null_class();
@@ -73,8 +79,7 @@ at::Tensor SampleGenerator::draw_batch(const std::vector<int64_t>& indices,
     return counter_normal(keys, sizes, options_.device);
   };
   const auto denoise = [&](const at::Tensor& x, const at::Tensor& t, const at::Tensor& y) {
-    const Autocast autocast(options_.amp, options_.device.type());
-    return model_->forward(x, t, y).to(torch::kFloat);
+    return (*network_)({x, t.to(options_.device, /*non_blocking=*/true), y})[0];
   };
   const auto seed = options_.seed;
   const auto step_noise = [&](int64_t step) {

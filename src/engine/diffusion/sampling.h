@@ -1,7 +1,9 @@
 // Samples from a trained denoiser.
 #pragma once
 
+#include "weightformer/core/graphed_function.h"
 #include "weightformer/models/dit.h"
+#include "weightformer/nn/mixed_precision.h"
 
 #include "diffusion/guidance.h"
 #include "diffusion/solver.h"
@@ -27,14 +29,16 @@ struct SamplingOptions {
   /// products of another size may differ in the last bits.
   bool fixed_batch = false;
   c10::Device device = c10::kCPU;
-  std::optional<at::ScalarType> amp;  ///< dtype of autocast
+  std::optional<Precision> amp;  ///< mixed precision
 };
 
 /// The label of sample `index`, drawn from (seed, index).
 int64_t random_label(uint64_t seed, int64_t index, int64_t classes);
 
 /// Draws samples. Sample `index` is a function of (weights, seed, index, label, options): not of
-/// the other samples, the number of ranks or restarts.
+/// the other samples, the number of ranks or restarts. On a GPU the network runs as a CUDA graph,
+/// and a step waits for nothing. Weights may change between calls of draw(), but must keep their
+/// memory.
 class SampleGenerator {
  public:
   SampleGenerator(std::shared_ptr<DiTImpl> model, const SamplingOptions& options);
@@ -53,6 +57,7 @@ class SampleGenerator {
   std::shared_ptr<DiTImpl> model_;
   SamplingOptions options_;
   std::unique_ptr<Solver> solver_;
+  std::unique_ptr<GraphedFunction> network_;  // of x, t and labels
 };
 
 /// Data in [-1, 1] as bytes, [N, C, H, W] uint8: 127.5 x + 128, clamped and truncated, as DiT's

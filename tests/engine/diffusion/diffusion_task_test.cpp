@@ -2,6 +2,7 @@
 
 #include "engine/diffusion/sampling.h"
 #include "engine/distributed.h"
+#include "support/cpu_graphs.h"
 #include "support/fill.h"
 #include "support/golden.h"
 
@@ -113,6 +114,22 @@ TEST(SampleGenerator, ASampleDependsOnlyOnSeedIndexAndLabel) {
   options.seed = 1;
   EXPECT_FALSE(
       torch::allclose(SampleGenerator(f.model, options).draw({17}, {2})[0], all[5], 1e-2, 1e-2));
+}
+
+TEST(SampleGenerator, DrawsTheSameSamplesByGraphs) {
+  Fixture f;
+  SamplingOptions options;
+  options.height = options.width = 8;
+  options.solver.steps = 10;
+  options.guidance.scale = 2;
+  options.guidance.low = 0.5;  // with guidance the network sees twice as many samples
+  options.batch_size = 2;
+  const auto draw = [&] { return SampleGenerator(f.model, options).draw({0, 1, 2}, {0, 1, 2}); };
+  const auto plain = draw();
+  const CpuGraphs graphs;
+  EXPECT_TRUE(torch::equal(draw(), plain));
+  EXPECT_EQ(CpuGraphs::counts().recorded, 3);  // of 2 and 4, and of 1 for the last sample
+  EXPECT_GT(CpuGraphs::counts().replayed, 8);
 }
 
 TEST(SampleGenerator, GuidesInTheIntervalOfAProcessOfAnyLength) {
