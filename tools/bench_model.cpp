@@ -43,6 +43,13 @@ std::string shown(const std::map<std::string, OpTraffic>& traffic) {
 
 }  // namespace
 
+c10::ScalarType BenchOptions::type() const {
+  if (dtype == "bfloat16") return at::kBFloat16;
+  if (dtype == "float16") return at::kHalf;
+  WF_CHECK(dtype == "float32", "--dtype: expected float32, bfloat16 or float16, got ", dtype);
+  return at::kFloat;
+}
+
 TokenType BenchOptions::token_type() const {
   if (residual == "amp_dtype") return TokenType::products;
   if (residual == "autocast") return TokenType::autocast;

@@ -1,4 +1,5 @@
 #include "weightformer/nn/mixed_precision.h"
+#include "weightformer/nn/short_weights.h"
 #include "weightformer/optim/optimizer.h"
 
 #include "bench_subject.h"
@@ -36,8 +37,10 @@ Timing time_model(const BenchOptions& o, const BatchWork& work, torch::nn::Modul
   const auto device = o.torch_device();
   std::optional<Precision> amp;
   if (o.type() != at::kFloat) amp = Precision(o.type(), o.token_type());
+  ShortWeights short_weights;  // as in the trainer
   const auto forward = [&] {
     const MixedPrecision mixed(amp, device.type());
+    const ShortWeights::Scope scope(o.mode == "infer" ? nullptr : &short_weights);
     return work.forward();
   };
   if (o.mode == "infer") {

@@ -68,6 +68,7 @@ int compare_sets(const FidRequest& request) {
   require_comparable(samples, reference);
   const auto distance =
       distance_name(samples.made_with.empty() ? reference.made_with : samples.made_with);
+  network.reset();  // its memory is for the figures
   warn_of_bias("samples", samples, distance);
   warn_of_bias("reference", reference, distance);
   const auto figures = compute_figures(samples.set, reference.set, selection, distance);

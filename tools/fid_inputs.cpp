@@ -24,7 +24,7 @@ FeatureSet extract(const std::string& role, const ImageSet& images, const FidReq
   options.batch_size = request.batch_size;
   options.threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   options.keep_features = selection.needs_features();
-  options.keep_logits = selection.inception_score && role == "samples";
+  if (selection.inception_score && role == "samples") options.score_chunk = kScoreChunk;
   ProgressBar bar(role, images.size());
   options.progress = [&](int64_t done, int64_t) { bar.show(done); };
   auto set = extract_features(images, network, options);
@@ -46,7 +46,7 @@ void compute(FidSide& side, const std::string& role, const std::string& path,
   if (!side.set.pooled.mean.defined()) {
     side.made_with = network.settings();
     side.set.pooled = set.pooled.total().statistics();
-    if (set.spatial) side.set.spatial = set.spatial->total().statistics();
+    if (set.spatial) side.set.spatial = set.spatial->statistics();
   }
   side.set.features = std::move(set);
 }

@@ -15,13 +15,6 @@
 
 namespace wf {
 
-c10::ScalarType BenchOptions::type() const {
-  if (dtype == "bfloat16") return at::kBFloat16;
-  if (dtype == "float16") return at::kHalf;
-  WF_CHECK(dtype == "float32", "--dtype: expected float32, bfloat16 or float16, got ", dtype);
-  return at::kFloat;
-}
-
 void synchronize(c10::Device device) {
   if (device.is_cuda()) torch::cuda::synchronize(device.index());
 }

@@ -10,30 +10,39 @@
 namespace wf {
 namespace {
 
-constexpr int64_t kRows = 1000;  // of a tile of distances
+constexpr int64_t kRows = 200, kColumns = 4096;  // of a tile of distances, and of its pieces
 
-// Features with what their distances are made of.
+// Features, moved by -origin piece by piece, since |a|² + |b|² - 2ab loses digits where they lie
+// far from 0, and moved all at once they would take their memory again.
 struct Points {
-  at::Tensor x;        // [N, D]
-  at::Tensor squares;  // [N]
-};
+  Points(const at::Tensor& features, const at::Tensor& origin) : x(features), origin(origin) {
+    squares = torch::empty({size()}, x.options());
+    for (int64_t i = 0; i < size(); i += kColumns) {
+      squares.slice(0, i, i + kColumns).copy_(moved(i, i + kColumns).square().sum(1));
+    }
+  }
+  int64_t size() const { return x.size(0); }
+  at::Tensor moved(int64_t begin, int64_t end) const { return x.slice(0, begin, end) - origin; }
 
-// Moved by `origin`, since |a|² + |b|² - 2ab loses digits where the features lie far from 0.
-Points points(const at::Tensor& features, const at::Tensor& origin) {
-  const auto x = features - origin;
-  return {x, x.square().sum(1)};
-}
+  at::Tensor x, origin;  // [N, D], [D]
+  at::Tensor squares;    // [N]
+};
 
 // Squared distances of rows [begin, begin + kRows) of `a` to all of `b`.
 at::Tensor tile(const Points& a, int64_t begin, const Points& b) {
-  const auto rows = a.x.slice(0, begin, begin + kRows);
-  const auto own = a.squares.slice(0, begin, begin + kRows).unsqueeze(1);
-  return at::addmm(own + b.squares, rows, b.x.t(), 1, -2).clamp_min_(0);
+  const auto rows = a.moved(begin, begin + kRows);
+  auto out = torch::empty({rows.size(0), b.size()}, rows.options());
+  for (int64_t i = 0; i < b.size(); i += kColumns) {
+    const auto columns = b.moved(i, i + kColumns);
+    out.slice(1, i, i + kColumns)
+        .copy_(at::addmm(b.squares.slice(0, i, i + kColumns), rows, columns.t(), 1, -2));
+  }
+  return out.add_(a.squares.slice(0, begin, begin + kRows).unsqueeze(1)).clamp_min_(0);
 }
 
 at::Tensor radii(const Points& set, int64_t neighbors) {
   std::vector<at::Tensor> found;
-  for (int64_t i = 0; i < set.x.size(0); i += kRows) {
+  for (int64_t i = 0; i < set.size(); i += kRows) {
     auto distances = tile(set, i, set);
     // The nearest is the point itself, at 0 but for rounding.
     distances.diagonal(i).zero_();
@@ -45,10 +54,10 @@ at::Tensor radii(const Points& set, int64_t neighbors) {
 // The share of `points` in the manifold of `set`.
 double share_inside(const Points& points, const Points& set, const at::Tensor& radii) {
   int64_t inside = 0;
-  for (int64_t i = 0; i < points.x.size(0); i += kRows) {
+  for (int64_t i = 0; i < points.size(); i += kRows) {
     inside += (tile(points, i, set) <= radii).any(1).sum().item<int64_t>();
   }
-  return static_cast<double>(inside) / static_cast<double>(points.x.size(0));
+  return static_cast<double>(inside) / static_cast<double>(points.size());
 }
 
 }  // namespace
@@ -64,7 +73,7 @@ PrecisionRecall precision_recall(const at::Tensor& samples, const at::Tensor& re
            " images on each side, got ", samples.size(0), " and ", reference.size(0));
   const at::NoGradGuard no_grad;
   const auto origin = reference.mean(0);
-  const auto ours = points(samples, origin), theirs = points(reference, origin);
+  const Points ours(samples, origin), theirs(reference, origin);
   return {share_inside(ours, theirs, radii(theirs, neighbors)),
           share_inside(theirs, ours, radii(ours, neighbors))};
 }

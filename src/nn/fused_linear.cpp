@@ -1,7 +1,8 @@
 #include "weightformer/nn/fused_linear.h"
 
-#include "ops/gemm.h"
 #include "nn/products.h"
+#include "ops/gelu_grad.h"
+#include "ops/gemm.h"
 
 #include <ATen/Context.h>
 #include <ATen/TensorOperators.h>
@@ -55,9 +56,16 @@ struct GeluLinear : torch::autograd::Function<GeluLinear> {
     const auto &x = saved[0], &weight = saved[1];
     const auto* how = approximate(static_cast<Gelu>(context->saved_data["kind"].toInt()));
     const auto dy = grads[0].to(x.scalar_type()).reshape({-1, weight.size(0)});
-    const auto grad_weight = product(dy.t(), at::gelu(x, how).reshape({-1, weight.size(1)}));
-    const auto grad_hidden = product(dy, weight.to(x.scalar_type())).view(x.sizes());
-    return {at::gelu_backward(grad_hidden, x, how),
+    auto grad_x = product(dy, weight.to(x.scalar_type())).view(x.sizes());
+    Tensor hidden;
+    if (at::GradMode::is_enabled()) {  // for second derivatives
+      hidden = at::gelu(x, how);
+      grad_x = at::gelu_backward(grad_x, x, how);
+    } else {
+      hidden = gelu_grad_(grad_x, x, how);
+    }
+    const auto grad_weight = product(dy.t(), hidden.reshape({-1, weight.size(1)}));
+    return {grad_x,
             grad_weight.to(weight.scalar_type()),
             dy.sum(0).to(context->saved_data["bias_dtype"].toScalarType()),
             {}};

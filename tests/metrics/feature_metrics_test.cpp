@@ -104,6 +104,16 @@ TEST(InceptionScore, IsThatOfTorchFidelity) {
   }
 }
 
+TEST(InceptionScore, DoesNotDependOnThePiecesThatTheImagesComeIn) {
+  const auto logits = 5 * metric_features("logits", 100, 20, 0.0);
+  InceptionScoreSums sums(30);
+  for (const auto& part : logits.split(7)) sums.add(part);
+  const auto all = inception_score(logits, 30), pieces = sums.score();
+  EXPECT_NEAR(pieces.mean, all.mean, 1e-12);
+  EXPECT_NEAR(pieces.std, all.std, 1e-12);
+  EXPECT_GT(all.std, 0);
+}
+
 TEST(InceptionScore, GoesFromOneToTheNumberOfClasses) {
   EXPECT_NEAR(inception_score(torch::zeros({50, 10})).mean, 1, 1e-12);
   // Certain of every class in turn; the other probabilities underflow.

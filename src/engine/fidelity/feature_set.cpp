@@ -42,7 +42,7 @@ FeatureSet extract_features(const ImageSet& images, FeatureNetwork& network,
   const auto read = [&](int64_t begin) {
     return read_images(images, begin, std::min(count, begin + options.batch_size), options.threads);
   };
-  std::vector<at::Tensor> kept, logits;
+  if (options.keep_features) out.features = torch::empty({count, network.dim()});
   const Stopwatch watch;
   auto next = std::async(std::launch::async, read, int64_t{0});
   for (int64_t begin = 0; begin < count; begin += options.batch_size) {
@@ -53,14 +53,16 @@ FeatureSet extract_features(const ImageSet& images, FeatureNetwork& network,
     out.gray = out.gray && std::all_of(batch.begin(), batch.end(), is_gray);
     const auto features = network.features(batch);
     out.pooled.add(features.pooled, begin);
-    if (out.spatial) out.spatial->add(features.spatial, begin);
-    if (options.keep_features) kept.push_back(features.pooled);
-    if (options.keep_logits && features.logits.defined()) logits.push_back(features.logits);
+    if (out.spatial) out.spatial->add(features.spatial);
+    // In place: gathered in pieces, the features of all images would exist twice.
+    if (options.keep_features) out.features.slice(0, begin, end).copy_(features.pooled);
+    if (options.score_chunk > 0 && features.logits.defined()) {
+      if (!out.score) out.score.emplace(options.score_chunk);
+      out.score->add(features.logits);
+    }
     if (options.progress) options.progress(end, count);
   }
   out.images_per_s = static_cast<double>(count) / watch.seconds();
-  if (options.keep_features) out.features = torch::cat(kept);
-  if (!logits.empty()) out.logits = torch::cat(logits);
   return out;
 }
 

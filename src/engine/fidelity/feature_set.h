@@ -4,6 +4,7 @@
 #include "engine/fidelity/feature_network.h"
 #include "engine/fidelity/image_set.h"
 #include "metrics/feature_statistics.h"
+#include "metrics/inception_score.h"
 
 #include <cstdint>
 #include <functional>
@@ -24,18 +25,19 @@ struct HalvedSums {
 
 struct FeatureSet {
   HalvedSums pooled;
-  std::optional<HalvedSums> spatial;
-  at::Tensor features = {};       ///< [N, D] float32, when asked for
-  at::Tensor logits = {};         ///< [N, classes] float32, when asked for
-  bool gray = true;               ///< no image has a color
-  int64_t height = 0, width = 0;  ///< of the first image
+  std::optional<FeatureSums> spatial;
+  at::Tensor features = {};                      ///< [N, D] float32, when asked for
+  std::optional<InceptionScoreSums> score = {};  ///< when asked for and the network has classes
+  bool gray = true;                              ///< no image has a color
+  int64_t height = 0, width = 0;                 ///< of the first image
   double images_per_s = 0;
 };
 
 struct FeatureSetOptions {
   int64_t batch_size = 50;
   int threads = 1;  ///< that decode, beside the network
-  bool keep_features = false, keep_logits = false;
+  bool keep_features = false;
+  int64_t score_chunk = 0;  ///< images in a chunk of the inception score; 0: no score
   /// Called after each batch with the images done and to do.
   std::function<void(int64_t, int64_t)> progress = {};
 };

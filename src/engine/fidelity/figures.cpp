@@ -16,7 +16,7 @@
 namespace wf {
 namespace {
 
-constexpr int64_t kChunk = 5000, kNeighbors = 3;
+constexpr int64_t kNeighbors = 3;
 
 std::string lower(std::string word) {
   for (auto& letter : word) letter = static_cast<char>(std::tolower(letter));
@@ -104,10 +104,10 @@ Figures compute_figures(const ComparedSet& samples, const ComparedSet& reference
     out.left_out.push_back(str("sFID: the ", samples.spatial ? "reference has" : "samples have",
                                " no spatial features"));
   }
-  if (selection.inception_score && samples.features && samples.features->logits.defined()) {
-    const auto score = inception_score(samples.features->logits, kChunk);
+  if (selection.inception_score && samples.features && samples.features->score) {
+    const auto score = samples.features->score->score();
     out.all.push_back({"inception_score", "inception score", score.mean,
-                       fmt::format("± {:.3f} over chunks of {}", score.std, kChunk)});
+                       fmt::format("± {:.3f} over chunks of {}", score.std, kScoreChunk)});
   } else if (selection.inception_score) {
     out.left_out.push_back("inception score: needs Inception's classes of the samples' images");
   }
@@ -117,7 +117,7 @@ Figures compute_figures(const ComparedSet& samples, const ComparedSet& reference
 
 FidelitySettings figure_settings() {
   const KernelDistanceOptions kid;
-  return {{"inception score", str("chunks of ", kChunk, ", logits without bias")},
+  return {{"inception score", str("chunks of ", kScoreChunk, ", logits without bias")},
           {"precision and recall", str(kNeighbors, " neighbors, float32")},
           {"KID", str(kid.subsets, " subsets of ", kid.subset_size, ", seed ", kid.seed)}};
 }

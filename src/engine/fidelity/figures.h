@@ -24,6 +24,9 @@ struct Figure {
   std::string note;  ///< behind the value; may be empty
 };
 
+/// Images in a chunk of the inception score.
+constexpr int64_t kScoreChunk = 5000;
+
 struct FigureSelection {
   bool fid = true, sfid = true, inception_score = true, precision_recall = true, kid = true;
 
