@@ -6,7 +6,6 @@
 #include "ops/op_common.h"
 
 #include <ATen/ops/conv2d.h>
-#include <ATen/ops/matmul.h>
 
 namespace wf {
 namespace {
@@ -64,7 +63,7 @@ at::Tensor product_linear(const at::Tensor& x, const at::Tensor& weight,
 }
 
 at::Tensor product_matmul(const at::Tensor& a, const at::Tensor& b) {
-  return multiply(a, [&](auto cast) { return at::matmul(cast(a), cast(b)); });
+  return multiply(a, [&](auto cast) { return linear_product(cast(a), cast(b).t(), std::nullopt); });
 }
 
 at::Tensor product_patches(const at::Tensor& images, const at::Tensor& weight,

@@ -24,7 +24,7 @@ at::Tensor operand(const at::Tensor& x);
 at::Tensor product_linear(const at::Tensor& x, const at::Tensor& weight,
                           const std::optional<at::Tensor>& bias);
 
-/// a b.
+/// a b. a: [..., C], b: [C, D].
 at::Tensor product_matmul(const at::Tensor& a, const at::Tensor& b);
 
 /// A convolution whose windows do not overlap.

@@ -3,9 +3,9 @@
 #pragma once
 
 #include "ops/column_gain_params.h"
+#include "ops/gemm.h"
 #include "ops/op_common.h"
 
-#include <ATen/ops/bmm.h>
 #include <ATen/ops/empty_like.h>
 
 #include <tuple>
@@ -34,7 +34,8 @@ std::tuple<at::Tensor, at::Tensor> column_gain_entry(const at::Tensor& gram,
   const auto q = right.contiguous();
   auto gained = at::empty_like(q);
   auto norm = at::empty({shape.batch, shape.columns}, gram.options());
-  if (norm.numel() > 0) launch(q, at::bmm(gram, q.to(gram.scalar_type())), gained, norm, shape);
+  if (norm.numel() > 0)
+    launch(q, batch_product(gram, q.to(gram.scalar_type())), gained, norm, shape);
   return {gained, norm};
 }
 
@@ -56,10 +57,10 @@ std::tuple<at::Tensor, at::Tensor> column_gain_backward_entry(const at::Tensor& 
   const auto q = right.contiguous(), wide = q.to(gram.scalar_type());
   auto grad_right = at::empty_like(q), weighted = at::empty_like(wide);
   if (q.numel() > 0) {
-    launch(grad.to(q.scalar_type()).contiguous(), q, at::bmm(gram, wide), norm.contiguous(),
+    launch(grad.to(q.scalar_type()).contiguous(), q, batch_product(gram, wide), norm.contiguous(),
            grad_right, weighted, shape);
   }
-  return {at::bmm(weighted, wide.transpose(1, 2)), grad_right};
+  return {batch_product(weighted, wide.transpose(1, 2)), grad_right};
 }
 
 }  // namespace wf

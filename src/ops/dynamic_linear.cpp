@@ -13,6 +13,7 @@
 #include <ATen/autocast_mode.h>
 #include <ATen/ops/bmm.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/matmul.h>
 #include <torch/csrc/autograd/custom_function.h>
@@ -50,8 +51,19 @@ double scale_of(const Tensor& x) {
   return 1 / (std::sqrt(static_cast<double>(x.size(2))) * static_cast<double>(x.size(1)));
 }
 
-// float16 cannot hold the squares, so the Gram matrix is float32.
-Tensor gram_of(const Tensor& left) { return wide_bmm(left, left.transpose(1, 2)); }
+// left leftᵀ in accumulate_type(): float16 cannot hold the squares. On a GPU short operands are
+// multiplied as they are: their products are exact in float32. Elsewhere they are converted first.
+Tensor gram_of(const Tensor& left) {
+  const auto type = accumulate_type(left.scalar_type());
+  const auto transposed = left.transpose(1, 2);
+  if (left.is_cuda() && type != left.scalar_type()) return at::bmm(left, transposed, type);
+  // PyTorch has no result without data for that product: its shape is that of the short one.
+  if (left.is_meta()) {
+    return at::empty_like(at::bmm(left, transposed), left.options().dtype(type));
+  }
+  const auto wide = left.to(type);
+  return batch_product(wide, wide.transpose(1, 2));
+}
 
 bool merges(c10::string_view mode, const Tensor& x, const Tensor& weight) {
   WF_CHECK(
@@ -113,8 +125,8 @@ Gradients backward(const Tensor& grad, const Tensor& x, const Tensor& left, cons
   const auto gram = gram_of(left);
   auto [grad_gram, grad_right] = column_gain_backward(grad_gained, gram, right, norm, scale);
   // gram = left leftᵀ, and its gradient is symmetric.
-  grad_left =
-      grad_left + (at::bmm(grad_gram, left.to(gram.scalar_type())) * 2).to(left.scalar_type());
+  grad_left = grad_left +
+              (batch_product(grad_gram, left.to(gram.scalar_type())) * 2).to(left.scalar_type());
   return {grad_x, grad_left, grad_right, grad_weight, rows(dy).sum(0)};
 }
 

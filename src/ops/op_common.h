@@ -4,7 +4,6 @@
 #include "weightformer/core/check.h"
 
 #include <ATen/core/Tensor.h>
-#include <ATen/ops/bmm.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <c10/core/DeviceGuard.h>
@@ -42,17 +41,6 @@ class NoAutocast {
  private:
   c10::impl::ExcludeDispatchKeyGuard guard_;
 };
-
-/// a b in accumulate_type(). On a GPU short operands are multiplied as they are: their products
-/// are exact in float32. Elsewhere they are converted first.
-inline at::Tensor wide_bmm(const at::Tensor& a, const at::Tensor& b) {
-  const auto type = accumulate_type(a.scalar_type());
-  if (type == a.scalar_type()) return at::bmm(a, b);
-  if (a.is_cuda()) return at::bmm(a, b, type);
-  // PyTorch has no result without data for that product: its shape is that of the short one.
-  if (a.is_meta()) return at::empty_like(at::bmm(a, b), a.options().dtype(type));
-  return at::bmm(a.to(type), b.to(type));
-}
 
 /// x: [B, height * width, C] of a floating dtype.
 inline void check_tokens(const char* op, const at::Tensor& x, int64_t height, int64_t width) {
