@@ -64,7 +64,7 @@ TEST(FidMemory, OfFiftyThousandImagesAgainstTenThousandIsBelowTwoGigabytes) {
   EXPECT_TRUE(figures.left_out.empty());
   const double peak = peak_memory_mib(c10::kCPU);
   std::cout << "peak of resident memory: " << peak << " MiB\n";
-  EXPECT_GT(peak, 470);  // the features alone
+  EXPECT_GT(peak, 470);  // that of the features themselves
   EXPECT_LT(peak, kLimitMiB);
 }
 
