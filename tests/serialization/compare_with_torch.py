@@ -63,29 +63,47 @@ def read_by_torch(path, trusted):
     return out
 
 
-def by_torch(path, trusted=False):
-    """The tensors of the file, or None where torch refuses it. In a process of its own, since a damaged
-    file may end it or take all memory."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reading)
+def answer_all(paths, trusted, out):
+    """Writes the tensors of each file, None for one that torch refuses."""
+    # LibTorch itself takes some address space.
+    resource.setrlimit(resource.RLIMIT_AS, (24 * GIB, 24 * GIB))
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    for path in paths:
+        signal.alarm(SECONDS)
         try:
-            # LibTorch itself takes some address space.
-            resource.setrlimit(resource.RLIMIT_AS, (24 * GIB, 24 * GIB))
-            signal.alarm(SECONDS)
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-            answer = pickle.dumps(read_by_torch(path, trusted))
-            with os.fdopen(writing, "wb") as out:
-                out.write(answer)
-        except BaseException:  # damaged files raise many types
-            os._exit(1)
-        os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading, "rb") as answer:
-        data = answer.read()
-    _, status = os.waitpid(child, 0)
-    return pickle.loads(data) if status == 0 else None
+            answer = read_by_torch(path, trusted)
+        except Exception:  # damaged files raise many types
+            answer = None
+        pickle.dump(answer, out)
+        out.flush()
+
+
+def by_torch(paths, trusted=False):
+    """The tensors of each file, or None where torch refuses it. In a process of its own, since a damaged
+    file may end it or take all memory; another one then begins behind that file."""
+    answers = []
+    while len(answers) < len(paths):
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.close(reading)
+            try:
+                with os.fdopen(writing, "wb") as out:
+                    answer_all(paths[len(answers) :], trusted, out)
+            except BaseException:
+                os._exit(1)
+            os._exit(0)
+        os.close(writing)
+        with os.fdopen(reading, "rb") as stream:
+            while True:
+                try:
+                    answers.append(pickle.load(stream))
+                except (EOFError, pickle.UnpicklingError):
+                    break
+        _, status = os.waitpid(child, 0)
+        if status != 0:
+            answers.append(None)
+    return answers
 
 
 def limit():
@@ -121,14 +139,15 @@ class Comparison:
         files = [(self.directory / name, data, original) for name, data, original in files]
         for path, data, _ in files:
             path.write_bytes(data)
-        answers = by_probe(self.probe, [path for path, _, _ in files], self.directory)
+        paths = [path for path, _, _ in files]
+        answers = by_probe(self.probe, paths, self.directory)
+        theirs = dict(zip(paths, by_torch(paths), strict=True))
+        # What torch reads only without its restrictions is no wrong number; crafted files it must not
+        # trust.
+        refused = [path for path in paths if theirs[path] is None and kind != "crafted"]
+        theirs.update(zip(refused, by_torch(refused, trusted=True), strict=True))
         for (path, _, original), ours in zip(files, answers, strict=True):
-            # What torch reads only without its restrictions is no wrong number; crafted files it must
-            # not trust.
-            theirs = by_torch(path)
-            if theirs is None and kind != "crafted":
-                theirs = by_torch(path, trusted=True)
-            problem = self.judge(path, ours, theirs, kind, original)
+            problem = self.judge(path, ours, theirs[path], kind, original)
             if problem:
                 self.wrong.append(f"{path.name}: {problem}")
 
@@ -142,7 +161,7 @@ class Comparison:
             return None if ours["tensors"] == theirs else f"other tensors: {ours['tensors']}, by torch {theirs}"
         if path.suffix == ".safetensors":
             return "read here, refused by safetensors"
-        undamaged = by_torch(self.directory / original, trusted=True) if original else None
+        undamaged = by_torch([self.directory / original], trusted=True)[0] if original else None
         if ours["tensors"] != undamaged:
             return f"refused by torch, read here as {ours['tensors']}"
         self.notes.append(f"{path.name}: refused by torch; here it has the right tensors")
