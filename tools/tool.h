@@ -60,7 +60,9 @@ int run_tool(CLI::App* app, Work work) {
     return code;
   };
   try {
-    return work();
+    const int code = work();
+    WF_CHECK(std::cout.flush(), "standard output: cannot write; the result is lost or incomplete");
+    return code;
   } catch (const CLI::CallForHelp&) {
     if (app) std::cout << app->help();
     return 0;

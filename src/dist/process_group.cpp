@@ -213,12 +213,29 @@ std::string ProcessGroup::broadcast(std::string text) {
   return {begin, begin + bytes.numel()};
 }
 
+// A rank that exits closes its connections, and what another has not read yet may be lost with
+// them: that one would report a lost rank in place of the difference.
+static void meet_before_end(c10d::Store& store, const LaunchEnv& env, const std::string& what) {
+  constexpr std::chrono::milliseconds kLongest{10'000};
+  const auto key = [&](int rank) { return str("end/", what, "/", rank); };
+  std::vector<std::string> all;
+  for (int rank = 0; rank < env.world; ++rank) all.push_back(key(rank));
+  try {
+    store.set(key(env.rank), "here");
+    store.wait(all, kLongest);
+  } catch (const std::exception&) {
+    // Rank 0, which may hold the store, has left already, or a rank is lost. Either way, what there
+    // is to report is the difference.
+  }
+}
+
 void ProcessGroup::require_equal(const std::string& what, const std::string& text,
                                  const std::string& hint) {
   const auto expected = broadcast(text);
   auto different = torch::full({1}, text == expected ? 0 : 1, torch::kLong);
   sum(different);
   if (different.item<int64_t>() == 0) return;
+  meet_before_end(*store_, env_, what);
   WF_CHECK(text != expected, "rank ", env_.rank, ": another rank differs from rank 0 in its ", what,
            " and reports the difference; ", hint);
   const auto [own, root] = first_difference(text, expected);

@@ -59,7 +59,8 @@ struct Document {
   std::deque<Value> values;  ///< owns all nodes
   const Value* root = nullptr;
   size_t size = 0;  ///< bytes read
-  /// Unknown globals that a Python reader would have called, as "posix.system at byte 8832".
+  /// Unknown globals that a Python reader would have called, each once, with the first place:
+  /// "posix.system at byte 8832".
   std::vector<std::string> calls;
 
   Value* make(Kind kind);

@@ -171,17 +171,41 @@ bool Machine::scalar(uint8_t op) {
   }
 }
 
+// UTF-8, in which Python's pickle also writes half a surrogate pair.
+static bool is_unicode(std::string_view text) {
+  const auto byte = [&](size_t i) { return static_cast<uint8_t>(text[i]); };
+  for (size_t i = 0; i < text.size();) {
+    const int lead = byte(i);
+    if (lead >= 0x80 && (lead < 0xC2 || lead > 0xF4)) return false;
+    const size_t more = lead < 0x80 ? 0 : lead < 0xE0 ? 1 : lead < 0xF0 ? 2 : 3;
+    if (more >= text.size() - i) return false;
+    for (size_t k = 1; k <= more; ++k) {
+      if ((byte(i + k) & 0xC0) != 0x80) return false;
+    }
+    // More bytes than the character needs, or beyond U+10FFFF.
+    if (lead == 0xE0 && byte(i + 1) < 0xA0) return false;
+    if (lead == 0xF0 && byte(i + 1) < 0x90) return false;
+    if (lead == 0xF4 && byte(i + 1) >= 0x90) return false;
+    i += more + 1;
+  }
+  return true;
+}
+
 bool Machine::text(uint8_t op) {
   const auto counted = [&](Kind kind, int width) { push(make(kind, take(number(width)))); };
+  const auto unicode = [&](int width) {
+    counted(Kind::text, width);
+    require(is_unicode(top()->text), "a text that is not UTF-8");
+  };
   switch (op) {
     case 0x8c:
-      counted(Kind::text, 1);
+      unicode(1);
       return true;
     case 'X':
-      counted(Kind::text, 4);
+      unicode(4);
       return true;
     case 0x8d:
-      counted(Kind::text, 8);
+      unicode(8);
       return true;
     case 'U':
       counted(Kind::text, 1);

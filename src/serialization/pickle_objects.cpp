@@ -12,8 +12,7 @@ namespace {
 
 // Deeper than any checkpoint; code that walks a document may then recurse.
 constexpr int kMaxLevels = 100;
-constexpr size_t kMaxDims = 64;   // PyTorch's own limit
-constexpr size_t kMaxCalls = 16;  // remembered for messages
+constexpr size_t kMaxDims = 64;  // PyTorch's own limit
 
 struct DtypeInfo {
   Dtype dtype;
@@ -84,7 +83,8 @@ Value* Machine::global(std::string_view module, std::string_view name) {
 
 Value* Machine::opaque(const Value& callee, bool called) {
   const auto& name = callee.text;
-  if (called && callee.is(Kind::global) && document_.calls.size() < kMaxCalls) {
+  // Each once: whoever refuses a file must see all of them.
+  if (called && callee.is(Kind::global) && called_.insert(name).second) {
     document_.calls.push_back(str(name.substr(0, 100), " at byte ", opcode_at_));
   }
   if (!callee.is(Kind::global))

@@ -70,6 +70,8 @@ json parse_header(std::string_view file, const std::string& path, uint64_t& data
   const auto outline = outline_of(text);
   WF_CHECK(outline.depth <= kDepth, path,
            ": not a safetensors file: its header is nested deeper than ", kDepth, " levels");
+  // The JSON parser takes a zero for the end of the text.
+  WF_CHECK(text.find('\0') == std::string_view::npos, path, ": damaged: a zero byte in its header");
   json header = json::parse(text, nullptr, /*allow_exceptions=*/false);
   WF_CHECK(header.is_object(), path,
            ": not a safetensors file: its header is not a JSON object of tensors");

@@ -134,8 +134,9 @@ TensorMap TensorFile::tensors(const Value& dict) {
   for (size_t i = 0; i + 1 < dict.items.size(); i += 2) {
     const auto &key = *dict.items[i], &value = *dict.items[i + 1];
     if (!key.is(Kind::text)) continue;
-    // _rebuild_sparse_tensor, _rebuild_qtensor, _rebuild_nested_tensor, …
-    const bool special = value.text.find("._rebuild_") != std::string::npos;
+    // _rebuild_sparse_tensor, _rebuild_qtensor, _rebuild_nested_tensor, …; or a damaged name.
+    const bool special = value.text.find("._rebuild_") != std::string::npos ||
+                         starts_with(value.text, "torch._utils.");
     WF_CHECK(!value.is(Kind::opaque) || !(special || starts_with(value.text, "tensor in ")),
              file_->path(), ": ", key.text.substr(0, 200), ": a ",
              special ? "tensor that is sparse, quantized or nested (" : "",

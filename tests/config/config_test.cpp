@@ -303,6 +303,86 @@ TEST_F(ConfigTest, ADumpReadsBackToTheSameConfig) {
   }
 }
 
+// What a typing error, a script with an empty variable or an attacker may write after a key.
+const std::vector<std::string>& hostile_values() {
+  static const std::vector<std::string> values{
+      "",
+      " ",
+      "~",
+      "null",
+      "-1",
+      "0",
+      "-0",
+      "1.5",
+      "1e309",
+      "-1e308",
+      "5e-324",
+      ".nan",
+      "-.inf",
+      "9223372036854775807",
+      "9223372036854775808",
+      "-9223372036854775808",
+      "0x10",
+      "1_000",
+      "1e3",
+      "true",
+      "no",
+      "[]",
+      "[1, 2]",
+      "[[1], [2]]",
+      "[",
+      "{a: 1}",
+      "'q'",
+      "\"open",
+      "exp #2",
+      "/data/x #1",
+      "&a b",
+      "*a",
+      "!t x",
+      "%x",
+      "? k",
+      "- x",
+      "a: b",
+      "\ta",
+      "two\nlines",
+      "\x1b[31m",
+      "\xff\xfe",
+      "../../x",
+      "/dev/full",
+      std::string(100'000, 'x'),
+      std::string(3000, '['),
+      std::string(400, '9'),
+  };
+  return values;
+}
+
+TEST_F(ConfigTest, EveryKeyTakesAnyValueOrRefusesItInOneLine) {
+  int64_t taken = 0, refused = 0;
+  for (const auto& setting : all_settings(Config())) {
+    for (const auto& value : hostile_values()) {
+      SCOPED_TRACE(setting.name + ": " + value.substr(0, 100));
+      const auto in_file = setting.name + ": " + value;
+      const std::function<Config()> ways[] = {[&] {
+                                                return load_config("", {setting.name, value});
+                                              },
+                                              [&] { return load(in_file); }};
+      for (const auto& way : ways) {
+        Config config;
+        const auto message = message_of([&] { config = way(); });
+        EXPECT_LT(message.size(), 600u) << message;
+        ++(message == "no error" ? taken : refused);
+        if (message != "no error") continue;
+        message_of([&] { validate(config); });
+        const auto again = load(dump_yaml(config));
+        // YAML has no bytes that are not UTF-8.
+        EXPECT_TRUE(again == config || value == "\xff\xfe") << dump_yaml(config);
+      }
+    }
+  }
+  EXPECT_GT(taken, 1000);
+  EXPECT_GT(refused, 5000);
+}
+
 TEST_F(ConfigTest, DamagedFilesGiveErrors) {
   const auto seed = read_file(WF_SOURCE_DIR "/cfg/demo/fashion_mnist.yaml");
   CounterRng rng{8};

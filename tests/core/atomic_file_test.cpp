@@ -7,6 +7,11 @@
 #include <gtest/gtest.h>
 
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <string>
+#include <vector>
 
 namespace wf::testing {
 namespace {
@@ -19,7 +24,14 @@ TEST(AtomicFile, ReplacesOnlyRegularFiles) {
   EXPECT_EQ(read_file(path), "two");
   const auto pipe = directory / "pipe";
   ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
-  for (const auto& other : {pipe, directory.path(), std::string("/dev/full")}) {
+  std::vector<std::string> others{pipe, directory.path()};
+  // Of its own, as a failure would replace it: /dev/full.
+  const auto device = directory / "device";
+  if (::geteuid() == 0) {
+    ASSERT_EQ(::mknod(device.c_str(), S_IFCHR | 0600, ::makedev(1, 7)), 0);
+    others.push_back(device);
+  }
+  for (const auto& other : others) {
     struct ::stat before {
     }, after{};
     ASSERT_EQ(::stat(other.c_str(), &before), 0);

@@ -36,7 +36,11 @@ ELSEWHERE = [
     (r"cmake --build build", "the build that is tested here"),
     (r"cmake --install", "Consumer.FindsTheInstalledModels"),
     (r"ctest --test-dir build", "tools/test.sh runs all tests"),
-    (r"WF_KILLS=50 build/bin/wf_fault_tests", "Kills.AtRandomStepsEndWithTheSameWeights"),
+    (r"\.venv/bin/python tests/data/image/compare_with_pillow\.py", "Decode.AgreesWithPillowOnValidAndDamagedImages"),
+    (r"\.venv/bin/python tests/serialization/compare_with_torch\.py", "TensorFiles.AgreeWithTorchAndSafetensors"),
+    (r"\.venv/bin/python tests/faults/hostile_runs\.py", "HostileRuns"),
+    (r"build/bin/wf_fuzz_torch_file", "the test Fuzz of tests/fuzz/CMakeLists.txt"),
+    (r"WF_KILLS=\d+ build/bin/wf_fault_tests", "Kills.AtRandomStepsEndWithTheSameWeights"),
     (r"\.venv/bin/python tests/docs/dense_features\.py", "Features.SegmentScenesOfClothes"),
     (r"docker ", "tests/tools/replay_dockerfile.sh"),
 ]

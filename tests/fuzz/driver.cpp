@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -35,7 +36,9 @@ namespace fs = std::filesystem;
 
 std::string read_file(const fs::path& path) {
   std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
+  std::string bytes(fs::file_size(path), '\0');
+  in.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  return bytes;
 }
 
 // For each byte of an input, besides fuzz_megabytes: a reader may keep a value of 150 bytes for a
@@ -56,7 +59,11 @@ size_t memory_limit = SIZE_MAX;  // bytes in use that are too many
   std::abort();
 }
 
-void count_memory(const volatile void*, size_t) {
+// Asked for after each MiB only: the sanitizer adds up the counters of all threads to answer.
+void count_memory(const volatile void*, size_t size) {
+  static std::atomic<size_t> unseen{0};
+  if ((unseen += size) < (size_t{1} << 20)) return;
+  unseen = 0;
   if (__sanitizer_get_current_allocated_bytes() > memory_limit) exceeded("memory");
 }
 
@@ -169,9 +176,11 @@ int main(int argc, char** argv) {
   if (seeds.empty()) return std::fprintf(stderr, "error: no file is a seed\n"), 2;
   for (uint64_t run = 0; run < runs; ++run) {
     CounterRng rng{seed, run};
-    const auto pick = [&] { return seeds[static_cast<size_t>(rng.below(seeds.size()))]; };
+    const auto pick = [&]() -> const std::string& {
+      return seeds[static_cast<size_t>(rng.below(seeds.size()))];
+    };
     auto bytes = pick();
-    const auto other = pick();
+    const auto& other = pick();
     for (int64_t count = 1 + rng.below(8); count > 0; --count) bend(bytes, other, rng);
     try_input(bytes);
   }

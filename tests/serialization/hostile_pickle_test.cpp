@@ -42,6 +42,15 @@ TEST(HostilePickle, WhatOldOpcodesCallIsRemembered) {
   EXPECT_EQ(obj.calls.size(), 1u);
 }
 
+TEST(HostilePickle, ACallBehindManyHarmlessOnesIsRemembered) {
+  std::string program = "(";
+  for (int i = 0; i < 40; ++i) program += "cargs\nN" + std::to_string(i % 20) + "\n)R";
+  program += "cos\nsystem\n)Rt.";
+  const auto calls = pickle::read(program, "f").calls;
+  ASSERT_EQ(calls.size(), 21u);
+  EXPECT_EQ(calls.back().rfind("os.system at byte ", 0), 0u) << calls.back();
+}
+
 // Quadratic, it would take minutes.
 TEST(HostileSafetensors, AHeaderOfManyTensorsTakesLinearTime) {
   std::string header = "{";

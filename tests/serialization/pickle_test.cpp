@@ -131,6 +131,15 @@ TEST(Pickle, ATensorOfADtypeThatIsNotKnownIsNotTakenForItsBytes) {
   EXPECT_EQ(v3("float8_e4m3fn").root->text, "tensor in torch.float8_e4m3fn");
 }
 
+TEST(Pickle, TextIsUnicode) {
+  // Of one to four bytes, and half a surrogate pair, which Python writes too.
+  for (const std::string text :
+       {"a", "\xc3\xb6", "\xe9\x87\x8d", "\xf0\x9f\x98\x80", "\xed\xa0\x80"}) {
+    const auto program = "\x8c" + std::string(1, static_cast<char>(text.size())) + text + ".";
+    EXPECT_EQ(parse(program).root->text, text);
+  }
+}
+
 TEST(Pickle, WhatIsMalformedGivesOneLine) {
   const std::string deep = std::string(200, ']') + std::string(199, 'a') + ".";
   std::string many = "(";
@@ -146,6 +155,11 @@ TEST(Pickle, WhatIsMalformedGivesOneLine) {
       {"\x8d\xff\xff\xff\xff\xff\xff\xff\xff"
        "abc",
        "truncated"},
+      {"\x8c\x02\xc3(.", "not UTF-8"},
+      {"\x8c\x01\xe2.", "not UTF-8"},
+      {"\x8c\x02\xc0\x80.", "not UTF-8"},
+      {"\x8c\x04\xf4\x90\x80\x80.", "not UTF-8"},
+      {"\x8c\x04\xf0\x80\x80\x80.", "not UTF-8"},
       {"cos\nsystem", "without an end"},
       {"0.", "nothing on the stack"},
       {"t.", "no mark"},

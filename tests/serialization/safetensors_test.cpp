@@ -88,6 +88,7 @@ TEST(Safetensors, ADamagedFileGivesOneClearLine) {
        "the shape is too large"},
       {with_header(R"({"x":{"dtype":"F32","shape":[2]}})", "12345678"), "data_offsets"},
       {with_header(R"({"x":7})"), "tensor 'x'"},
+      {with_header(std::string("{}\0x", 4)), "a zero byte in its header"},
       {with_header(R"({"x":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},)"
                    R"("x":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})",
                    "1"),

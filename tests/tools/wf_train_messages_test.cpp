@@ -171,6 +171,13 @@ TEST_F(WfTrainMessages, ACommandThatIsRefusedLeavesNoRunDirectory) {
   EXPECT_FALSE(fs::exists(folder_ / "out"));
 }
 
+TEST(Programs, AResultThatCannotBeWrittenIsAnError) {
+  const auto end =
+      run({"bash", "-c", "exec \"$1\" --list-models >/dev/full", "bash", program("wf_train")});
+  EXPECT_EQ(end.code, 2);
+  EXPECT_EQ(end.err, "error: standard output: cannot write; the result is lost or incomplete\n");
+}
+
 TEST(Programs, ListTheModels) {
   const auto end = run({program("wf_train"), "--list-models"});
   EXPECT_EQ(end.code, 0) << end.err;
