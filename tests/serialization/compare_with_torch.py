@@ -65,8 +65,7 @@ def read_by_torch(path, trusted):
 
 def answer_all(paths, trusted, out):
     """Writes the tensors of each file, None for one that torch refuses."""
-    # LibTorch itself takes some address space.
-    resource.setrlimit(resource.RLIMIT_AS, (24 * GIB, 24 * GIB))
+    resource.setrlimit(resource.RLIMIT_DATA, (8 * GIB, 8 * GIB))
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     for path in paths:
         signal.alarm(SECONDS)
@@ -108,7 +107,7 @@ def by_torch(paths, trusted=False):
 
 def limit():
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS * 10, SECONDS * 10))
-    resource.setrlimit(resource.RLIMIT_AS, (24 * GIB, 24 * GIB))
+    resource.setrlimit(resource.RLIMIT_DATA, (8 * GIB, 8 * GIB))
 
 
 def by_probe(probe, paths, directory):
