@@ -1,8 +1,5 @@
 // The command line of wf_bench. Parsed without CLI11, so that wf_bench builds with only LibTorch.
 
-#include "weightformer/models/dit.h"
-#include "weightformer/models/model.h"
-
 #include "bench.h"
 #include "core/registry.h"
 
@@ -37,7 +34,10 @@ std::vector<Flag> flags_of(BenchOptions& o) {
           {"--data", &o.data},
           {"--workers", &o.workers},
           {"--images", &o.images},
-          {"--passes", &o.passes}};
+          {"--passes", &o.passes},
+          {"--save", &o.save},
+          {"--compare", &o.compare},
+          {"--rounds", &o.rounds}};
 }
 
 int64_t number(const std::string& flag, const std::string& value) {
@@ -80,10 +80,6 @@ BenchOptions parse_bench_flags(const std::vector<std::string>& words) {
   WF_CHECK(!o.phases || o.mode == "train", "--phases needs --mode train");
   WF_CHECK(!o.load || !o.weights.empty(), "--load needs --weights FILE");
   return o;
-}
-
-std::string bench_models() {
-  return join(classifier_names(), ", ") + ",\n" + join(dit_names(), ", ");
 }
 
 }  // namespace wf
