@@ -24,7 +24,10 @@ struct BenchOptions {
        traffic = false;
   bool model_given = false;
 
-  std::string data;  ///< a directory of images
+  std::string data;           ///< a directory of images
+  std::string save, compare;  ///< files; see bench_rounds.h
+  int64_t rounds = 9;
+
   int64_t workers = 1, images = 512, passes = 3, data_batch = 64;
 
   c10::Device torch_device() const { return c10::Device(device); }
@@ -55,8 +58,8 @@ Timing time_steps(const BenchOptions& options, Step step) {
 /// Parses the command line `words`. Throws wf::Error in one line.
 BenchOptions parse_bench_flags(const std::vector<std::string>& words);
 
-/// The names that --model takes, in two lines.
-std::string bench_models();
+/// What --help prints: the flags, and the names that --model takes.
+std::string bench_help();
 
 /// The message for --weights in a build without nlohmann-json.
 inline constexpr const char* kNoFiles =

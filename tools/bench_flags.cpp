@@ -1,8 +1,5 @@
 // The command line of wf_bench. Parsed without CLI11, so that wf_bench builds with only LibTorch.
 
-#include "weightformer/models/dit.h"
-#include "weightformer/models/model.h"
-
 #include "bench.h"
 #include "core/registry.h"
 
@@ -15,18 +12,32 @@ namespace {
 using Flag = std::pair<std::string, std::variant<bool*, int64_t*, std::string*>>;
 
 std::vector<Flag> flags_of(BenchOptions& o) {
-  return {{"--model", &o.model},       {"--mode", &o.mode},
-          {"--batch", &o.batch},       {"--size", &o.size},
-          {"--dtype", &o.dtype},       {"--device", &o.device},
-          {"--threads", &o.threads},   {"--steps", &o.steps},
-          {"--warmup", &o.warmup},     {"--dynamic-linear", &o.dynamic_linear},
-          {"--residual", &o.residual}, {"--weights", &o.weights},
-          {"--load", &o.load},         {"--unverified", &o.unverified},
-          {"--phases", &o.phases},     {"--floor", &o.floor},
-          {"--trace", &o.trace},       {"--traffic", &o.traffic},
-          {"--sweep", &o.sweep},       {"--ops", &o.ops},
-          {"--data", &o.data},         {"--workers", &o.workers},
-          {"--images", &o.images},     {"--passes", &o.passes}};
+  return {{"--model", &o.model},
+          {"--mode", &o.mode},
+          {"--batch", &o.batch},
+          {"--size", &o.size},
+          {"--dtype", &o.dtype},
+          {"--device", &o.device},
+          {"--threads", &o.threads},
+          {"--steps", &o.steps},
+          {"--warmup", &o.warmup},
+          {"--dynamic-linear", &o.dynamic_linear},
+          {"--weights", &o.weights},
+          {"--load", &o.load},
+          {"--unverified", &o.unverified},
+          {"--phases", &o.phases},
+          {"--floor", &o.floor},
+          {"--trace", &o.trace},
+          {"--traffic", &o.traffic},
+          {"--sweep", &o.sweep},
+          {"--ops", &o.ops},
+          {"--data", &o.data},
+          {"--workers", &o.workers},
+          {"--images", &o.images},
+          {"--passes", &o.passes},
+          {"--save", &o.save},
+          {"--compare", &o.compare},
+          {"--rounds", &o.rounds}};
 }
 
 int64_t number(const std::string& flag, const std::string& value) {
@@ -69,10 +80,6 @@ BenchOptions parse_bench_flags(const std::vector<std::string>& words) {
   WF_CHECK(!o.phases || o.mode == "train", "--phases needs --mode train");
   WF_CHECK(!o.load || !o.weights.empty(), "--load needs --weights FILE");
   return o;
-}
-
-std::string bench_models() {
-  return join(classifier_names(), ", ") + ",\n" + join(dit_names(), ", ");
 }
 
 }  // namespace wf

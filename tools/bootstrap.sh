@@ -3,6 +3,8 @@
 #
 #   tools/bootstrap.sh           everything; Python's torch too (torchrun, tests that compare with it)
 #   tools/bootstrap.sh --light   only what the C++ code links; tests that need Python's torch are skipped
+#   tools/bootstrap.sh --browser everything, and Debian's headless Chromium (300 MB), in which tests open the
+#                                pages that programs write; without it they are skipped
 #
 # Installs only what is missing; an incomplete .venv is completed. An existing LibTorch is used as
 # it is: CMAKE_PREFIX_PATH or Torch_DIR in the environment, or torch 2.11 in
@@ -12,10 +14,12 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 torch_version=2.11.0
 mode=full
+browser=()
 for argument in "$@"; do
   case $argument in
     --light) mode=light ;;
-    *) die "tools/bootstrap.sh: unknown argument $argument; known: --light" ;;
+    --browser) browser=(chromium-headless-shell) ;;
+    *) die "tools/bootstrap.sh: unknown argument $argument; known: --light, --browser" ;;
   esac
 done
 
@@ -23,21 +27,26 @@ packages=(g++ cmake ninja-build ccache mold git ca-certificates binutils clang-f
   python3 python3-venv libopencv-dev libjpeg-dev libtiff-dev libyaml-cpp-dev libspdlog-dev zlib1g-dev libgloo-dev
   nlohmann-json3-dev libprotozero-dev libcli11-dev libgtest-dev
   patchelf)
-images=dataset-fashion-mnist # only for the demo; Ubuntu does not have it
+# Ubuntu does not have them. The images are for the demo.
+optional=(dataset-fashion-mnist "${browser[@]}")
 
 installed() { [[ $(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]; }
 
 install_packages() {
-  local missing=() as_root=() package
+  local missing=() wanted=() as_root=() package
   command -v dpkg-query >/dev/null || die "this is not Debian or Ubuntu: install ${packages[*]} and LibTorch $torch_version by hand, then configure with cmake --preset release -DCMAKE_PREFIX_PATH=/where/libtorch/is"
   for package in "${packages[@]}"; do installed "$package" || missing+=("$package"); done
   if [[ ${#missing[@]} -eq 0 ]]; then
     # Nothing to install, or not available.
-    installed $images && return
-    compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null && ! apt-cache show $images >/dev/null 2>&1 && return
+    for package in "${optional[@]}"; do
+      installed "$package" && continue
+      compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null && ! apt-cache show "$package" >/dev/null 2>&1 && continue
+      wanted+=("$package")
+    done
+    [[ ${#wanted[@]} -gt 0 ]] || return 0
   fi
   if [[ $EUID -ne 0 ]]; then
-    command -v sudo >/dev/null || die "packages are missing (${missing[*]:-$images}), and this is neither root nor a user with sudo: have them installed and run this again"
+    command -v sudo >/dev/null || die "packages are missing (${missing[*]:-${wanted[*]}}), and this is neither root nor a user with sudo: have them installed and run this again"
     as_root=(sudo)
   fi
   step apt-update.log "asking for the list of packages (seconds, 10 to 50 MB)" \
@@ -47,13 +56,16 @@ install_packages() {
     apt-cache show "$package" >/dev/null 2>&1 ||
       die "apt has no package $package. Is the network there, and is this Debian 12, Ubuntu 24.04 or later? See $logs/apt-update.log, then run the same command again."
   done
-  if ! installed $images; then
-    if apt-cache show $images >/dev/null 2>&1; then
-      missing+=("$images")
+  for package in "${optional[@]}"; do
+    installed "$package" && continue
+    if apt-cache show "$package" >/dev/null 2>&1; then
+      missing+=("$package")
+    elif [[ $package == dataset-* ]]; then
+      say "no package $package here: the demo needs its files, see build/bin/wf_prepare --help"
     else
-      say "no package $images here: the demo needs its files, see build/bin/wf_prepare --help"
+      say "no package $package here: tests that need a browser are skipped, unless chromium or google-chrome is there"
     fi
-  fi
+  done
   [[ ${#missing[@]} -eq 0 ]] ||
     step apt-install.log "installing ${missing[*]} and what they need (a minute or two, up to 420 MB to fetch)" \
       "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"

@@ -1,7 +1,6 @@
 #include "weightformer/core/check.h"
 #include "weightformer/serialization/safetensors.h"
 
-#include "data/image/decode.h"
 #include "data/sources/image_files.h"
 #include "engine/classification/build.h"
 #include "erf.h"
@@ -33,14 +32,14 @@ at::Tensor erf_images(const ErfArguments& a, const Config& config) {
     const auto noise = at::make_generator<at::CPUGeneratorImpl>(static_cast<uint64_t>(a.seed));
     return torch::randn({a.count, 3, side, side}, noise);
   }
-  const auto files = image_files(a.images);
+  const auto files = images_and_archives(a.images);
   // Every n-th, so that all classes of a directory occur.
   const auto count = std::min(files.size(), static_cast<size_t>(a.count));
   const auto transform = build_eval_transform(config);
   auto out = torch::empty({static_cast<int64_t>(count), 3, side, side});
   CounterRng unused{0};  // evaluation transforms are deterministic
   for (size_t i = 0; i < count; ++i) {
-    (*transform)(read_image(files[i * files.size() / count].path), unused,
+    (*transform)(files[i * files.size() / count].load(), unused,
                  out[static_cast<int64_t>(i)].data_ptr<float>());
   }
   return out;

@@ -43,7 +43,7 @@ void print(const std::string& path, const std::vector<Prediction>& predictions) 
 }  // namespace
 
 int infer_images(const InferArguments& a) {
-  const auto files = image_files(a.images);  // first: a wrong path costs no loading
+  const auto files = images_and_archives(a.images);  // first: a wrong path costs no loading
   auto weights = read_weights(a.weights, {a.ema, Checksums::while_loading});
   const auto config = infer_config(a, weights);
   WF_CHECK(config.model.type == "wfm", a.weights, ": MODEL.TYPE is ", config.model.type,
@@ -64,8 +64,8 @@ int infer_images(const InferArguments& a) {
     const auto& file = files[i];
     if (bar) bar->show(static_cast<int64_t>(i));
     try {
-      const auto predictions = predictor.top(read_image(file.path), a.top);
-      a.json ? print_json(file.path, label_of(file, known), predictions)
+      const auto predictions = predictor.top(file.load(), a.top);
+      a.json ? print_json(file.path, label_of(file, known, classes), predictions)
              : print(file.path, predictions);
     } catch (const UnreadableImage& problem) {
       log::error("{}", problem.what());

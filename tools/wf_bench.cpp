@@ -5,6 +5,9 @@
 #include "weightformer/core/memory.h"
 
 #include "bench.h"
+#ifdef WF_BENCH_WEIGHTS
+#include "bench_rounds.h"
+#endif
 
 #include <torch/cuda.h>
 #include <torch/types.h>
@@ -21,37 +24,12 @@ void synchronize(c10::Device device) {
 
 namespace {
 
-constexpr const char* kHelp =
-    R"(wf_bench: times a model, or its operators, on random numbers; or the loader.
-  --model NAME           the model, see below (wfm_tiny)
-  --mode infer|train     train: forward, loss, backward, clipping, AdamW (infer); the loss of a
-                         DiT is the mean square of its output minus noise
-  --batch B --size PX    images or latents per step, their side (8; that of the model)
-  --dtype T              float32, or bfloat16 or float16 in mixed precision (float32)
-  --residual R           tokens between layers: float32, amp_dtype, autocast (float32)
-  --device D --threads N (cpu, 2)
-  --steps N --warmup N   timed and untimed steps (5, 2)
-  --dynamic-linear M     auto, factored, merged, reference (auto)
-  --weights FILE         .pth, .safetensors or a checkpoint (random weights)
-  --load                 time only the loading of that file
-  --unverified           with --load: without verifying checksums
-  --phases               with train: time of forward, backward and rest, for wf_scale
-  --floor                only the matrix products of the step: time, rate, share of the step
-  --traffic              operators of a step that move memory: calls and megabytes of each;
-                         with --device meta what each block would do on a GPU, predicted
-  --trace FILE           operators and kernels of one step, for ui.perfetto.dev
-  --sweep resolution     one line for each of several sides: seconds per token
-  --ops                  one line for each operator and its ATen reference
-  --data DIRECTORY       the loader on the images in it, images per second of CPU time: random
-                         crop and flip (crop), the full recipe, the transform of evaluation (eval);
-                         with --model also the fraction of a step that waits (data_wait)
-  --workers N            decoder threads; 0: the training thread (1)
-  --images N --passes N  at most N images, N times (512, 3)
-Prints images_per_s_best and _median, and peak_mib: the process's memory, or the GPU allocator's.
-Models:
-)";
-
-void bench(const BenchOptions& options) {
+void bench(const BenchOptions& options, const std::vector<std::string>& words) {
+#ifdef WF_BENCH_WEIGHTS
+  if (!options.save.empty() || !options.compare.empty()) return bench_rounds(options, words);
+#else
+  WF_CHECK(options.save.empty() && options.compare.empty(), kNoFiles);
+#endif
   if (!options.data.empty()) return bench_data(options);
   if (options.ops) return bench_ops(options);
   if (!options.load) return bench_model(options);
@@ -73,7 +51,7 @@ int main(int argc, char** argv) {
   try {
     const std::vector<std::string> words(argv + 1, argv + argc);
     if (!words.empty() && (words[0] == "--help" || words[0] == "-h")) {
-      std::cout << wf::kHelp << wf::bench_models() << "\n";
+      std::cout << wf::bench_help();
       return 0;
     }
     if (!words.empty() && words[0] == "--version") {
@@ -84,7 +62,7 @@ int main(int argc, char** argv) {
     wf::keep_freed_memory();  // as in wf_train and wf_infer
     at::set_num_threads(static_cast<int>(options.threads));
     torch::manual_seed(0);
-    wf::bench(options);
+    wf::bench(options, words);
     return 0;
   } catch (const wf::Error& problem) {
     return fail(problem.what(), problem.exit_code());

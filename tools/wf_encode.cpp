@@ -21,8 +21,8 @@ using namespace wf;
 namespace {
 
 struct EncodeRequest {
-  std::string data_path, vae, output, device = "auto", dataset = "imagenet";
-  std::vector<std::string> splits;
+  std::string data_path, vae, output, device = "auto", dataset;
+  std::vector<std::string> splits, opts;
   LatentCodecOptions codec;
   EncodeRunOptions run;
   bool zip = false, no_flip = false, amp = false;
@@ -30,12 +30,12 @@ struct EncodeRequest {
 
 int encode(EncodeRequest& request) {
   const auto env = read_launch_env();
-  Config config;
+  Config config = load_config("", request.opts);
   set_key(config, "DEVICE", request.device, "--device");
-  set_key(config, "DATA.DATASET", request.dataset, "--dataset");
+  if (!request.dataset.empty()) set_key(config, "DATA.DATASET", request.dataset, "--dataset");
   set_key(config, "AMP", request.amp ? "true" : "false", "--amp");
   config.data.data_path = request.data_path;
-  config.data.zip_mode = request.zip;
+  if (request.zip) config.data.zip_mode = true;
   const auto device = build_device(config, env);
   const auto ranks = build_distributed(config, env, device);
   if (!ranks->is_root()) log::only_errors_on_terminal();
@@ -56,8 +56,8 @@ int encode(EncodeRequest& request) {
   request.run.flipped = !request.no_flip;
   std::vector<std::string> classes;  // of the first set, for the numbers of the labels
   for (const auto& split : request.splits) {
-    std::shared_ptr<const Dataset> images = open_dataset(source, split, classes);
-    require_same_on_all_ranks("images", *images, ranks.get());
+    std::shared_ptr<const Dataset> images =
+        open_on_all_ranks("images", source, split, classes, ranks.get());
     classes = images->classes();
     request.run.output = request.output + "/" + split + ".wflat";
     encode_images(images, codec, request.run, *ranks);
@@ -79,6 +79,8 @@ int main(int argc, char** argv) {
     app.add_option("--size", r.run.size, "side of the center crop, pixels (256)");
     app.add_option("--split", r.splits, "train, val; default: those that exist");
     app.add_option("--dataset", r.dataset, "imagenet or cifar100, see DATA.DATASET");
+    app.add_option("--opts", r.opts,
+                   "KEY VALUE …: keys of the data, such as DATA.TRAIN or DATA.TRAIN_SUBSET");
     app.add_flag("--zip", r.zip, "read train.zip with train_map.txt");
     app.add_flag("--no-flip", r.no_flip, "do not encode the mirrored images");
     app.add_flag("--half", r.run.half, "store float16: half the bytes");

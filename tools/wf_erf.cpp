@@ -59,8 +59,9 @@ int main(int argc, char** argv) {
     app.add_flag("--figure3", a.figure3,
                  "one column for each predictor, as in Figure 3 of the paper; each file of weights "
                  "goes to the column of its predictors");
-    app.add_option("--images", a.images,
-                   "images, or directories of them; without them normal noise is the input");
+    app.add_option(
+        "--images", a.images,
+        "images, directories or archives of them; without them normal noise is the input");
     app.add_option("--input", a.input, "safetensors with x [B, 3, H, W], normalized images");
     app.add_option("--count", a.count, "images to average over, at most")
         ->check(CLI::PositiveNumber);

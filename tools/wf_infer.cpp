@@ -30,7 +30,8 @@ int main(int argc, char** argv) {
     app.add_option("weights,--weights,--resume", a.weights,
                    "trained weights: .pth, .safetensors or a checkpoint")
         ->required();
-    app.add_option("images,--images", a.images, "images, or directories of them");
+    app.add_option("images,--images", a.images,
+                   "images, or directories, .tar, .zip and .wfpack files of them");
     auto* input = app.add_option("--input", a.input,
                                  "safetensors with x [B, 3, H, W]; for DiT x [B, 4, H, W], "
                                  "t [B] (steps), y [B] (labels, int64)");
@@ -57,7 +58,7 @@ int main(int argc, char** argv) {
     app.add_flag("--json", a.json, "one JSON object per image");
     app.parse(argc, argv);
     WF_CHECK(a.images.empty() != a.input.empty(),
-             "give images or directories of them, or --input with --output");
+             "give images, directories or archives of them, or --input with --output");
     return a.input.empty() ? wf::infer_images(a) : wf::infer_tensors(a);
   });
 }

@@ -46,6 +46,25 @@ std::unique_ptr<Loader> build_loader(const Config& config,
   return std::make_unique<Loader>(std::move(reader), sampler, options);
 }
 
+std::shared_ptr<Dataset> open_on_all_ranks(const std::string& what, const DataSourceOptions& source,
+                                           const std::string& split,
+                                           const std::vector<std::string>& classes,
+                                           Distributed* ranks) {
+  std::shared_ptr<Dataset> images;
+  if (ranks && ranks->world() > 1 && !ranks->simulated() && is_in_tars(source, split)) {
+    ranks->on_root("reading tar files for their index", [&] {
+      try {
+        images = open_dataset(source, split, classes);
+      } catch (const Error&) {
+        // Every rank opens it below and reports what is wrong.
+      }
+    });
+  }
+  if (!images) images = open_dataset(source, split, classes);
+  require_same_on_all_ranks(what, *images, ranks);
+  return images;
+}
+
 // Ranks with other class directories would train on other labels, and without the same number of
 // images they would wait forever for each other's gradients.
 void require_same_on_all_ranks(const std::string& what, const Dataset& images, Distributed* ranks) {

@@ -21,6 +21,14 @@ std::unique_ptr<Loader> build_loader(const Config& config,
                                      std::shared_ptr<const SampleReader> reader, bool train,
                                      const TaskRequest& request);
 
+/// open_dataset() on every rank, with require_same_on_all_ranks(). Only rank 0 reads tar files
+/// through for their index; the others wait, and then use the file that it kept.
+/// `ranks` may be null. `what`: "training set", for messages.
+std::shared_ptr<Dataset> open_on_all_ranks(const std::string& what, const DataSourceOptions& source,
+                                           const std::string& split,
+                                           const std::vector<std::string>& classes,
+                                           Distributed* ranks);
+
 /// Throws wf::Error on every rank when the ranks do not have the same images under the same names.
 /// `ranks` may be null.
 void require_same_on_all_ranks(const std::string& what, const Dataset& images, Distributed* ranks);

@@ -9,6 +9,8 @@
 #include "core/stopwatch.h"
 #include "dist/data_parallel.h"
 #include "dist/step_exchange.h"
+#include "engine/build_data.h"
+#include "engine/distributed.h"
 
 #include <torch/cuda.h>
 #include <torch/nn/module.h>
@@ -254,6 +256,16 @@ void speed(const Probe& probe) {
   if (probe.env.rank == 0) log::info("median ratio {:.3f}", ratios[ratios.size() / 2]);
 }
 
+// Of the tar files in the directory WF_PROBE_DATA only rank 0, which comes last, makes the index.
+void tars_are_indexed_once(const Probe& probe) {
+  Distributed ranks(probe.group, {});
+  DataSourceOptions source;
+  source.path = std::getenv("WF_PROBE_DATA");
+  if (probe.env.rank == 0) ::usleep(500'000);
+  const auto images = open_on_all_ranks("training set", source, "train", {}, &ranks);
+  log::info("{} images", images->size());
+}
+
 const std::map<std::string, std::function<void(const Probe&)>>& cases() {
   static const std::map<std::string, std::function<void(const Probe&)>> all{
       {"gradients", [](const Probe& p) { same_as_one_process(p, {}, 1, 1e-5); }},
@@ -276,6 +288,7 @@ const std::map<std::string, std::function<void(const Probe&)>>& cases() {
       {"long_root", root_works_longer_than_the_timeout},
       {"root_fails", root_fails},
       {"votes", stop_votes},
+      {"tar_index", tars_are_indexed_once},
       {"endless", endless},
       {"silent", silent_rank},
       {"speed", speed},

@@ -1,10 +1,14 @@
 // Real processes that train together; their checks are in dist_probe.cpp.
 
 #include "support/ranks.h"
+#include "support/tar_writer.h"
+#include "support/temp_dir.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
+#include <filesystem>
 
 namespace wf::testing {
 namespace {
@@ -52,6 +56,33 @@ TEST(ProcessGroup, WhatFailsOnRootEndsTheOthers) {
   EXPECT_NE(ranks[0].err.find("error: the disk is full"), std::string::npos) << told(ranks);
   EXPECT_EQ(ranks[1].code, 4) << told(ranks);
   EXPECT_NE(ranks[1].err.find("rank 0 failed during its save"), std::string::npos) << told(ranks);
+}
+
+TEST(ProcessGroup, OnlyRankZeroIndexesTarFiles) {
+  const TempDir data;
+  const auto tar = data / "train.tar";
+  write_file(tar, tar_bytes({{"a/1.jpg", "one"}, {"b/2.jpg", "two"}}));
+  const auto command = [&] {
+    auto words = probe("tar_index");
+    const auto directory = std::filesystem::path(tar).parent_path().string();
+    words.insert(words.begin(), {"env", "WF_PROBE_DATA=" + directory});
+    return words;
+  };
+  // An index is kept only of a file that has not just changed.
+  std::filesystem::last_write_time(
+      tar, std::filesystem::file_time_type::clock::now() - std::chrono::hours(1));
+  const auto ranks = Ranks(2, command()).wait();
+  for (int rank : {0, 1}) {
+    EXPECT_EQ(ranks[rank].code, 0) << told(ranks);
+    EXPECT_EQ(lines_with(ranks[rank].err, "2 images"), 1) << told(ranks);
+    EXPECT_EQ(lines_with(ranks[rank].err, "making the index"), rank == 0 ? 1 : 0) << told(ranks);
+  }
+  // Every rank reports what is wrong with the file.
+  write_file(tar, std::string(700, 'x'));
+  for (const auto& rank : Ranks(2, command()).wait()) {
+    EXPECT_EQ(rank.code, 2) << rank.err;
+    EXPECT_EQ(lines_with(rank.err, "error: " + tar), 1) << rank.err;
+  }
 }
 
 TEST(ProcessGroup, NamesTheMissingRanks) {

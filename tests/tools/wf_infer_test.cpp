@@ -2,10 +2,13 @@
 #include "weightformer/models/model.h"
 #include "weightformer/serialization/weights.h"
 
+#include "data/sources/packed_file.h"
 #include "support/fill.h"
 #include "support/golden.h"
 #include "support/process.h"
+#include "support/tar_writer.h"
 #include "support/temp_dir.h"
+#include "support/zip_writer.h"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -13,6 +16,8 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <map>
 #include <sstream>
 
 namespace wf::testing {
@@ -95,6 +100,71 @@ TEST_F(WfInfer, ImagesGiveTheirTopClassesAsJson) {
     EXPECT_GE(answer["top"][0]["probability"], answer["top"][1]["probability"]);
   }
   EXPECT_EQ(count, 2);
+}
+
+TEST_F(WfInfer, AnArchiveIsReadInPlaceAndNeedsNoClasses) {
+  const auto model = create_classifier("wfm_nano");
+  fill_parameters(*model);
+  const std::string classes = R"(["bag","coat","c2","c3","c4","c5","c6","c7","c8","c9"])";
+  write_safetensors(folder_ / "named.safetensors", {state_dict(*model), {{"classes", classes}}});
+  const auto photo = read_file(golden_path("images/photo.bmp"));
+  const auto gray = read_file(golden_path("images/grey.jpg"));
+  const auto bad = read_file(golden_path("images_bad/text.jpg"));
+  write_file(folder_ / "flat.tar", tar_bytes({{"b.jpg", gray}, {"a.bmp", photo}, {"n.txt", "?"}}));
+  write_file(folder_ / "classes.tar", tar_bytes({{"x/coat/a.bmp", photo}, {"bag/b.jpg", bad}}));
+  write_file(folder_ / "shard-0.tar", tar_bytes({{"k1.bmp", photo}, {"k1.cls", "1"}}));
+  write_file(folder_ / "shard-1.tar", tar_bytes({{"k0.jpg", gray}, {"k0.cls", "0"}}));
+  write_file(folder_ / "some.zip",
+             zip_bytes({{"in/coat/a.bmp", photo, true}, {"no.txt", "?", false}}));
+  PackedWriter pack(folder_ / "some.wfpack", {"coat"});
+  pack.add("coat/a.bmp", 0, photo);
+  pack.finish();
+  const auto infer = [&](const std::string& archive) {
+    return run({program("wf_infer"), "--cfg", folder_ / "c.yaml", folder_ / "named.safetensors",
+                folder_ / archive, "--json", "--top", "1"});
+  };
+  struct Want {
+    const char* archive;
+    std::vector<std::pair<std::string, nlohmann::json>> images;  // names and labels
+  };
+  const nlohmann::json none, coat = "coat", bag = "bag";
+  std::map<std::string, nlohmann::json> top;  // by the name of the file
+  for (const auto& [archive, images] :
+       {Want{"flat.tar", {{"flat.tar/a.bmp", none}, {"flat.tar/b.jpg", none}}},
+        Want{"classes.tar", {{"classes.tar/x/coat/a.bmp", coat}}},
+        Want{"shard-{0..1}.tar", {{"shard-0.tar/k1.bmp", coat}, {"shard-1.tar/k0.jpg", bag}}},
+        Want{"some.zip", {{"some.zip/in/coat/a.bmp", coat}}},
+        Want{"some.wfpack", {{"some.wfpack/coat/a.bmp", coat}}}}) {
+    const auto end = infer(archive);
+    const bool damaged = archive == std::string("classes.tar");
+    EXPECT_EQ(end.code, damaged ? 2 : 0) << end.err;
+    EXPECT_EQ(end.err.find("classes.tar/bag/b.jpg: ") != std::string::npos, damaged) << end.err;
+    std::istringstream lines(end.out);
+    for (const auto& [name, label] : images) {
+      std::string line;
+      ASSERT_TRUE(std::getline(lines, line)) << archive << end.err;
+      const auto answer = nlohmann::json::parse(line);
+      EXPECT_EQ(answer["image"], folder_ / name);
+      EXPECT_EQ(answer["label"], label) << name;
+      // The same image gives the same answer, wherever it is.
+      const auto first =
+          top.emplace(name.substr(name.find('.', name.rfind('/'))), answer["top"]).first;
+      EXPECT_EQ(answer["top"], first->second) << name;
+    }
+  }
+  EXPECT_EQ(top.size(), 2u);
+}
+
+TEST_F(WfInfer, AnArchiveWithoutImagesOrCutShortIsNamed) {
+  const auto photo = read_file(golden_path("images/photo.bmp"));
+  write_file(folder_ / "none.zip", zip_bytes({{"no.txt", "?", false}}));
+  write_file(folder_ / "cut.tar", tar_bytes({{"a.bmp", photo}}).substr(0, 2000));
+  for (const char* archive : {"none.zip", "cut.tar"}) {
+    const auto end = run({program("wf_infer"), "--cfg", folder_ / "c.yaml",
+                          folder_ / "w.safetensors", folder_ / archive});
+    EXPECT_EQ(end.code, 2);
+    EXPECT_NE(end.err.find("error: " + (folder_ / archive)), std::string::npos) << end.err;
+  }
 }
 
 TEST_F(WfInfer, AnUnreadableImageIsNamedAndTheExitCodeIsTwo) {

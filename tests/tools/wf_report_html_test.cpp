@@ -1,25 +1,18 @@
 // report.html in a browser: the page is rendered, used and looked at.
 
+#include "support/browser.h"
 #include "support/process.h"
 #include "support/temp_dir.h"
 #include "support/toy_data.h"
 
 #include <gtest/gtest.h>
 #include <opencv2/imgcodecs.hpp>
-#include <opencv2/imgproc.hpp>
 
 #include <filesystem>
 #include <regex>
 
 namespace wf::testing {
 namespace {
-
-std::string browser() {
-  for (const char* name : {"chromium-headless-shell", "chromium", "google-chrome"}) {
-    if (run({"bash", "-c", std::string("command -v ") + name}).code == 0) return name;
-  }
-  return "";
-}
 
 class ReportInABrowser : public ::testing::Test {
  protected:
@@ -43,23 +36,11 @@ THREADS: 1
   std::string directory(const std::string& tag) const { return folder_ / ("out/wfm_nano/" + tag); }
 
   Finished open(const std::string& page, const std::vector<std::string>& how) const {
-    std::vector<std::string> words{browser(),           "--headless",
-                                   "--no-sandbox",      "--disable-gpu",
-                                   "--hide-scrollbars", "--user-data-dir=" + (folder_ / "profile")};
-    words.insert(words.end(), how.begin(), how.end());
-    words.push_back("file://" + page);
-    return run(words);
+    return open_page(page, folder_ / "profile", how);
   }
 
   TempDir folder_;
 };
-
-// Pixels of `image` within a few levels of a color.
-int pixels_of(const cv::Mat& image, const cv::Scalar& bgr) {
-  cv::Mat mask;
-  cv::inRange(image, bgr - cv::Scalar::all(6), bgr + cv::Scalar::all(6), mask);
-  return cv::countNonZero(mask);
-}
 
 TEST_F(ReportInABrowser, EachRunHasOneThatNeedsNothingElse) {
   const auto page = read_file(directory("a") + "/report.html");

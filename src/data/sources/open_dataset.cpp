@@ -67,9 +67,22 @@ std::string named_path(const DataSourceOptions& options, const std::string& spli
 std::shared_ptr<Dataset> open_tars(const std::vector<std::string>& files,
                                    const DataSourceOptions& options, const std::string& labels,
                                    std::vector<std::string> classes) {
-  TarImagesOptions tar{std::move(classes), labels, options.cache, std::nullopt};
+  TarImagesOptions tar;
+  tar.classes = std::move(classes);
+  tar.labels = labels;
+  tar.cache = options.cache;
   if (options.cache_listing) tar.index_cache = listing_cache_folder();
   return std::make_shared<TarImages>(files, std::move(tar));
+}
+
+// The tar files that hold the set; empty when something else does.
+std::vector<std::string> tars_of(const DataSourceOptions& options, const std::string& split) {
+  if (options.dataset == DatasetKind::cifar100) return {};
+  const auto named = named_path(options, split);
+  if (!named.empty()) return tar_files(named);
+  const std::string place = options.path + "/" + split;
+  if (options.path.empty() || options.zip || there(place + ".wfpack")) return {};
+  return there(place) ? tar_files(place) : tar_files_of_split(options.path, split);
 }
 
 std::shared_ptr<Dataset> open(const DataSourceOptions& options, const std::string& split,
@@ -90,10 +103,8 @@ std::shared_ptr<Dataset> open(const DataSourceOptions& options, const std::strin
     if (there(place)) log::info("{}: used instead of the directory with the same name", packed);
     return open_images(packed, options, labels, std::move(classes));
   }
-  if (!there(place)) {
-    const auto tars = tar_files_of_split(options.path, split);
-    if (!tars.empty()) return open_tars(tars, options, labels, std::move(classes));
-  }
+  const auto tars = tars_of(options, split);
+  if (!tars.empty()) return open_tars(tars, options, labels, std::move(classes));
   WF_CHECK(there(place) || !there(zip), place, ": no such directory, but there is ", zip,
            ": --zip reads it");
   if (!there(place)) no_such_split(options.path, split);
@@ -148,6 +159,10 @@ std::shared_ptr<Dataset> open_dataset(const DataSourceOptions& options, const st
   warn_about_classes(*images, split,
                      options.path.empty() ? set_of(options, split).path : options.path);
   return images;
+}
+
+bool is_in_tars(const DataSourceOptions& options, const std::string& split) {
+  return !tars_of(options, split).empty();
 }
 
 bool has_split(const DataSourceOptions& options, const std::string& split) {

@@ -45,6 +45,9 @@ std::shared_ptr<Dataset> open_dataset(const DataSourceOptions& options, const st
 /// Whether the set `split` exists.
 bool has_split(const DataSourceOptions& options, const std::string& split);
 
+/// Whether it is in tar files, which have an index. Throws wf::Error as tar_files_of_split() does.
+bool is_in_tars(const DataSourceOptions& options, const std::string& split);
+
 /// Classes without an image.
 std::vector<std::string> empty_classes(const Dataset& images);
 

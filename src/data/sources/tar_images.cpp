@@ -99,7 +99,7 @@ TarImages::TarImages(const std::vector<std::string>& paths, TarImagesOptions opt
       labels.push_back(index.groups()[index.sample(image.sample).group]);
     }
     number_by_label(labels, described(paths));
-  } else {
+  } else if (options.need_classes) {
     number_by_directory();
   }
   std::vector<std::shared_ptr<const MappedFile>> tars;

@@ -16,6 +16,9 @@ struct TarImagesOptions {
   std::string labels;                ///< a file of labels, see read_label_file(); "": none
   CacheOptions cache;
   std::optional<std::string> index_cache;  ///< see tar_index()
+  /// false: images without a label have no class, whatever their directories are called, and are in
+  /// the order of the index.
+  bool need_classes = true;
 };
 
 /// Images in tar files, which are read at any place by the index of each: an image tar as

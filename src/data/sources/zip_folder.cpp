@@ -60,9 +60,13 @@ Encoded read_entry(const std::shared_ptr<const MappedFile>& archive, const ZipEn
 
 ZipFolder::ZipFolder(const std::string& archive, const std::string& map, ZipFolderOptions options)
     : archive_(std::make_shared<const MappedFile>(archive)) {
-  read_map(map);
-  find_pictures(map);
-  name_classes(std::move(options.classes), map);
+  if (map.empty()) {
+    take_all();
+  } else {
+    read_map(map);
+    find_pictures(map);
+    name_classes(std::move(options.classes), map);
+  }
   read_ahead_ = std::make_unique<ReadAhead>(archive_, options.cache);
 }
 
@@ -125,6 +129,17 @@ void ZipFolder::find_pictures(const std::string& map) {
     log::warning("{}: {} images are left out, as {} does not name them", archive_->path(), unused,
                  map);
   }
+}
+
+void ZipFolder::take_all() {
+  for (const auto& entry : zip_entries(archive_->bytes(), archive_->path())) {
+    if (!is_picture(entry.name.substr(entry.name.rfind('/') + 1))) continue;
+    Item picture;
+    picture.entry = entry;
+    pictures_.push_back(picture);
+  }
+  WF_CHECK(!pictures_.empty(), archive_->path(),
+           ": no images in it (jpg, jpeg, png, bmp, webp, ppm, pgm, tif, tiff)");
 }
 
 void ZipFolder::name_classes(std::vector<std::string> known, const std::string& map) {

@@ -25,8 +25,9 @@ struct ZipFolderOptions {
 /// index.
 class ZipFolder : public Dataset {
  public:
-  /// Throws wf::Error in one line for what is truncated, damaged, or has a label that `classes`
-  /// does not. An image of the map that the archive lacks is named in the log and unreadable.
+  /// `map` "": all images in the archive, without classes. Throws wf::Error in one line for what is
+  /// truncated, damaged, or has a label that `classes` does not. An image of the map that the
+  /// archive lacks is named in the log and unreadable.
   ZipFolder(const std::string& archive, const std::string& map, ZipFolderOptions options = {});
   ~ZipFolder() override;
 
@@ -39,6 +40,7 @@ class ZipFolder : public Dataset {
   struct Item;
   void read_map(const std::string& map);
   void find_pictures(const std::string& map);
+  void take_all();
   void name_classes(std::vector<std::string> known, const std::string& map);
 
   std::shared_ptr<const MappedFile> archive_;

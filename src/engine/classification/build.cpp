@@ -137,8 +137,7 @@ static Sets open_sets(const Config& config, const TaskRequest& request,
   const bool split = config.data.val_split > 0;
   Sets sets;
   if (request.train || split) {
-    sets.train = open_dataset(source, "train", std::move(classes));
-    require_same_on_all_ranks("training set", *sets.train, request.ranks);
+    sets.train = open_on_all_ranks("training set", source, "train", classes, request.ranks);
     classes = sets.train->classes();
   }
   if (split) {
@@ -146,8 +145,7 @@ static Sets open_sets(const Config& config, const TaskRequest& request,
     auto parts = split_dataset(sets.train, config.data.val_split, seed);
     sets = {std::move(parts.train), std::move(parts.held_out)};
   } else {
-    sets.validation = open_dataset(source, "val", std::move(classes));
-    require_same_on_all_ranks("validation set", *sets.validation, request.ranks);
+    sets.validation = open_on_all_ranks("validation set", source, "val", classes, request.ranks);
   }
   if (!request.train) sets.train = nullptr;
   return sets;

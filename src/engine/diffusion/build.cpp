@@ -94,14 +94,12 @@ Readers open_images(const Config& config, const TaskRequest& request, int64_t re
   std::shared_ptr<const Dataset> train, validation;
   const bool has_validation = has_split(source, "val");
   if (request.train || !has_validation) {
-    train = open_dataset(source, "train", out.classes);
-    require_same_on_all_ranks("training set", *train, request.ranks);
+    train = open_on_all_ranks("training set", source, "train", out.classes, request.ranks);
     out.classes = train->classes();
     out.train = image_reader(config, train, /*flip=*/true, reduction);
   }
   if (has_validation) {
-    validation = open_dataset(source, "val", out.classes);
-    require_same_on_all_ranks("validation set", *validation, request.ranks);
+    validation = open_on_all_ranks("validation set", source, "val", out.classes, request.ranks);
   } else {
     log::info("{}: no validation images, so the validation loss is that of training images",
               source.path);
