@@ -101,6 +101,30 @@ SAMPLE: {STEPS: 3, SCALE: 2, COLUMNS: 2}
   TempDir directory_;
 };
 
+TEST_F(WfEncode, ImagesOfATarFileBecomeTheSameLatents) {
+  fs::create_directories(directory_ / "archive");
+  ASSERT_EQ(run({"tar", "--sort=name", "-C", directory_ / "data/train", "-cf",
+                 directory_ / "archive/images.tar", "level", "upright"})
+                .code,
+            0);
+  auto of_tar = words("of_tar", {"--split", "train", "--opts", "DATA.TRAIN", "images.tar"});
+  of_tar[2] = directory_ / "archive";
+  const auto ended = run(of_tar);
+  ASSERT_EQ(ended.code, 0) << ended.err;
+  ASSERT_EQ(run(words("of_files", {"--split", "train"})).code, 0);
+  const auto latents = [&](const char* output) {
+    const PackedLatents file(directory_ / (std::string(output) + "/train.wflat"));
+    std::vector<float> numbers(static_cast<size_t>(file.size()) * 3 * 8 * 8);
+    std::vector<int64_t> labels;
+    for (int64_t i = 0; i < file.size(); ++i) {
+      labels.push_back(file.read(i, nullptr, numbers.data() + i * 3 * 8 * 8));
+    }
+    return std::pair(labels, numbers);
+  };
+  EXPECT_EQ(latents("of_tar"), latents("of_files"));
+  EXPECT_EQ(latents("of_tar").first.size(), 22u);
+}
+
 TEST_F(WfEncode, WritesThePosteriorOfTheCenterCropAndOfItsMirrorImage) {
   const auto ended = run(words("latents"));
   ASSERT_EQ(ended.code, 0) << ended.err;
