@@ -20,6 +20,9 @@ import torch  # noqa: E402
 
 TESTS = pathlib.Path(__file__).resolve().parent
 LIBRARY = pathlib.Path(sys.argv[1]).resolve()
+ARM_COMPILER = "aarch64-linux-gnu-g++"
+ARM_TORCH = os.environ.get("WF_AARCH64_TORCH", "")  # the directory torch/ of an unpacked wheel for aarch64
+ARM_PYTHON = os.environ.get("WF_AARCH64_PYTHON", "")  # a program that runs a Python with it, here or under qemu
 NEWEST = os.environ.get("WF_NEWEST_TORCH", "")
 TOLERANCE = {"float64": 1e-12, "float32": 5e-6, "float16": 6e-3, "bfloat16": 4e-2}
 
@@ -67,8 +70,12 @@ def run(*command, **environment):
 def build(*options):
     """The wheel by tools/wheel.sh with these options, and the directory that it is installed in."""
     directory = pathlib.Path(tempfile.mkdtemp(dir=temporary.name))
-    wheel = pathlib.Path(run(TESTS.parents[1] / "tools/wheel.sh", *options, str(directory)).splitlines()[-1])
+    environment = {"CXX": ARM_COMPILER, "CMAKE_PREFIX_PATH": ARM_TORCH} if "--arch" in options else {}
+    printed = run(TESTS.parents[1] / "tools/wheel.sh", *options, str(directory), **environment)
+    wheel = pathlib.Path(printed.splitlines()[-1])
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", directory / "site"]
+    if "--arch" in options:
+        pip += ["--only-binary=:all:", "--platform", wheel.stem.split("-")[-1]]
     run(*pip, wheel)  # pip checks the names, the tags and the hashes
     return wheel, directory / "site"
 
@@ -217,6 +224,23 @@ class WheelInTheNewestTorch(WithWheel):
     def test_the_library_of_the_build_is_refused_in_one_line(self):
         with self.assertRaisesRegex(AssertionError, "ImportError: weightformer: .* was built for torch 2.11, this is torch"):
             run(NEWEST, "-c", "import weightformer", PYTHONPATH=str(self.site), WEIGHTFORMER_LIBRARY=str(LIBRARY))
+
+
+@unittest.skipUnless(shutil.which(ARM_COMPILER), f"there is no {ARM_COMPILER}")
+@unittest.skipUnless(os.path.exists(ARM_TORCH), f"there is no torch for aarch64 at {ARM_TORCH or 'WF_AARCH64_TORCH'}")
+class WheelForArm(WithWheel):
+    options = ("--arch", "aarch64")
+    interpreter = ARM_PYTHON
+
+    def test_its_loops_are_neon(self):
+        self.assertRegex(self.wheel.name, r"-manylinux_2_\d+_aarch64\.whl$")
+        code = run("aarch64-linux-gnu-objdump", "--disassemble", self.library)
+        for arrangement in ("4s", "2d"):
+            self.assertGreater(len(re.findall(rf"\bfmla\s+v\d+\.{arrangement}", code)), 100)
+
+    @unittest.skipUnless(shutil.which(ARM_PYTHON), f"there is no Python for aarch64 at {ARM_PYTHON or 'WF_AARCH64_PYTHON'}")
+    def test_operators_equal_those_of_the_library(self):
+        self.check_results()
 
 
 @unittest.skipUnless(shutil.which("nvcc"), "there is no nvcc")

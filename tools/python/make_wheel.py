@@ -5,15 +5,17 @@ that has every symbol of the libraries. The version of a wheel with kernels for 
 """
 
 import base64
+import functools
 import hashlib
+import os
 import pathlib
-import platform
 import re
 import subprocess
 import sys
 import zipfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+PROCESSORS = {"Advanced Micro Devices X86-64": "x86_64", "AArch64": "aarch64"}  # readelf's names, and those of tags
 DESCRIPTION = "The layers of WeightFormer as fast operators for PyTorch"
 
 
@@ -23,9 +25,12 @@ def version(libraries):
 
 
 def platform_tag(libraries):
-    symbols = subprocess.run(["objdump", "-T", *libraries], capture_output=True, text=True, check=True).stdout
+    # readelf reads the libraries of every processor; objdump those of its own.
+    run = functools.partial(subprocess.run, capture_output=True, text=True, check=True, env={**os.environ, "LC_ALL": "C"})
+    symbols = run(["readelf", "--version-info", "--wide", *libraries]).stdout
     minor = max(int(minor) for minor in re.findall(r"GLIBC_2\.(\d+)", symbols))
-    return f"manylinux_2_{minor}_{platform.machine()}"
+    machine = re.search(r"Machine: +(.+)", run(["readelf", "--file-header", libraries[0]]).stdout)[1]
+    return f"manylinux_2_{minor}_{PROCESSORS[machine]}"
 
 
 def record(name, content):
