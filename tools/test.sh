@@ -12,7 +12,7 @@ if [[ ${1:-} == --light ]]; then
 fi
 "$root/tools/build.sh" "${light[@]}"
 cd "$root"
-say "running the tests (about 10 minutes on two cores)"
+say "running the tests (about 10 minutes on two cores with -LE slow, 35 with all)"
 begin=$SECONDS code=0
 ctest --test-dir build -j2 --output-on-failure "$@" </dev/null || code=$?
 if [[ $code -eq 0 ]]; then
